@@ -1,0 +1,265 @@
+namespace Gradus.Tensors;
+
+/// <summary>
+/// Where tensors live and are computed. A device implements some tens of operations on tensors whose shapes the caller has
+/// checked; <see cref="ReferenceDevice"/> is their specification, slow and obvious, and the oracle of every kernel test.
+/// </summary>
+/// <remarks>
+/// Conventions: outputs are given and written whole; with <c>accumulate</c> the result is added to what is there.
+/// Sums run in an order fixed by the shapes alone. Rows are all axes but the last, columns the last.
+/// </remarks>
+public abstract partial class Device
+{
+    /// <summary>A name for messages: <c>cpu (avx512)</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>Whether tensors lie in memory that the host can read.</summary>
+    public abstract bool IsHost { get; }
+
+    /// <summary>Takes memory, aligned to at least 64 bytes.</summary>
+    protected internal abstract nint Allocate(long bytes);
+
+    /// <summary>Gives memory back.</summary>
+    protected internal abstract void Free(nint address, long bytes);
+
+    /// <summary>Fills memory with NaN bits, for tests.</summary>
+    protected internal abstract void Poison(nint address, long bytes);
+
+    // Moves
+
+    /// <summary>All bytes zero.</summary>
+    public abstract void Clear(Tensor y);
+
+    /// <summary>y = value everywhere.</summary>
+    public abstract void Fill(Tensor y, float value);
+
+    /// <summary>Converts between F32, BF16 and F16; rounds to nearest even.</summary>
+    public abstract void Convert(Tensor x, Tensor y);
+
+    /// <summary>Copies (or adds) a block of columns: y[r, yStart + c] = x[r, xStart + c] for all rows and c &lt; columns.</summary>
+    public abstract void CopyColumns(Tensor x, int xStart, Tensor y, int yStart, int columns, bool accumulate);
+
+    /// <summary>y = x with axes 0 and 1 swapped: (A, B, C) → (B, A, C).</summary>
+    public abstract void SwapAxes(Tensor x, Tensor y, int a, int b, int c);
+
+    // Element-wise
+
+    /// <summary>y = a ∘ b; b has a's shape, or one row (or one element) that is repeated.</summary>
+    public abstract void Binary(BinaryOp op, Tensor a, Tensor b, Tensor y);
+
+    /// <summary>y = αx.</summary>
+    public abstract void Scale(Tensor x, float alpha, Tensor y);
+
+    /// <summary>y += αx.</summary>
+    public abstract void Axpy(float alpha, Tensor x, Tensor y);
+
+    /// <summary>y = f(x).</summary>
+    public abstract void Activate(Activation f, Tensor x, Tensor y);
+
+    /// <summary>dx = dy · f′(x).</summary>
+    public abstract void ActivateGradient(Activation f, Tensor x, Tensor dy, Tensor dx);
+
+    /// <summary>y = f(gate) · up.</summary>
+    public abstract void Gate(Activation f, Tensor gate, Tensor up, Tensor y);
+
+    /// <summary>dgate = dy · up · f′(gate), dup = dy · f(gate).</summary>
+    public abstract void GateGradient(Activation f, Tensor gate, Tensor up, Tensor dy, Tensor dGate, Tensor dUp);
+
+    /// <summary>Zeroes elements with the given probability and scales the others by 1/(1 − p); which ones depends on the key and the index alone.</summary>
+    public abstract void Dropout(Tensor x, float probability, ulong key, Tensor y);
+
+    // Reductions
+
+    /// <summary>y[c] = Σ_r x[r, c].</summary>
+    public abstract void SumRows(Tensor x, Tensor y, bool accumulate);
+
+    /// <summary>Σ x, in double precision.</summary>
+    public abstract double Sum(Tensor x);
+
+    /// <summary>Σ x², in double precision.</summary>
+    public abstract double SumOfSquares(Tensor x);
+
+    /// <summary>y[r] = Σ_c a[r, c] · b[r, c].</summary>
+    public abstract void RowDots(Tensor a, Tensor b, Tensor y);
+
+    // Matrix products
+
+    /// <summary>C = op(A) · op(B) (+ bias row) (+ C).</summary>
+    public abstract void MatMul(in MatMulTask task);
+
+    // Rows
+
+    /// <summary>y[i] = table[ids[i]], rows of C values; the table may be F32, BF16 or F16.</summary>
+    public abstract void Gather(Tensor table, Tensor ids, Tensor y);
+
+    /// <summary>table[ids[i]] += dy[i]. Rows of negative ids are left out.</summary>
+    public abstract void ScatterAdd(Tensor dy, Tensor ids, Tensor table);
+
+    /// <summary>Softmax (or its logarithm) of every row.</summary>
+    public abstract void Softmax(Tensor x, Tensor y, bool log);
+
+    /// <summary>From y = softmax(x) (or its logarithm): dx.</summary>
+    public abstract void SoftmaxGradient(Tensor y, Tensor dy, Tensor dx, bool log);
+
+    /// <summary>y = (x − mean)/√(var + ε) · w + b, keeping mean and 1/√(var + ε) of every row.</summary>
+    public abstract void LayerNorm(Tensor x, Tensor? weight, Tensor? bias, float epsilon, Tensor y, Tensor mean, Tensor rstd);
+
+    /// <summary>dx of <see cref="LayerNorm"/>, and dw, db (added to where asked).</summary>
+    public abstract void LayerNormGradient(in NormGradientTask task);
+
+    /// <summary>y = x/√(mean(x²) + ε) · (w + offset), keeping 1/√(mean(x²) + ε) of every row.</summary>
+    public abstract void RmsNorm(Tensor x, Tensor? weight, float offset, float epsilon, Tensor y, Tensor rstd);
+
+    /// <summary>dx of <see cref="RmsNorm"/>, and dw.</summary>
+    public abstract void RmsNormGradient(in NormGradientTask task);
+
+    /// <summary>Losses and log-sum-exps of rows of logits: loss[r] = lse[r] − logits[r, target[r]], 0 where the target is negative.</summary>
+    public abstract void CrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp);
+
+    /// <summary>dlogits = (softmax(logits) − onehot(target)) · dloss[r]; may be the memory of the logits.</summary>
+    public abstract void CrossEntropyGradient(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dLosses, Tensor dLogits);
+
+    // Attention
+
+    /// <summary>Rotary position embedding: turns pairs of the first values of every head by the angle of the row's position.</summary>
+    public abstract void Rotate(in RotaryTask task);
+
+    /// <summary>Softmax(scale · QKᵀ + masks) · V for ragged sequences, and the log-sum-exp of every query and head.</summary>
+    public abstract void Attention(in AttentionTask task);
+
+    /// <summary>dQ, dK, dV of <see cref="Attention"/>.</summary>
+    public abstract void AttentionGradient(in AttentionGradientTask task);
+
+    // Optimizer
+
+    /// <summary>
+    /// Adam's moments: m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², update = (m/c₁)/(√(v/c₂) + ε).
+    /// </summary>
+    public abstract void AdamMoments(in AdamTask task);
+}
+
+/// <summary>Element-wise operations of two tensors.</summary>
+public enum BinaryOp
+{
+    /// <summary>a + b.</summary>
+    Add,
+
+    /// <summary>a − b.</summary>
+    Subtract,
+
+    /// <summary>a · b.</summary>
+    Multiply,
+
+    /// <summary>a / b.</summary>
+    Divide,
+}
+
+/// <summary>A (batched) matrix product: C(b, M, N) = op(A) · op(B) + bias (+ C).</summary>
+/// <param name="A">(M, K), or (K, M) if transposed.</param>
+/// <param name="B">(K, N), or (N, K) if transposed; may be BF16 or F16.</param>
+/// <param name="C">(M, N).</param>
+/// <param name="M">Rows of C.</param>
+/// <param name="N">Columns of C.</param>
+/// <param name="K">Length of the sums.</param>
+public readonly record struct MatMulTask(Tensor A, Tensor B, Tensor C, int M, int N, int K)
+{
+    /// <summary>A is stored (K, M).</summary>
+    public bool TransposeA { get; init; }
+
+    /// <summary>B is stored (N, K).</summary>
+    public bool TransposeB { get; init; }
+
+    /// <summary>Products of equal shape that lie behind each other.</summary>
+    public int Batch { get; init; } = 1;
+
+    /// <summary>A row of N values added to every row of C, or null.</summary>
+    public Tensor? Bias { get; init; }
+
+    /// <summary>Add to what C holds.</summary>
+    public bool Accumulate { get; init; }
+
+    /// <summary>How A and B are rounded.</summary>
+    public Precision Precision { get; init; }
+}
+
+/// <summary>The backward pass of a normalization.</summary>
+/// <param name="X">The input, (rows, C).</param>
+/// <param name="Rstd">1/σ of every row.</param>
+/// <param name="Dy">The output's gradient, (rows, C).</param>
+/// <param name="Dx">The input's gradient, or null if none is wanted.</param>
+public readonly record struct NormGradientTask(Tensor X, Tensor Rstd, Tensor Dy, Tensor? Dx)
+{
+    /// <summary>The mean of every row (layer norm).</summary>
+    public Tensor? Mean { get; init; }
+
+    /// <summary>The scale, (C), or null for ones.</summary>
+    public Tensor? Weight { get; init; }
+
+    /// <summary>Added to the scale: 1 in the Gemma family.</summary>
+    public float WeightOffset { get; init; }
+
+    /// <summary>The scale's gradient, or null.</summary>
+    public Tensor? DWeight { get; init; }
+
+    /// <summary>Add to <see cref="DWeight"/>.</summary>
+    public bool AccumulateWeight { get; init; }
+
+    /// <summary>The bias's gradient, or null.</summary>
+    public Tensor? DBias { get; init; }
+
+    /// <summary>Add to <see cref="DBias"/>.</summary>
+    public bool AccumulateBias { get; init; }
+}
+
+/// <summary>Rotary embedding of every head of every row.</summary>
+/// <param name="X">(N, H, D).</param>
+/// <param name="Cos">(positions, R/2), R ≤ D the number of turned values.</param>
+/// <param name="Sin">(positions, R/2).</param>
+/// <param name="Positions">(N), I32: the row of the tables for each token.</param>
+/// <param name="Y">(N, H, D).</param>
+/// <param name="Interleaved">Pairs are (2i, 2i + 1) rather than (i, i + R/2).</param>
+/// <param name="Inverse">Turn backwards: the derivative.</param>
+public readonly record struct RotaryTask(Tensor X, Tensor Cos, Tensor Sin, Tensor Positions, Tensor Y, bool Interleaved, bool Inverse);
+
+/// <summary>Attention over ragged sequences.</summary>
+/// <param name="Q">(N, H, D).</param>
+/// <param name="K">(M, Hkv, D), or pages (P, pageSize, Hkv, D).</param>
+/// <param name="V">As K.</param>
+/// <param name="Y">(N, H, D).</param>
+/// <param name="LogSumExp">(N, H).</param>
+/// <param name="Layout">Which rows belong together.</param>
+/// <param name="Options">Scale and masks.</param>
+public readonly record struct AttentionTask(
+    Tensor Q, Tensor K, Tensor V, Tensor Y, Tensor LogSumExp, AttentionLayout Layout, AttentionOptions Options)
+{
+    /// <summary>Slopes of linear position biases (ALiBi), (H), or null.</summary>
+    public Tensor? Slopes { get; init; }
+
+    /// <summary>Values added to the scores, (H, longest queries, longest keys), or null.</summary>
+    public Tensor? Bias { get; init; }
+}
+
+/// <summary>The backward pass of attention.</summary>
+/// <param name="Forward">What the forward pass was given and made.</param>
+/// <param name="Dy">(N, H, D).</param>
+/// <param name="Dq">(N, H, D).</param>
+/// <param name="Dk">(M, Hkv, D).</param>
+/// <param name="Dv">(M, Hkv, D).</param>
+public readonly record struct AttentionGradientTask(AttentionTask Forward, Tensor Dy, Tensor Dq, Tensor Dk, Tensor Dv)
+{
+    /// <summary>The bias's gradient, or null.</summary>
+    public Tensor? DBias { get; init; }
+}
+
+/// <summary>One Adam update of a run of elements.</summary>
+/// <param name="Gradient">g.</param>
+/// <param name="M">First moments, updated.</param>
+/// <param name="V">Second moments, updated.</param>
+/// <param name="Update">The resulting direction; may be the gradient's memory.</param>
+/// <param name="Beta1">β₁.</param>
+/// <param name="Beta2">β₂.</param>
+/// <param name="Epsilon">ε.</param>
+/// <param name="Correction1">c₁ = 1 − β₁ᵗ.</param>
+/// <param name="Correction2">c₂ = 1 − β₂ᵗ.</param>
+public readonly record struct AdamTask(
+    Tensor Gradient, Tensor M, Tensor V, Tensor Update, float Beta1, float Beta2, float Epsilon, float Correction1, float Correction2);

@@ -1,0 +1,111 @@
+namespace Gradus.Tensors;
+
+public sealed partial class Tensor
+{
+    /// <summary>Rotary position embedding (Su et al., "RoFormer", 2021): turns pairs of every head's values by the angle of its position.</summary>
+    /// <param name="cos">(positions, R/2): cosines; R ≤ D values of each head are turned, the others stay.</param>
+    /// <param name="sin">(positions, R/2): sines.</param>
+    /// <param name="positions">(N), I32: the row of the tables for each token.</param>
+    /// <param name="interleaved">Pairs are neighbours (2i, 2i + 1), as in GPT-J, rather than (i, i + R/2), as in Llama.</param>
+    public Tensor Rotate(Tensor cos, Tensor sin, Tensor positions, bool interleaved = false)
+    {
+        ArgumentNullException.ThrowIfNull(cos);
+        ArgumentNullException.ThrowIfNull(sin);
+        ArgumentNullException.ThrowIfNull(positions);
+        if (Shape.Rank != 3 || positions.Count != Shape[0] || 2 * cos.Shape.Columns > Shape[2] || cos.Shape != sin.Shape)
+            throw new ArgumentException($"Rotate: x {Shape} is (N, H, D), positions {positions.Shape} (N), cos {cos.Shape} and sin {sin.Shape} (positions, at most D/2).");
+        foreach (int position in positions.Span<int>())
+        {
+            if ((uint)position >= (uint)cos.Shape[0])
+                throw new ArgumentOutOfRangeException(nameof(positions), $"Rotate: position {position} is beyond the model's {cos.Shape[0]} positions; shorten the sequence.");
+        }
+        Tensor y = Workspace.Empty(Shape);
+        Device.Rotate(new RotaryTask(this, cos, sin, positions, y, interleaved, Inverse: false));
+        if (Workspace.Records(this))
+            Workspace.Tape!.Record(y, new RotateNode(this, cos, sin, positions, interleaved));
+        return y;
+    }
+
+    // A rotation's derivative is the rotation backwards.
+    private sealed class RotateNode(Tensor x, Tensor cos, Tensor sin, Tensor positions, bool interleaved) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            Tensor dx = dy.Workspace.Empty(x.Shape);
+            dy.Device.Rotate(new RotaryTask(dy, cos, sin, positions, dx, interleaved, Inverse: true));
+            x.AddGradient(dx);
+        }
+    }
+
+    /// <summary>
+    /// y = softmax(scale·q·kᵀ + masks)·v for every sequence and head (Vaswani et al., 2017), with grouped key/value heads
+    /// (Ainslie et al., 2023); never holds a T×T matrix (Dao et al., "FlashAttention", 2022).
+    /// </summary>
+    /// <param name="k">(M, Hkv, D), Hkv dividing H; or pages (P, pageSize, Hkv, D) of a cache, which get no gradient.</param>
+    /// <param name="v">(M, Hkv, D), or pages.</param>
+    /// <param name="layout">Which rows belong together.</param>
+    /// <param name="options">Scale, causality, window and soft cap.</param>
+    /// <param name="slopes">(H): scores get slope · (key − query position) (ALiBi, Press et al., 2021), or null.</param>
+    /// <param name="bias">(H, queries, keys) added to the scores (T5's relative positions; −∞ masks), or null.</param>
+    /// <returns>(N, H, D).</returns>
+    public Tensor Attention(Tensor k, Tensor v, AttentionLayout layout, AttentionOptions options, Tensor? slopes = null, Tensor? bias = null)
+    {
+        ArgumentNullException.ThrowIfNull(k);
+        ArgumentNullException.ThrowIfNull(v);
+        ArgumentNullException.ThrowIfNull(layout);
+        if (Shape.Rank != 3 || k.Shape.Rank < 3 || k.Shape[-1] != Shape[2] || Shape[1] % k.Shape[-2] != 0 || v.Shape.Rank != k.Shape.Rank || v.Shape[-2] != k.Shape[-2])
+            throw new ArgumentException($"Attention: q {Shape} is (N, H, D); k {k.Shape} and v {v.Shape} are (M, Hkv, D), with Hkv dividing H.");
+        if (layout.TotalQueries != Shape[0])
+            throw new ArgumentException($"Attention: q {Shape} has {Shape[0]} rows, but the layout speaks of {layout.TotalQueries}.", nameof(layout));
+        Workspace w = Workspace.Innermost(this, k, v);
+        Tensor y = w.Empty(new Shape(Shape[0], Shape[1], v.Shape[-1])), lse = w.Empty(new Shape(Shape[0], Shape[1]));
+        AttentionTask task = new(this, k, v, y, lse, layout, options) { Slopes = slopes, Bias = bias };
+        w.Device.Attention(task);
+        if (w.Records(this, k, v) || (bias is not null && w.Records(bias)))
+            w.Tape!.Record(y, new AttentionNode(task));
+        return y;
+    }
+
+    // P = softmax(S), D = Σ dY·Y:  dV = Pᵀ·dY,  dS = P∘(dY·Vᵀ − D),  dQ = scale·dS·K,  dK = scale·dSᵀ·Q,  dbias = dS.
+    private sealed class AttentionNode(AttentionTask task) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            if (task.Layout.PageSize > 0)
+                throw new InvalidOperationException("Attention: cached pages have no gradient; train without a cache.");
+            Workspace w = dy.Workspace;
+            Tensor dq = w.Empty(task.Q.Shape), dk = w.Empty(task.K.Shape), dv = w.Empty(task.V.Shape);
+            Tensor? dBias = task.Bias is { NeedsGradient: true } ? w.Empty(task.Bias.Shape) : null;
+            w.Device.AttentionGradient(new AttentionGradientTask(task, dy, dq, dk, dv) { DBias = dBias });
+            task.Q.AddGradient(dq);
+            task.K.AddGradient(dk);
+            task.V.AddGradient(dv);
+            if (dBias is not null)
+                task.Bias!.AddGradient(dBias);
+            task.LogSumExp.Detach();
+        }
+    }
+
+    /// <summary>
+    /// The probabilities of <see cref="Attention"/> of one sequence, (H, queries, keys): to look at, not to compute with.
+    /// </summary>
+    public float[,,] AttentionMap(Tensor k, AttentionLayout layout, int sequence, AttentionOptions options, Tensor? slopes = null, Tensor? bias = null)
+    {
+        ArgumentNullException.ThrowIfNull(k);
+        ArgumentNullException.ThrowIfNull(layout);
+        AttentionTask task = new(this, k, k, this, this, layout, options) { Slopes = slopes, Bias = bias };
+        int queries = layout.QueryCount(sequence), keys = layout.KeyCount(sequence);
+        float[,,] map = new float[Shape[1], queries, keys];
+        for (int h = 0; h < Shape[1]; h++)
+        {
+            for (int i = 0; i < queries; i++)
+            {
+                double[] p = ReferenceDevice.Probabilities(task, sequence, i, h, out _);
+                int first = options.Visible(i, queries, keys).First;
+                for (int j = 0; j < p.Length; j++)
+                    map[h, i, first + j] = (float)p[j];
+            }
+        }
+        return map;
+    }
+}

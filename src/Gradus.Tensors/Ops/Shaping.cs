@@ -1,0 +1,167 @@
+namespace Gradus.Tensors;
+
+public sealed partial class Tensor
+{
+    /// <summary>The same values with other axes; no copy.</summary>
+    /// <exception cref="ArgumentException">The number of elements differs.</exception>
+    public Tensor Reshape(params ReadOnlySpan<int> axes)
+    {
+        Shape shape = new(axes);
+        if (shape.Count != Count)
+            throw new ArgumentException($"Reshape: {Shape} has {Count} elements, {shape} has {shape.Count}.", nameof(axes));
+        Tensor y = Workspace.Alias(this, shape);
+        if (Workspace.Records(this))
+            Workspace.Tape!.Record(y, new ReshapeNode(this));
+        return y;
+    }
+
+    private sealed class ReshapeNode(Tensor x) : Node
+    {
+        public override void Backward(Tensor dy) => x.AddGradient(dy.Workspace.Alias(dy, x.Shape));
+    }
+
+    /// <summary>Rows start … start + count of axis 0; no copy.</summary>
+    public Tensor Rows(int start, int count)
+    {
+        if (Shape.Rank == 0 || start < 0 || count < 0 || start > Shape[0] - count)
+            throw new ArgumentOutOfRangeException(nameof(start), $"Rows: {Shape} has no rows {start} … {start + count}.");
+        int[] axes = Shape.ToArray();
+        long rowBytes = axes[0] == 0 ? 0 : Count / axes[0] * DType.Size();
+        axes[0] = count;
+        Tensor y = Workspace.Alias(this, new Shape(axes), start * rowBytes);
+        if (Workspace.Records(this))
+            Workspace.Tape!.Record(y, new RowsNode(this, start));
+        return y;
+    }
+
+    // The gradient of the other rows is zero.
+    private sealed class RowsNode(Tensor x, int start) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            Tensor dx = x.GradientTarget(out bool add);
+            if (!add)
+                dx.Clear();
+            Tensor part = dy.Workspace.Alias(dx, dy.Shape, start * (x.Count / x.Shape[0]) * sizeof(float));
+            dy.Device.Axpy(1f, dy, part);
+            part.Detach();
+        }
+    }
+
+    /// <summary>Columns start … start + count of the last axis.</summary>
+    public Tensor Columns(int start, int count)
+    {
+        if (start < 0 || count < 0 || start > Shape.Columns - count)
+            throw new ArgumentOutOfRangeException(nameof(start), $"Columns: {Shape} has no columns {start} … {start + count}.");
+        Tensor y = Workspace.Empty(Shape.WithColumns(count));
+        Device.CopyColumns(this, start, y, 0, count, accumulate: false);
+        if (Workspace.Records(this))
+            Workspace.Tape!.Record(y, new ColumnsNode(this, start));
+        return y;
+    }
+
+    // The gradient of the other columns is zero.
+    private sealed class ColumnsNode(Tensor x, int start) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            Tensor dx = x.GradientTarget(out bool add);
+            if (!add)
+                dx.Clear();
+            dy.Device.CopyColumns(dy, 0, dx, start, dy.Shape.Columns, accumulate: true);
+        }
+    }
+
+    /// <summary>This tensor's columns followed by another's.</summary>
+    public Tensor Append(Tensor right)
+    {
+        ArgumentNullException.ThrowIfNull(right);
+        if (right.Shape.Rank != Shape.Rank || right.Shape.Rows != Shape.Rows)
+            throw new ArgumentException($"Append: {Shape} and {right.Shape} differ in rows.", nameof(right));
+        Workspace w = Workspace.Innermost(this, right);
+        int left = Shape.Columns;
+        Tensor y = w.Empty(Shape.WithColumns(left + right.Shape.Columns));
+        w.Device.CopyColumns(this, 0, y, 0, left, accumulate: false);
+        w.Device.CopyColumns(right, 0, y, left, right.Shape.Columns, accumulate: false);
+        if (w.Records(this, right))
+            w.Tape!.Record(y, new AppendNode(this, right));
+        return y;
+    }
+
+    private sealed class AppendNode(Tensor left, Tensor right) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            Pass(dy, left, 0);
+            Pass(dy, right, left.Shape.Columns);
+        }
+
+        private static void Pass(Tensor dy, Tensor x, int start)
+        {
+            if (!x.NeedsGradient)
+                return;
+            Tensor dx = dy.Workspace.Empty(x.Shape);
+            dy.Device.CopyColumns(dy, start, dx, 0, x.Shape.Columns, accumulate: false);
+            x.AddGradient(dx);
+        }
+    }
+
+    /// <summary>(A, B, …) → (B, A, …).</summary>
+    public Tensor SwapAxes()
+    {
+        if (Shape.Rank < 2)
+            throw new InvalidOperationException($"SwapAxes: {Shape} has fewer than two axes.");
+        int[] axes = Shape.ToArray();
+        (axes[0], axes[1]) = (axes[1], axes[0]);
+        Tensor y = Workspace.Empty(new Shape(axes));
+        Device.SwapAxes(this, y, axes[1], axes[0], Inner());
+        if (Workspace.Records(this))
+            Workspace.Tape!.Record(y, new SwapAxesNode(this));
+        return y;
+    }
+
+    private int Inner() => checked((int)(Count == 0 ? 0 : Count / ((long)Shape[0] * Shape[1])));
+
+    private sealed class SwapAxesNode(Tensor x) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            Tensor dx = dy.Workspace.Empty(x.Shape);
+            dy.Device.SwapAxes(dy, dx, dy.Shape[0], dy.Shape[1], dy.Inner());
+            x.AddGradient(dx);
+        }
+    }
+
+    /// <summary>y[i] = table[ids[i]]: rows of this (V, C) table; the embedding lookup.</summary>
+    /// <param name="ids">(N), I32, each in [0, V).</param>
+    /// <exception cref="ArgumentOutOfRangeException">An id is outside the table.</exception>
+    public Tensor Gather(Tensor ids)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        if (Shape.Rank != 2)
+            throw new InvalidOperationException($"Gather: the table must be a matrix, but it is {Shape}.");
+        foreach (int id in ids.Span<int>())
+        {
+            if ((uint)id >= (uint)Shape[0])
+                throw new ArgumentOutOfRangeException(nameof(ids), $"Gather: id {id} is outside the table's {Shape[0]} rows; does the tokenizer fit the model?");
+        }
+        Workspace w = Workspace.Innermost(this, ids);
+        Tensor y = w.Empty(new Shape(checked((int)ids.Count), Shape[1]));
+        w.Device.Gather(this, ids, y);
+        if (w.Records(this))
+            w.Tape!.Record(y, new GatherNode(this, ids));
+        return y;
+    }
+
+    // dtable[ids[i]] += dy[i].
+    private sealed class GatherNode(Tensor table, Tensor ids) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            Tensor sum = table.GradientTarget(out bool add);
+            if (!add)
+                sum.Clear();
+            dy.Device.ScatterAdd(dy, ids, sum);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+namespace Gradus.Tensors;
+
+public sealed partial class Tensor
+{
+    /// <summary>The gradient of the last backward pass, for parameters and for inputs that were watched; else null.</summary>
+    public Tensor? Gradient => Owner is { } parameter ? parameter.Gradient : _gradient;
+
+    /// <summary>Adds to this tensor's gradient. Does nothing where none is needed.</summary>
+    /// <param name="gradient">Of this tensor's shape. It is consumed: its memory may become the gradient, or be freed.</param>
+    public void AddGradient(Tensor gradient)
+    {
+        ArgumentNullException.ThrowIfNull(gradient);
+        if (gradient.Count != Count)
+            throw new ArgumentException($"AddGradient: the gradient {gradient.Shape} does not fit the tensor {Shape}.", nameof(gradient));
+        if (!NeedsGradient)
+        {
+            gradient.Detach();
+        }
+        else if (Owner is { } parameter)
+        {
+            Tensor sum = parameter.GradientTarget(out bool accumulate);
+            if (accumulate)
+                Device.Axpy(1f, gradient, sum);
+            else
+                Device.Scale(gradient, 1f, sum);
+            gradient.Detach();
+        }
+        else if (_gradient is null)
+        {
+            _gradient = gradient;
+        }
+        else if (_gradient.IsExclusive)
+        {
+            Device.Axpy(1f, gradient, _gradient);
+            gradient.Detach();
+        }
+        else
+        {
+            // The present gradient is also somebody else's (a sum passes one gradient to both its inputs): leave it whole.
+            Tensor sum = gradient.IsExclusive ? gradient : Workspace.Empty(Shape);
+            Device.Binary(BinaryOp.Add, _gradient, gradient, sum);
+            _gradient.Detach();
+            if (sum != gradient)
+                gradient.Detach();
+            _gradient = sum;
+        }
+    }
+
+    /// <summary>
+    /// The memory into which a kernel that can add writes this tensor's gradient, and whether it must add to what is there.
+    /// </summary>
+    internal Tensor GradientTarget(out bool accumulate)
+    {
+        if (Owner is { } parameter)
+            return parameter.GradientTarget(out accumulate);
+        accumulate = _gradient is not null;
+        if (_gradient is { IsExclusive: false } shared)
+        {
+            _gradient = Workspace.Empty(Shape);
+            Device.Scale(shared, 1f, _gradient);
+            shared.Detach();
+        }
+        return _gradient ??= Workspace.Empty(Shape);
+    }
+
+    internal void ReleaseGradient()
+    {
+        _gradient?.Detach();
+        _gradient = null;
+    }
+}

@@ -1,0 +1,303 @@
+using System.Numerics;
+
+namespace Gradus.Tensors;
+
+/// <summary>
+/// The lifetime of tensors. Everything an operation makes belongs to a workspace and is freed together by <see cref="Reset"/>
+/// or <see cref="Dispose"/>, so nobody disposes single tensors. An operation's result goes to the innermost workspace among its
+/// inputs: parameters live in an outer one, the activations of a step in the step's own.
+/// </summary>
+/// <remarks>
+/// Memory and tensor objects are reused from one step to the next: a loop of equal steps settles at no allocation at all.
+/// After <see cref="Reset"/> the tensors of the step before are handed out again, so hold on to none of them.
+/// A workspace belongs to one thread at a time.
+/// </remarks>
+public sealed class Workspace : IDisposable
+{
+    private readonly MemoryPool _pool;
+    private readonly bool _ownsPool;
+    private readonly List<Tensor> _tensors = [];
+    private Workspace? _spareChild;
+    private int _issued;
+    private bool _disposed;
+
+    /// <summary>Makes an outermost workspace.</summary>
+    /// <param name="device">Where its tensors live and are computed.</param>
+    /// <param name="precision">How matrix products round their operands.</param>
+    public Workspace(Device device, Precision precision = Precision.F32)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        Device = device;
+        Precision = precision;
+        _pool = new MemoryPool(device);
+        _ownsPool = true;
+    }
+
+    private Workspace(Workspace parent)
+    {
+        Device = parent.Device;
+        _pool = parent._pool;
+    }
+
+    /// <summary>Where this workspace's tensors live.</summary>
+    public Device Device { get; }
+
+    /// <summary>How matrix products of this workspace round their operands.</summary>
+    public Precision Precision { get; set; }
+
+    /// <summary>The tape that records this workspace's operations, or null: nothing is recorded unless asked for.</summary>
+    public Tape? Tape { get; private set; }
+
+    /// <summary>How deep this workspace lies; parameters lie at 0.</summary>
+    public int Depth { get; private set; }
+
+    /// <summary>Bytes handed out at present, over this workspace and all that share its memory.</summary>
+    public long LiveBytes => _pool.LiveBytes;
+
+    /// <summary>The most bytes ever handed out at once.</summary>
+    public long PeakBytes => _pool.PeakBytes;
+
+    /// <summary>Bytes taken from the device and kept for reuse.</summary>
+    public long ReservedBytes => _pool.ReservedBytes;
+
+    /// <summary>Fills every new tensor with NaN bits, so that tests notice a read before the first write.</summary>
+    internal bool PoisonNewTensors
+    {
+        get => _pool.Poison;
+        set => _pool.Poison = value;
+    }
+
+    /// <summary>Makes a workspace for the steps of a computation, one level further in than this one and with memory of its own.</summary>
+    public Workspace NewScratch(Precision? precision = null) => new(Device, precision ?? Precision) { Depth = Depth + 1 };
+
+    /// <summary>Starts recording operations on tensors that need a gradient; any earlier recording of this workspace is dropped.</summary>
+    public Tape StartTape()
+    {
+        Tape = new Tape(this);
+        return Tape;
+    }
+
+    /// <summary>Stops recording.</summary>
+    public void StopTape() => Tape = null;
+
+    /// <summary>
+    /// Opens a workspace inside this one which shares its memory: for values that die before the step does. Dispose it when done;
+    /// results that live on are moved out with <see cref="Adopt"/>. It records nothing unless told to.
+    /// </summary>
+    public Workspace OpenChild()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Workspace child = _spareChild ?? new Workspace(this);
+        _spareChild = null;
+        child.Depth = Depth + 1;
+        child.Precision = Precision;
+        child._parent = this;
+        return child;
+    }
+
+    private Workspace? _parent;
+
+    /// <summary>A tensor of unspecified contents.</summary>
+    public Tensor Empty(Shape shape, DType type = DType.F32)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Tensor tensor = NextTensor();
+        tensor.Attach(_pool.Rent(shape.Count * type.Size()), 0, shape, type);
+        return tensor;
+    }
+
+    /// <summary>A tensor of zeros.</summary>
+    public Tensor Zeros(Shape shape, DType type = DType.F32)
+    {
+        Tensor tensor = Empty(shape, type);
+        tensor.Clear();
+        return tensor;
+    }
+
+    /// <summary>A copy of host values.</summary>
+    /// <exception cref="ArgumentException">The number of values is not the shape's.</exception>
+    public Tensor From(ReadOnlySpan<float> values, Shape shape) => FromValues(values, shape, DType.F32);
+
+    /// <summary>A copy of host values.</summary>
+    /// <exception cref="ArgumentException">The number of values is not the shape's.</exception>
+    public Tensor From(ReadOnlySpan<int> values, Shape shape) => FromValues(values, shape, DType.I32);
+
+    /// <summary>A one-axis copy of host values.</summary>
+    public Tensor From(ReadOnlySpan<int> values) => From(values, new Shape(values.Length));
+
+    private Tensor FromValues<T>(ReadOnlySpan<T> values, Shape shape, DType type)
+        where T : unmanaged
+    {
+        if (values.Length != shape.Count)
+            throw new ArgumentException($"{values.Length} values do not fill the shape {shape}.", nameof(values));
+        Tensor tensor = Empty(shape, type);
+        values.CopyTo(tensor.Span<T>());
+        return tensor;
+    }
+
+    /// <summary>A second handle on a tensor's memory, with another shape of as many elements, owned by this workspace.</summary>
+    internal Tensor Alias(Tensor source, Shape shape, long byteOffset = 0)
+    {
+        Tensor tensor = NextTensor();
+        tensor.Attach(source.Storage.AddReference(), source.ByteOffset + byteOffset, shape, source.DType);
+        return tensor;
+    }
+
+    /// <summary>Moves a tensor of an inner workspace into this one, so that it outlives the inner one.</summary>
+    public Tensor Adopt(Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        return tensor.Workspace == this ? tensor : Alias(tensor, tensor.Shape);
+    }
+
+    /// <summary>Frees everything; the memory is kept for the next step. Any tape is dropped.</summary>
+    public void Reset()
+    {
+        for (int i = 0; i < _issued; i++)
+            _tensors[i].Detach();
+        _issued = 0;
+        Tape = null;
+    }
+
+    /// <summary>Frees everything. A child's memory goes back to its parent, an outermost one's to the device.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        Reset();
+        if (_ownsPool)
+        {
+            _disposed = true;
+            _pool.Dispose();
+        }
+        else if (_parent is { } parent)
+        {
+            _parent = null;
+            parent._spareChild = this;
+        }
+    }
+
+    /// <summary>The innermost of the workspaces of an operation's inputs.</summary>
+    internal static Workspace Innermost(Tensor a) => a.Workspace;
+
+    /// <inheritdoc cref="Innermost(Tensor)"/>
+    internal static Workspace Innermost(Tensor a, Tensor? b) =>
+        b is null || a.Workspace.Depth >= b.Workspace.Depth ? a.Workspace : b.Workspace;
+
+    /// <inheritdoc cref="Innermost(Tensor)"/>
+    internal static Workspace Innermost(Tensor a, Tensor? b, Tensor? c)
+    {
+        Workspace w = Innermost(a, b);
+        return c is null || w.Depth >= c.Workspace.Depth ? w : c.Workspace;
+    }
+
+    /// <summary>Whether an operation on these inputs must be recorded.</summary>
+    internal bool Records(Tensor a, Tensor? b = null, Tensor? c = null) =>
+        Tape is not null && (a.NeedsGradient || b is { NeedsGradient: true } || c is { NeedsGradient: true });
+
+    private Tensor NextTensor()
+    {
+        if (_issued == _tensors.Count)
+            _tensors.Add(new Tensor(this));
+        return _tensors[_issued++];
+    }
+
+    /// <summary>Memory of one device, reused by size class: eight classes to each doubling, so at most an eighth is waste.</summary>
+    private sealed class MemoryPool(Device device) : IDisposable
+    {
+        private const int Classes = 8 * 48;
+        private readonly Stack<MemoryBlock>?[] _free = new Stack<MemoryBlock>?[Classes];
+        private readonly List<MemoryBlock> _all = [];
+
+        public bool Poison { get; set; }
+
+        public long LiveBytes { get; private set; }
+
+        public long PeakBytes { get; private set; }
+
+        public long ReservedBytes { get; private set; }
+
+        public MemoryBlock Rent(long bytes)
+        {
+            int index = SizeClass(bytes, out long size);
+            LiveBytes += size;
+            PeakBytes = Math.Max(PeakBytes, LiveBytes);
+            Stack<MemoryBlock> free = _free[index] ??= new Stack<MemoryBlock>();
+            if (!free.TryPop(out MemoryBlock? block))
+            {
+                block = new MemoryBlock(this, index, size, device.Allocate(size));
+                _all.Add(block);
+                ReservedBytes += size;
+            }
+            block.Revive();
+            if (Poison)
+                device.Poison(block.Address, size);
+            return block;
+        }
+
+        public void Return(MemoryBlock block)
+        {
+            LiveBytes -= block.Bytes;
+            _free[block.SizeClass]!.Push(block);
+        }
+
+        public void Dispose()
+        {
+            foreach (MemoryBlock block in _all)
+                device.Free(block.Address, block.Bytes);
+            _all.Clear();
+            Array.Clear(_free);
+            ReservedBytes = LiveBytes = 0;
+        }
+
+        private static int SizeClass(long bytes, out long size)
+        {
+            long units = Math.Max(8, (bytes + 63) / 64);
+            int shift = BitOperations.Log2((ulong)units) - 3;
+            long mantissa = (units + (1L << shift) - 1) >> shift;
+            if (mantissa == 16)
+            {
+                mantissa = 8;
+                shift++;
+            }
+            size = (mantissa << shift) * 64;
+            return (shift * 8) + (int)(mantissa - 8);
+        }
+    }
+
+    /// <summary>A piece of device memory with the number of tensors that look at it.</summary>
+    internal sealed class MemoryBlock
+    {
+        private readonly object _pool;
+
+        internal MemoryBlock(object pool, int sizeClass, long bytes, nint address)
+        {
+            _pool = pool;
+            SizeClass = sizeClass;
+            Bytes = bytes;
+            Address = address;
+        }
+
+        internal int SizeClass { get; }
+
+        internal long Bytes { get; }
+
+        internal nint Address { get; }
+
+        internal int References { get; private set; }
+
+        internal void Revive() => References = 1;
+
+        internal MemoryBlock AddReference()
+        {
+            References++;
+            return this;
+        }
+
+        internal void Release()
+        {
+            if (--References == 0)
+                ((MemoryPool)_pool).Return(this);
+        }
+    }
+}
