@@ -95,6 +95,9 @@ public abstract partial class Device
     /// <summary>table[ids[i]] += dy[i]. Rows of negative ids are left out.</summary>
     public abstract void ScatterAdd(Tensor dy, Tensor ids, Tensor table);
 
+    /// <summary>table[rows[i]] = x[i], for rows of equal length along axis 0 of x; no two rows are the same.</summary>
+    public abstract void PutRows(Tensor x, Tensor rows, Tensor table);
+
     /// <summary>Softmax (or its logarithm) of every row.</summary>
     public abstract void Softmax(Tensor x, Tensor y, bool log);
 

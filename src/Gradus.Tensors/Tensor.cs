@@ -102,6 +102,9 @@ public sealed partial class Tensor
     /// <summary>Sets every element to zero.</summary>
     public void Clear() => Device.Clear(this);
 
+    /// <summary>Frees the memory before the workspace does; for large values that are known to be dead.</summary>
+    public void Free() => Detach();
+
     /// <summary>Type and shape, for messages: <c>F32 (8, 128)</c>.</summary>
     public override string ToString() => _block is null ? "freed tensor" : $"{DType} {Shape}";
 

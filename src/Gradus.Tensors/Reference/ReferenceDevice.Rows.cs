@@ -27,6 +27,17 @@ public sealed unsafe partial class ReferenceDevice
     }
 
     /// <inheritdoc/>
+    public override void PutRows(Tensor x, Tensor rows, Tensor table)
+    {
+        long columns = x.Count / Math.Max(1, rows.Count);
+        for (long i = 0; i < rows.Count; i++)
+        {
+            for (long c = 0; c < columns; c++)
+                table.Floats[(rows.Ints[i] * columns) + c] = x.Floats[(i * columns) + c];
+        }
+    }
+
+    /// <inheritdoc/>
     public override void Softmax(Tensor x, Tensor y, bool log)
     {
         int columns = x.Shape.Columns;

@@ -1,0 +1,48 @@
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>A model of an architecture with its parameters. What every kind has in common.</summary>
+public abstract class LanguageModel : IDisposable
+{
+    private protected LanguageModel(ModelConfig config, Scope scope)
+    {
+        Config = config;
+        Parts = scope.Parts;
+    }
+
+    /// <summary>The hyperparameters.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>Parameters and linear layers by name.</summary>
+    public ModelParts Parts { get; }
+
+    /// <summary>All parameters of the model itself; an adapter's are its own.</summary>
+    public IReadOnlyList<Parameter> Parameters => Parts.Parameters;
+
+    /// <summary>The parameters that training changes: the model's trainable ones, then those of adapters.</summary>
+    public IEnumerable<Parameter> TrainableParameters => Parameters
+        .Concat(Parts.Linears.Where(l => l.Adapter is not null).SelectMany(l => l.Adapter!.Parameters))
+        .Where(p => p.Trainable);
+
+    /// <summary>Where the model computes.</summary>
+    public Device Device => Parts.Store.Device;
+
+    /// <summary>The number of the model's own values.</summary>
+    public long ParameterCount => Parameters.Sum(p => p.Shape.Count);
+
+    /// <summary>Makes all of the model's own parameters trainable, or none.</summary>
+    public void SetTrainable(bool trainable)
+    {
+        foreach (Parameter parameter in Parameters)
+            parameter.Trainable = trainable;
+    }
+
+    /// <summary>Frees the parameters.</summary>
+    public void Dispose()
+    {
+        Parts.Store.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}

@@ -1,0 +1,19 @@
+using Gradus.Tensors;
+
+namespace Gradus.Nn;
+
+/// <summary>Few parameters that change what a frozen linear layer computes.</summary>
+public abstract class Adapter
+{
+    /// <summary>The parameters that are trained, with the names of the adapter's file.</summary>
+    public abstract IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>The adapted layer: (…, in) → (…, out).</summary>
+    /// <param name="layer">The layer it sits on (<see cref="Linear.Base"/> is the frozen product).</param>
+    /// <param name="x">The layer's input.</param>
+    /// <param name="pass">The forward pass.</param>
+    public abstract Tensor Forward(Linear layer, Tensor x, Pass pass);
+
+    /// <summary>The matrix (out, in) that computes the same without the adapter, F32 in the given workspace.</summary>
+    public abstract Tensor Merge(Linear layer, Workspace workspace);
+}

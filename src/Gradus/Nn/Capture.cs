@@ -1,0 +1,30 @@
+using Gradus.Tensors;
+
+namespace Gradus.Nn;
+
+/// <summary>Copies of what a model computes on the way, for people who want to look inside.</summary>
+public sealed class Capture
+{
+    private readonly List<float[]> _hidden = [];
+    private readonly Dictionary<int, List<float[,,]>> _attention = [];
+
+    /// <summary>Whether attention maps are wanted; they take T×T memory for every head.</summary>
+    public bool Attentions { get; init; }
+
+    /// <summary>The input of the first block, then the output of every block (the last one after the final norm), each (N, C) row-major.</summary>
+    public IReadOnlyList<float[]> HiddenStates => _hidden;
+
+    /// <summary>For each layer, the probabilities (H, queries, keys) of every sequence.</summary>
+    public IReadOnlyDictionary<int, List<float[,,]>> AttentionMaps => _attention;
+
+    internal void Hidden(Tensor x) => _hidden.Add(x.ToArray());
+
+    internal void Attention(int layer, Tensor q, Tensor k, AttentionLayout layout, AttentionOptions options, Tensor? slopes)
+    {
+        if (!Attentions)
+            return;
+        List<float[,,]> maps = _attention[layer] = [];
+        for (int s = 0; s < layout.Sequences; s++)
+            maps.Add(q.AttentionMap(k, layout, s, options, slopes));
+    }
+}

@@ -1,0 +1,81 @@
+using Gradus.Tensors;
+
+namespace Gradus.Nn;
+
+/// <summary>
+/// y = x·Wᵀ + b: the seam at which models are quantized and adapted. Quantizing replaces <see cref="Weight"/>, fine-tuning with few
+/// parameters sets <see cref="Adapter"/>; the model around it stays the same.
+/// </summary>
+public sealed class Linear
+{
+    internal Linear(string path, Weight weight, Parameter? bias)
+    {
+        Path = path;
+        Weight = weight;
+        Bias = bias;
+    }
+
+    /// <summary>The dotted path of the layer: <c>model.layers.0.self_attn.q_proj</c>.</summary>
+    public string Path { get; }
+
+    /// <summary>The last part of the path: <c>q_proj</c>.</summary>
+    public string Name => Path[(Path.LastIndexOf('.') + 1)..];
+
+    /// <summary>The matrix.</summary>
+    public Weight Weight { get; set; }
+
+    /// <summary>(out), or null.</summary>
+    public Parameter? Bias { get; }
+
+    /// <summary>What is added to or wrapped around the product, or null.</summary>
+    public Adapter? Adapter { get; set; }
+
+    /// <summary>(…, in) → (…, out).</summary>
+    public Tensor Forward(Tensor x, Pass pass) => Adapter is { } adapter ? adapter.Forward(this, x, pass) : Base(x);
+
+    /// <summary>The layer without its adapter.</summary>
+    public Tensor Base(Tensor x) => Weight.Multiply(x, Bias?.Value);
+}
+
+/// <summary>The matrix of a linear layer, in whatever form it is kept.</summary>
+public abstract class Weight
+{
+    /// <summary>Columns in.</summary>
+    public abstract int Inputs { get; }
+
+    /// <summary>Columns out.</summary>
+    public abstract int Outputs { get; }
+
+    /// <summary>x·Wᵀ + b.</summary>
+    public abstract Tensor Multiply(Tensor x, Tensor? bias);
+
+    /// <summary>The matrix as F32 (out, in), in the given workspace.</summary>
+    public abstract Tensor Dense(Workspace workspace);
+}
+
+/// <summary>A matrix of floating-point numbers, as checkpoints store it.</summary>
+public sealed class DenseWeight(Parameter parameter, WeightLayout layout) : Weight
+{
+    /// <summary>The stored matrix.</summary>
+    public Parameter Parameter { get; } = parameter;
+
+    /// <summary>How it lies: (out, in) or (in, out).</summary>
+    public WeightLayout Layout { get; } = layout;
+
+    /// <inheritdoc/>
+    public override int Inputs => Parameter.Shape[Layout == WeightLayout.OutIn ? 1 : 0];
+
+    /// <inheritdoc/>
+    public override int Outputs => Parameter.Shape[Layout == WeightLayout.OutIn ? 0 : 1];
+
+    /// <inheritdoc/>
+    public override Tensor Multiply(Tensor x, Tensor? bias) => x.Linear(Parameter.Value, bias, Layout);
+
+    /// <inheritdoc/>
+    public override Tensor Dense(Workspace workspace)
+    {
+        ArgumentNullException.ThrowIfNull(workspace);
+        Tensor value = workspace.Adopt(Parameter.Value).ToF32();
+        return Layout == WeightLayout.OutIn ? value : value.SwapAxes();
+    }
+}

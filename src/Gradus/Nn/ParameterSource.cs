@@ -1,0 +1,29 @@
+using Gradus.Tensors;
+
+namespace Gradus.Nn;
+
+/// <summary>Where a model's parameters come from: drawn from a seed, or read from a file. The model file does not know.</summary>
+public abstract class ParameterSource
+{
+    /// <summary>The value of a parameter, in the given workspace.</summary>
+    /// <param name="name">Its dotted path.</param>
+    /// <param name="shape">Its axes.</param>
+    /// <param name="init">How it starts out where it is not stored.</param>
+    /// <param name="store">The workspace that lives as long as the model.</param>
+    /// <exception cref="InvalidDataException">A stored tensor is missing or has another shape.</exception>
+    public abstract Tensor Get(string name, Shape shape, Init init, Workspace store);
+
+    /// <summary>Draws every parameter from a seed, each by its name, so that adding one changes no other.</summary>
+    /// <param name="seed">The run's seed.</param>
+    public static ParameterSource Random(ulong seed) => new RandomSource(seed);
+
+    private sealed class RandomSource(ulong seed) : ParameterSource
+    {
+        public override Tensor Get(string name, Shape shape, Init init, Workspace store)
+        {
+            Tensor value = store.Empty(shape);
+            init.Fill(value.Span(), CounterRandom.Derive(seed, name));
+            return value;
+        }
+    }
+}
