@@ -1,0 +1,124 @@
+namespace Gradus.Tensors.Cpu;
+
+/// <summary>
+/// A register of float lanes. Kernels are written once over <typeparamref name="TSelf"/> and the JIT makes one version per width. Lanes
+/// also carry masks (all bits set or none, from the comparisons) and 32-bit integers (the members that speak of bits).
+/// </summary>
+/// <remarks>
+/// Members round to nearest even and never trap. Where one operand of <see cref="Max"/> or <see cref="Min"/> is NaN the result is the
+/// second operand on x86 and NaN on Arm: give the value that may be NaN second, and NaN comes through everywhere.
+/// </remarks>
+internal unsafe interface ILanes<TSelf>
+    where TSelf : unmanaged, ILanes<TSelf>
+{
+    /// <summary>The number of lanes: 1, 4, 8 or 16.</summary>
+    static abstract int Width { get; }
+
+    /// <summary>Zero in every lane.</summary>
+    static abstract TSelf Zero { get; }
+
+    /// <summary>One value in every lane.</summary>
+    static abstract TSelf Broadcast(float value);
+
+    /// <summary>One bit pattern in every lane.</summary>
+    static abstract TSelf BroadcastBits(int bits);
+
+    /// <summary>Reads Width floats.</summary>
+    static abstract TSelf Load(float* from);
+
+    /// <summary>Writes Width floats.</summary>
+    static abstract void Store(float* to, TSelf value);
+
+    /// <summary>Reads <paramref name="count"/> floats, 0 to Width, and no byte more; the other lanes are zero.</summary>
+    static abstract TSelf LoadTail(float* from, int count);
+
+    /// <summary>Writes the first <paramref name="count"/> lanes, 0 to Width, and no byte more.</summary>
+    static abstract void StoreTail(float* to, int count, TSelf value);
+
+    /// <summary>Reads Width 16-bit integers into the low half of each lane's bits; the high half is zero.</summary>
+    static abstract TSelf LoadBits16(ushort* from);
+
+    /// <summary>Writes the low half of each lane's bits.</summary>
+    static abstract void StoreBits16(ushort* to, TSelf bits);
+
+    /// <summary>a + b.</summary>
+    static abstract TSelf operator +(TSelf a, TSelf b);
+
+    /// <summary>a − b.</summary>
+    static abstract TSelf operator -(TSelf a, TSelf b);
+
+    /// <summary>a · b.</summary>
+    static abstract TSelf operator *(TSelf a, TSelf b);
+
+    /// <summary>a / b.</summary>
+    static abstract TSelf operator /(TSelf a, TSelf b);
+
+    /// <summary>−a: the sign bit flipped.</summary>
+    static abstract TSelf operator -(TSelf a);
+
+    /// <summary>Bitwise and.</summary>
+    static abstract TSelf operator &(TSelf a, TSelf b);
+
+    /// <summary>Bitwise or.</summary>
+    static abstract TSelf operator |(TSelf a, TSelf b);
+
+    /// <summary>Bitwise exclusive or.</summary>
+    static abstract TSelf operator ^(TSelf a, TSelf b);
+
+    /// <summary>a · b + c, rounded once.</summary>
+    static abstract TSelf Fma(TSelf a, TSelf b, TSelf c);
+
+    /// <summary>a > b ? a : b.</summary>
+    static abstract TSelf Max(TSelf a, TSelf b);
+
+    /// <summary>a &lt; b ? a : b.</summary>
+    static abstract TSelf Min(TSelf a, TSelf b);
+
+    /// <summary>The sign bit cleared.</summary>
+    static abstract TSelf Abs(TSelf a);
+
+    /// <summary>The square root.</summary>
+    static abstract TSelf Sqrt(TSelf a);
+
+    /// <summary>Mask of a &lt; b; false for NaN.</summary>
+    static abstract TSelf Less(TSelf a, TSelf b);
+
+    /// <summary>Mask of a ≤ b; false for NaN.</summary>
+    static abstract TSelf LessOrEqual(TSelf a, TSelf b);
+
+    /// <summary>Mask of a = b; false for NaN.</summary>
+    static abstract TSelf Equal(TSelf a, TSelf b);
+
+    /// <summary>Mask of equal bit patterns.</summary>
+    static abstract TSelf EqualBits(TSelf a, TSelf b);
+
+    /// <summary>Takes a where the mask is set, b elsewhere.</summary>
+    static abstract TSelf Select(TSelf mask, TSelf a, TSelf b);
+
+    /// <summary>Sum of the lanes' bits as integers, wrapping.</summary>
+    static abstract TSelf AddBits(TSelf a, TSelf b);
+
+    /// <summary>Difference of the lanes' bits as integers, wrapping.</summary>
+    static abstract TSelf SubtractBits(TSelf a, TSelf b);
+
+    /// <summary>Bits moved to the left.</summary>
+    static abstract TSelf ShiftLeft(TSelf bits, int by);
+
+    /// <summary>Bits moved to the right, zeros from the left.</summary>
+    static abstract TSelf ShiftRight(TSelf bits, int by);
+
+    /// <summary>Bits moved to the right, copies of the sign from the left.</summary>
+    static abstract TSelf ShiftRightSigned(TSelf bits, int by);
+
+    /// <summary>Each lane's bits, a signed integer, as a float.</summary>
+    static abstract TSelf FromInteger(TSelf bits);
+
+    /// <summary>The nearest integer's bits, ties to even; undefined beyond ±2³¹ and for NaN.</summary>
+    static abstract TSelf ToInteger(TSelf a);
+
+    /// <summary>The sum over the lanes: halves are added to each other until one lane is left.</summary>
+    static abstract float Sum(TSelf a);
+
+    /// <summary>The largest lane, in the order of <see cref="Sum"/>; a NaN may be lost.</summary>
+    static abstract float LargestLane(TSelf a);
+}

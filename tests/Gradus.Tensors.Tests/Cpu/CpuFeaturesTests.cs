@@ -1,0 +1,40 @@
+namespace Gradus.Tensors.Cpu.Tests;
+
+public sealed class CpuFeaturesTests
+{
+    [Fact]
+    public void The_best_there_is_comes_with_the_reason_for_no_better()
+    {
+        CpuFeatures.Choice choice = CpuFeatures.Choose(null, isa => isa > Isa.Avx2 ? "not here" : null);
+        Assert.Equal(Isa.Avx2, choice.Isa);
+        Assert.Equal("Amx: not here; Avx512: not here", choice.Reason);
+        Assert.Equal(new CpuFeatures.Choice(Isa.Amx, null), CpuFeatures.Choose("", _ => null));
+    }
+
+    [Theory]
+    [InlineData("scalar", "Scalar")]
+    [InlineData("vector", "Vector128")]
+    [InlineData("avx2", "Avx2")]
+    [InlineData("avx512", "Avx512")]
+    [InlineData("amx", "Amx")]
+    public void The_environment_chooses(string asked, string isa) => Assert.Equal(isa, CpuFeatures.Choose(asked, _ => null).Isa.ToString());
+
+    [Theory]
+    [InlineData("avx1024", "no such instruction set")]
+    [InlineData("AVX2", "no such instruction set")]
+    [InlineData("amx", "not here")]
+    public void What_cannot_be_chosen_is_an_error_of_one_line(string asked, string says)
+    {
+        string message = Assert.Throws<InvalidDataException>(() => CpuFeatures.Choose(asked, isa => isa == Isa.Amx ? "not here" : null)).Message;
+        Assert.Contains($"GRADUS_ISA={asked}", message, StringComparison.Ordinal);
+        Assert.Contains(says, message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', message);
+    }
+
+    [Fact]
+    public void The_choice_of_this_process_is_one_that_is_available()
+    {
+        Assert.Contains(CpuFeatures.Best, CpuFeatures.Available);
+        Assert.Equal(CpuFeatures.Best == Isa.Amx, CpuFeatures.Reason is null);
+    }
+}
