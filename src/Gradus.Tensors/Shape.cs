@@ -9,6 +9,7 @@ public readonly struct Shape : IEquatable<Shape>
     public const int MaxRank = 6;
 
     private readonly Axes _axes;
+    private readonly long _count;
 
     /// <summary>Makes a shape from its axis sizes.</summary>
     /// <exception cref="ArgumentException">More than six axes, a negative size, or more than 2⁶² elements.</exception>
@@ -27,14 +28,14 @@ public readonly struct Shape : IEquatable<Shape>
             _axes[i] = axes[i];
         }
         Rank = axes.Length;
-        Count = count;
+        _count = count;
     }
 
     /// <summary>The number of axes.</summary>
     public int Rank { get; }
 
     /// <summary>The number of elements: the product of all axes.</summary>
-    public long Count { get; }
+    public long Count => Rank == 0 ? 1 : _count;
 
     /// <summary>The size of an axis; negative indices count from the last (−1).</summary>
     public int this[int axis]
