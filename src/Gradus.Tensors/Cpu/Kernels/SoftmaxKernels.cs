@@ -1,0 +1,169 @@
+// Softmax and cross-entropy over rows.
+
+namespace Gradus.Tensors.Cpu;
+
+internal sealed unsafe partial class CpuDevice<T>
+{
+    private struct SoftmaxJob
+    {
+        public float* X;
+        public float* Y;
+        public float* Dy;
+        public float* Losses;
+        public float* LogSumExp;
+        public int* Targets;
+        public long Rows;
+        public int Columns;
+        public bool Log;
+    }
+
+    public override void Softmax(Tensor x, Tensor y, bool log)
+    {
+        SoftmaxJob job = new() { X = x.Floats, Y = y.Floats, Rows = x.Shape.Rows, Columns = x.Shape.Columns, Log = log };
+        Split(job.Rows, RowsPerPiece(job.Columns), &job, &SoftmaxPiece);
+    }
+
+    private static void SoftmaxPiece(void* context, int item, int worker)
+    {
+        SoftmaxJob* job = (SoftmaxJob*)context;
+        int columns = job->Columns;
+        long piece = RowsPerPiece(columns), end = Math.Min(job->Rows, (item + 1) * piece);
+        for (long r = item * piece; r < end; r++)
+        {
+            float* x = job->X + (r * columns), y = job->Y + (r * columns);
+            T lse = T.Broadcast(RowLogSumExp(x, columns));
+            for (int c = 0; c < columns; c += T.Width)
+            {
+                int n = Math.Min(T.Width, columns - c);
+                T v = T.LoadTail(x + c, n) - lse;
+                T.StoreTail(y + c, n, job->Log ? v : LaneMath<T>.Exp(v));
+            }
+        }
+    }
+
+    public override void SoftmaxGradient(Tensor y, Tensor dy, Tensor dx, bool log)
+    {
+        SoftmaxJob job = new() { X = y.Floats, Dy = dy.Floats, Y = dx.Floats, Rows = y.Shape.Rows, Columns = y.Shape.Columns, Log = log };
+        Split(job.Rows, RowsPerPiece(job.Columns), &job, &SoftmaxGradientPiece);
+    }
+
+    // dx = y·(dy − Σ y·dy); of the logarithm: dx = dy − exp(y)·Σ dy.
+    private static void SoftmaxGradientPiece(void* context, int item, int worker)
+    {
+        SoftmaxJob* job = (SoftmaxJob*)context;
+        int columns = job->Columns;
+        long piece = RowsPerPiece(columns), end = Math.Min(job->Rows, (item + 1) * piece);
+        for (long r = item * piece; r < end; r++)
+        {
+            float* y = job->X + (r * columns), dy = job->Dy + (r * columns), dx = job->Y + (r * columns);
+            T sum = T.Broadcast(job->Log ? RowSum(dy, columns) : Dot(y, dy, columns));
+            for (int c = 0; c < columns; c += T.Width)
+            {
+                int n = Math.Min(T.Width, columns - c);
+                T p = T.LoadTail(y + c, n), d = T.LoadTail(dy + c, n);
+                T.StoreTail(dx + c, n, job->Log ? d - (LaneMath<T>.Exp(p) * sum) : p * (d - sum));
+            }
+        }
+    }
+
+    public override void CrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp)
+    {
+        SoftmaxJob job = new()
+        {
+            X = logits.Floats,
+            Targets = targets.Ints,
+            Losses = losses.Floats,
+            LogSumExp = logSumExp.Floats,
+            Rows = logits.Shape.Rows,
+            Columns = logits.Shape.Columns,
+        };
+        Split(job.Rows, RowsPerPiece(job.Columns), &job, &CrossEntropyPiece);
+    }
+
+    private static void CrossEntropyPiece(void* context, int item, int worker)
+    {
+        SoftmaxJob* job = (SoftmaxJob*)context;
+        long piece = RowsPerPiece(job->Columns), end = Math.Min(job->Rows, (item + 1) * piece);
+        for (long r = item * piece; r < end; r++)
+        {
+            float* x = job->X + (r * job->Columns);
+            int target = job->Targets[r];
+            job->LogSumExp[r] = RowLogSumExp(x, job->Columns);
+            job->Losses[r] = target < 0 ? 0f : job->LogSumExp[r] - x[target];
+        }
+    }
+
+    public override void CrossEntropyGradient(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dLosses, Tensor dLogits)
+    {
+        SoftmaxJob job = new()
+        {
+            X = logits.Floats,
+            Targets = targets.Ints,
+            Losses = dLosses.Floats,
+            LogSumExp = logSumExp.Floats,
+            Y = dLogits.Floats,
+            Rows = logits.Shape.Rows,
+            Columns = logits.Shape.Columns,
+        };
+        Split(job.Rows, RowsPerPiece(job.Columns), &job, &CrossEntropyGradientPiece);
+    }
+
+    // dlogits = (softmax − onehot)·dloss
+    private static void CrossEntropyGradientPiece(void* context, int item, int worker)
+    {
+        SoftmaxJob* job = (SoftmaxJob*)context;
+        int columns = job->Columns;
+        long piece = RowsPerPiece(columns), end = Math.Min(job->Rows, (item + 1) * piece);
+        for (long r = item * piece; r < end; r++)
+        {
+            float* x = job->X + (r * columns), dx = job->Y + (r * columns);
+            int target = job->Targets[r];
+            if (target < 0)
+            {
+                new Span<float>(dx, columns).Clear();
+                continue;
+            }
+            T lse = T.Broadcast(job->LogSumExp[r]), scale = T.Broadcast(job->Losses[r]);
+            for (int c = 0; c < columns; c += T.Width)
+            {
+                int n = Math.Min(T.Width, columns - c);
+                T.StoreTail(dx + c, n, LaneMath<T>.Exp(T.LoadTail(x + c, n) - lse) * scale);
+            }
+            dx[target] -= job->Losses[r];
+        }
+    }
+
+    /// <summary>log Σ exp(x), through the largest value so that nothing overflows.</summary>
+    private static float RowLogSumExp(float* x, int count)
+    {
+        float max = RowMax(x, count);
+        if (float.IsNegativeInfinity(max))
+            return max;
+        T shift = T.Broadcast(max), sum = T.Zero;
+        int i = 0;
+        for (; i <= count - T.Width; i += T.Width)
+            sum += LaneMath<T>.Exp(T.Load(x + i) - shift);
+        float total = T.Sum(sum);
+        if (i < count)
+        {
+            T last = LaneMath<T>.Exp(T.LoadTail(x + i, count - i) - shift);
+            float* tail = stackalloc float[16];
+            T.Store(tail, last);
+            for (int k = 0; k < count - i; k++)
+                total += tail[k];
+        }
+        return max + MathF.Log(total);
+    }
+
+    private static float RowMax(float* x, int count)
+    {
+        T max = T.Broadcast(float.NegativeInfinity);
+        int i = 0;
+        for (; i <= count - T.Width; i += T.Width)
+            max = T.Max(max, T.Load(x + i));
+        float largest = T.LargestLane(max);
+        for (; i < count; i++)
+            largest = MathF.Max(largest, x[i]);
+        return largest;
+    }
+}
