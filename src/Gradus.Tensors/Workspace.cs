@@ -143,6 +143,20 @@ public sealed class Workspace : IDisposable
         return tensor;
     }
 
+    /// <summary>A handle of this workspace on a part of a tensor's memory; no copy.</summary>
+    /// <param name="source">The tensor; its memory must outlive the handle.</param>
+    /// <param name="shape">The axes of the part.</param>
+    /// <param name="byteOffset">Where the part begins.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The part does not lie inside the tensor.</exception>
+    public Tensor View(Tensor source, Shape shape, long byteOffset)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        long size = source.DType.Size();
+        return byteOffset >= 0 && byteOffset % size == 0 && shape.Count <= source.Count - (byteOffset / size)
+            ? Alias(source, shape, byteOffset)
+            : throw new ArgumentOutOfRangeException(nameof(byteOffset), byteOffset, $"View: {shape} from byte {byteOffset} on does not lie inside {source}.");
+    }
+
     /// <summary>Moves a tensor of an inner workspace into this one, so that it outlives the inner one.</summary>
     public Tensor Adopt(Tensor tensor)
     {

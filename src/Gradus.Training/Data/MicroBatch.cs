@@ -1,0 +1,15 @@
+using Gradus.Nn;
+
+namespace Gradus.Training.Data;
+
+/// <summary>Tokens that go through the model at once, and what is to be predicted.</summary>
+/// <param name="Tokens">The sequences.</param>
+/// <param name="Targets">For every token the one that follows it, or −100 where it does not count.</param>
+public sealed record MicroBatch(TokenBatch Tokens, int[] Targets)
+{
+    /// <summary>A target that does not count.</summary>
+    public const int Ignored = -100;
+
+    /// <summary>The number of targets that count.</summary>
+    public int TargetCount { get; } = Targets.Count(t => t >= 0);
+}

@@ -1,0 +1,172 @@
+using System.Text.Json.Serialization;
+using Gradus.Tensors;
+
+namespace Gradus.Training.Optimizers;
+
+/// <summary>An optimizer as a run's configuration names it.</summary>
+/// <param name="LearningRate">The learning rate that the schedule's factor multiplies, &gt; 0.</param>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(AdamW), "adamw")]
+[JsonDerivedType(typeof(Adam), "adam")]
+[JsonDerivedType(typeof(Sgd), "sgd")]
+public abstract record OptimizerOptions(double LearningRate)
+{
+    /// <summary>The parts, in order.</summary>
+    public abstract IReadOnlyList<UpdateRule> Rules();
+
+    /// <summary>What is wrong with the values, or null.</summary>
+    public virtual string? Problem() => LearningRate > 0 ? null : $"learning_rate: must be above 0, but is {LearningRate}.";
+
+    private protected static string? Below1(string key, float value) =>
+        value is >= 0 and < 1 ? null : $"{key}: must lie in [0, 1), but is {value}.";
+}
+
+/// <summary>Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019).</summary>
+/// <param name="LearningRate">The learning rate, &gt; 0.</param>
+/// <param name="Beta1">Decay of the first moment, in [0, 1).</param>
+/// <param name="Beta2">Decay of the second moment, in [0, 1).</param>
+/// <param name="Epsilon">ε &gt; 0.</param>
+/// <param name="WeightDecay">λ ≥ 0.</param>
+/// <param name="DecayMatricesOnly">Leave out biases and the scales of norms.</param>
+public sealed record AdamW(
+    double LearningRate = 3e-4, float Beta1 = 0.9f, float Beta2 = 0.999f, float Epsilon = 1e-8f, float WeightDecay = 0.01f, bool DecayMatricesOnly = true)
+    : OptimizerOptions(LearningRate)
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<UpdateRule> Rules() =>
+        [new ScaleByAdam(Beta1, Beta2, Epsilon), new AddDecayedWeights(WeightDecay, DecayMatricesOnly), new ScaleByLearningRate()];
+
+    /// <inheritdoc/>
+    public override string? Problem() => base.Problem() ?? Below1("beta1", Beta1) ?? Below1("beta2", Beta2);
+}
+
+/// <summary>Adam with L2 regularization (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015).</summary>
+/// <param name="LearningRate">The learning rate, &gt; 0.</param>
+/// <param name="Beta1">Decay of the first moment, in [0, 1).</param>
+/// <param name="Beta2">Decay of the second moment, in [0, 1).</param>
+/// <param name="Epsilon">ε &gt; 0.</param>
+/// <param name="WeightDecay">λ ≥ 0.</param>
+public sealed record Adam(double LearningRate = 1e-3, float Beta1 = 0.9f, float Beta2 = 0.999f, float Epsilon = 1e-8f, float WeightDecay = 0)
+    : OptimizerOptions(LearningRate)
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<UpdateRule> Rules() =>
+        [new AddDecayedWeights(WeightDecay), new ScaleByAdam(Beta1, Beta2, Epsilon), new ScaleByLearningRate()];
+
+    /// <inheritdoc/>
+    public override string? Problem() => base.Problem() ?? Below1("beta1", Beta1) ?? Below1("beta2", Beta2);
+}
+
+/// <summary>Stochastic gradient descent, with momentum on request.</summary>
+/// <param name="LearningRate">The learning rate, &gt; 0.</param>
+/// <param name="Momentum">Decay of the running sum of updates, in [0, 1); 0 for none.</param>
+/// <param name="Dampening">Share of a new gradient that momentum leaves out.</param>
+/// <param name="Nesterov">Nesterov's momentum.</param>
+/// <param name="WeightDecay">λ ≥ 0.</param>
+public sealed record Sgd(double LearningRate = 1e-2, float Momentum = 0, float Dampening = 0, bool Nesterov = false, float WeightDecay = 0)
+    : OptimizerOptions(LearningRate)
+{
+    /// <inheritdoc/>
+    public override IReadOnlyList<UpdateRule> Rules() => Momentum == 0
+        ? [new AddDecayedWeights(WeightDecay), new ScaleByLearningRate()]
+        : [new AddDecayedWeights(WeightDecay), new Trace(Momentum, Dampening, Nesterov), new ScaleByLearningRate()];
+
+    /// <inheritdoc/>
+    public override string? Problem() => base.Problem() ?? Below1("momentum", Momentum);
+}
+
+/// <summary>Applies the parts of an optimizer to parameters, and keeps what the parts remember.</summary>
+public sealed class Optimizer : IDisposable
+{
+    /// <summary>Elements that go through all parts at once, so that they stay in the cache between parts.</summary>
+    private const int Piece = 64 * 1024;
+
+    private readonly IReadOnlyList<UpdateRule> _rules;
+    private readonly IReadOnlyList<Parameter> _parameters;
+    private readonly Workspace _store;
+    private readonly Workspace _views;
+    private readonly Tensor[][][] _state;
+
+    /// <summary>Prepares the parameters' state, all zeros.</summary>
+    /// <param name="rules">The parts, in order.</param>
+    /// <param name="parameters">The parameters to train.</param>
+    /// <param name="device">The parameters' device.</param>
+    public Optimizer(IReadOnlyList<UpdateRule> rules, IReadOnlyList<Parameter> parameters, Device device)
+    {
+        ArgumentNullException.ThrowIfNull(rules);
+        ArgumentNullException.ThrowIfNull(parameters);
+        _rules = rules;
+        _parameters = parameters;
+        _store = new Workspace(device);
+        _views = new Workspace(device);
+        _state = [.. parameters.Select(p => rules.Select(r => r.StateNames.Select(_ => _store.Zeros(p.Shape)).ToArray()).ToArray())];
+    }
+
+    /// <summary>Updates made so far.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>Bytes of the remembered tensors.</summary>
+    public long StateBytes => _store.LiveBytes;
+
+    /// <summary>The remembered tensors by name, <c>parameter.m</c> and so on: what a checkpoint must hold.</summary>
+    public IReadOnlyDictionary<string, Tensor> State
+    {
+        get
+        {
+            Dictionary<string, Tensor> state = new(StringComparer.Ordinal);
+            for (int p = 0; p < _parameters.Count; p++)
+            {
+                for (int r = 0; r < _rules.Count; r++)
+                {
+                    for (int i = 0; i < _state[p][r].Length; i++)
+                        state[$"{_parameters[p].Name}.{_rules[r].StateNames[i]}"] = _state[p][r][i];
+                }
+            }
+            return state;
+        }
+    }
+
+    /// <summary>Updates all parameters that have a gradient, and clears the gradients.</summary>
+    /// <param name="learningRate">The learning rate of this step.</param>
+    /// <param name="gradientScale">Factor of all gradients first: what clipping asks for.</param>
+    public void Step(double learningRate, float gradientScale = 1f)
+    {
+        Steps++;
+        for (int p = 0; p < _parameters.Count; p++)
+        {
+            if (_parameters[p].Gradient is not { } gradient)
+                continue;
+            Update(_parameters[p], gradient, _state[p], learningRate, gradientScale);
+            _parameters[p].ClearGradient();
+            _parameters[p].MarkChanged();
+        }
+    }
+
+    private void Update(Parameter parameter, Tensor gradient, Tensor[][] state, double learningRate, float gradientScale)
+    {
+        Tensor value = parameter.Value;
+        for (long start = 0; start < value.Count; start += Piece)
+        {
+            Shape run = new((int)Math.Min(Piece, value.Count - start));
+            Tensor part = View(value, run, start), update = View(gradient, run, start);
+            if (gradientScale != 1f)
+                value.Device.Scale(update, gradientScale, update);
+            for (int r = 0; r < _rules.Count; r++)
+            {
+                Tensor[] remembered = [.. state[r].Select(s => View(s, run, start))];
+                _rules[r].Apply(new UpdateContext(parameter, part, update, remembered, Steps, learningRate));
+            }
+            value.Device.Axpy(1f, update, part);
+            _views.Reset();
+        }
+    }
+
+    private Tensor View(Tensor tensor, Shape run, long start) => _views.View(tensor, run, start * sizeof(float));
+
+    /// <summary>Frees the remembered tensors.</summary>
+    public void Dispose()
+    {
+        _store.Dispose();
+        _views.Dispose();
+    }
+}

@@ -1,0 +1,149 @@
+using System.Text.Json.Serialization;
+
+namespace Gradus.Training.Optimizers;
+
+/// <summary>How the learning rate moves: a factor of the optimizer's learning rate for every step, counted from 0.</summary>
+/// <param name="WarmupSteps">Steps over which the factor rises in a line from 0, ≥ 0.</param>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(ConstantSchedule), "constant")]
+[JsonDerivedType(typeof(LinearSchedule), "linear")]
+[JsonDerivedType(typeof(CosineSchedule), "cosine")]
+[JsonDerivedType(typeof(CosineRestartsSchedule), "cosine_with_restarts")]
+[JsonDerivedType(typeof(PolynomialSchedule), "polynomial")]
+[JsonDerivedType(typeof(InverseSqrtSchedule), "inverse_sqrt")]
+[JsonDerivedType(typeof(WarmupStableDecaySchedule), "warmup_stable_decay")]
+public abstract record Schedule(int WarmupSteps = 0)
+{
+    /// <summary>The factor of a step.</summary>
+    /// <param name="step">The step, from 0; may lie beyond the end.</param>
+    /// <param name="steps">Steps of the whole run.</param>
+    public virtual double Factor(long step, long steps) =>
+        step < WarmupSteps ? step / (double)Math.Max(1, WarmupSteps) : After(step, steps);
+
+    /// <summary>What is wrong with the values, or null.</summary>
+    public virtual string? Problem() => WarmupSteps < 0 ? $"warmup_steps: must be at least 0, but is {WarmupSteps}." : null;
+
+    /// <summary>The factor of a step behind the warm-up.</summary>
+    protected abstract double After(long step, long steps);
+
+    /// <summary>How much of what follows the warm-up lies behind a step, from 0.</summary>
+    protected double Progress(long step, long steps) => (step - WarmupSteps) / (double)Math.Max(1, steps - WarmupSteps);
+}
+
+/// <summary>Warm-up, then 1.</summary>
+/// <param name="WarmupSteps">Steps of warm-up.</param>
+public sealed record ConstantSchedule(int WarmupSteps = 0) : Schedule(WarmupSteps)
+{
+    /// <inheritdoc/>
+    protected override double After(long step, long steps) => 1;
+}
+
+/// <summary>Warm-up, then a line down to 0 at the last step.</summary>
+/// <param name="WarmupSteps">Steps of warm-up.</param>
+public sealed record LinearSchedule(int WarmupSteps = 0) : Schedule(WarmupSteps)
+{
+    /// <inheritdoc/>
+    protected override double After(long step, long steps) => Math.Max(0, (steps - step) / (double)Math.Max(1, steps - WarmupSteps));
+}
+
+/// <summary>Warm-up, then a cosine from 1 to the least (Loshchilov and Hutter, "SGDR", 2017).</summary>
+/// <param name="WarmupSteps">Steps of warm-up.</param>
+/// <param name="Cycles">Waves up to the last step; half a wave goes down once.</param>
+/// <param name="Least">The lowest factor, in [0, 1].</param>
+public sealed record CosineSchedule(int WarmupSteps = 0, double Cycles = 0.5, double Least = 0) : Schedule(WarmupSteps)
+{
+    /// <inheritdoc/>
+    protected override double After(long step, long steps) =>
+        Math.Max(0, (0.5 * (1 + Math.Cos(Math.PI * Cycles * 2 * Progress(step, steps))) * (1 - Least)) + Least);
+
+    /// <inheritdoc/>
+    public override string? Problem() => Least is >= 0 and <= 1 ? base.Problem() : $"least: must lie between 0 and 1, but is {Least}.";
+}
+
+/// <summary>Warm-up, then several cosines from 1 to 0, each beginning anew.</summary>
+/// <param name="WarmupSteps">Steps of warm-up.</param>
+/// <param name="Cycles">The number of cosines.</param>
+public sealed record CosineRestartsSchedule(int WarmupSteps = 0, int Cycles = 1) : Schedule(WarmupSteps)
+{
+    /// <inheritdoc/>
+    protected override double After(long step, long steps)
+    {
+        double progress = Progress(step, steps);
+        return progress >= 1 ? 0 : Math.Max(0, 0.5 * (1 + Math.Cos(Math.PI * (Cycles * progress % 1))));
+    }
+}
+
+/// <summary>Warm-up, then a power of a line from 1 to the least.</summary>
+/// <param name="WarmupSteps">Steps of warm-up.</param>
+/// <param name="Power">The exponent, &gt; 0.</param>
+/// <param name="Least">The factor at the end, in [0, 1].</param>
+public sealed record PolynomialSchedule(int WarmupSteps = 0, double Power = 1, double Least = 0) : Schedule(WarmupSteps)
+{
+    /// <inheritdoc/>
+    protected override double After(long step, long steps) =>
+        step > steps ? Least : ((1 - Least) * Math.Pow(1 - Progress(step, steps), Power)) + Least;
+}
+
+/// <summary>Warm-up, then 1/√ of the step.</summary>
+/// <param name="WarmupSteps">Steps of warm-up.</param>
+/// <param name="Timescale">Steps after which the factor has fallen to 1/√2; the warm-up where null, 10,000 without one.</param>
+public sealed record InverseSqrtSchedule(int WarmupSteps = 0, int? Timescale = null) : Schedule(WarmupSteps)
+{
+    /// <inheritdoc/>
+    protected override double After(long step, long steps)
+    {
+        int scale = Timescale ?? (WarmupSteps > 0 ? WarmupSteps : 10_000);
+        return 1 / Math.Sqrt((step + scale - WarmupSteps) / (double)scale);
+    }
+}
+
+/// <summary>The shape of the last part of <see cref="WarmupStableDecaySchedule"/>.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<DecayShape>))]
+public enum DecayShape
+{
+    /// <summary>A line.</summary>
+    [JsonStringEnumMemberName("linear")]
+    Linear,
+
+    /// <summary>Half a cosine.</summary>
+    [JsonStringEnumMemberName("cosine")]
+    Cosine,
+
+    /// <summary>1 − √progress.</summary>
+    [JsonStringEnumMemberName("1-sqrt")]
+    OneMinusSqrt,
+}
+
+/// <summary>Warm-up, a stable middle, then a decay (Hu et al., "MiniCPM", 2024): the middle can be extended without starting over.</summary>
+/// <param name="WarmupSteps">Steps of warm-up.</param>
+/// <param name="DecaySteps">Steps of the decay; a tenth of the run where null.</param>
+/// <param name="Shape">The shape of the decay.</param>
+/// <param name="Least">The lowest factor, in [0, 1]; the warm-up begins there too.</param>
+/// <param name="StableSteps">Steps of the middle; all that is left where null.</param>
+public sealed record WarmupStableDecaySchedule(
+    int WarmupSteps = 0, int? DecaySteps = null, DecayShape Shape = DecayShape.Linear, double Least = 0, int? StableSteps = null) : Schedule(WarmupSteps)
+{
+    /// <inheritdoc/>
+    public override double Factor(long step, long steps) => step < WarmupSteps
+        ? (step / (double)Math.Max(1, WarmupSteps) * (1 - Least)) + Least
+        : After(step, steps);
+
+    /// <inheritdoc/>
+    protected override double After(long step, long steps)
+    {
+        long decay = DecaySteps ?? Math.Max(1, steps / 10);
+        long start = StableSteps is { } stable ? WarmupSteps + stable : Math.Max(WarmupSteps, steps - decay);
+        if (step < start)
+            return 1;
+        if (step >= start + decay)
+            return Least;
+        double progress = (step - start) / (double)Math.Max(1, decay);
+        double factor = Shape switch
+        {
+            DecayShape.Linear => 1 - progress,
+            DecayShape.Cosine => 0.5 * (1 + Math.Cos(Math.PI * progress)),
+            _ => 1 - Math.Sqrt(progress),
+        };
+        return Math.Max(0, (factor * (1 - Least)) + Least);
+    }
+}
