@@ -167,16 +167,11 @@ internal sealed class CommandLineOverrides
         }
     }
 
-    private ConfigurationNode? Split(ConfigurationType type, string text, string path)
+    // Only objects and arrays can start like JSON and fail, so an element that is neither is never null.
+    private ConfigurationNode Split(ConfigurationType type, string text, string path)
     {
-        List<ConfigurationNode> items = [];
-        foreach (string part in text.Split(',', StringSplitOptions.TrimEntries))
-        {
-            if (FromText(type.Element, type.ElementNullable, part, path) is not { } item)
-                return null;
-            items.Add(item);
-        }
-        return ConfigurationNode.Array(items, _origin);
+        string[] parts = text.Split(',', StringSplitOptions.TrimEntries);
+        return ConfigurationNode.Array([.. parts.Select(part => FromText(type.Element, type.ElementNullable, part, path)!)], _origin);
     }
 
     private ConfigurationNode? Json(string text, string path)

@@ -12,7 +12,12 @@ namespace Gradus.Cli.Configuration;
 internal sealed class ConfigurationConstraints(ConfigurationProblems problems)
 {
     /// <summary>Checks a tree whose types are right.</summary>
-    public void Check(ConfigurationType type, ConfigurationNode node, string path, ConfigurationProperty? property = null)
+    /// <param name="type">The type of the value.</param>
+    /// <param name="node">The value.</param>
+    /// <param name="path">Its path.</param>
+    /// <param name="range">The range of the number, or of every number in an array or dictionary.</param>
+    /// <param name="minLength">The least length of the string or array; not of the strings in it.</param>
+    public void Check(ConfigurationType type, ConfigurationNode node, string path, RangeAttribute? range = null, int minLength = 0)
     {
         if (node.Kind == JsonValueKind.Null)
             return;
@@ -23,20 +28,20 @@ internal sealed class ConfigurationConstraints(ConfigurationProblems problems)
                 break;
             case ValueShape.Map:
                 foreach ((string key, ConfigurationNode value) in node.Members)
-                    Check(type.Element, value, ConfigurationMerge.Join(path, key), property);
+                    Check(type.Element, value, ConfigurationMerge.Join(path, key), range);
                 break;
             case ValueShape.List:
-                if (property?.MinLength > node.Items.Count)
-                    problems.Add(node.Origin, path, $"needs at least {Count(property.MinLength, "element")}, got {node.Items.Count}");
+                if (minLength > node.Items.Count)
+                    problems.Add(node.Origin, path, $"needs at least {Count(minLength, "element")}, got {node.Items.Count}");
                 for (int i = 0; i < node.Items.Count; i++)
-                    Check(type.Element, node.Items[i], ConfigurationMerge.Join(path, $"{i}"), property);
+                    Check(type.Element, node.Items[i], ConfigurationMerge.Join(path, $"{i}"), range);
                 break;
-            case ValueShape.Integer or ValueShape.Number when property?.Range is { } range:
+            case ValueShape.Integer or ValueShape.Number when range is not null:
                 if (!Bounds.Of(range).Contain(double.Parse(node.Text, CultureInfo.InvariantCulture)))
                     problems.Add(node.Origin, path, $"must be {Bounds.Of(range)}, got {node}");
                 break;
-            case ValueShape.Text when property?.MinLength > node.Text.Length:
-                problems.Add(node.Origin, path, $"needs at least {Count(property.MinLength, "character")}, got {node}");
+            case ValueShape.Text when minLength > node.Text.Length:
+                problems.Add(node.Origin, path, $"needs at least {Count(minLength, "character")}, got {node}");
                 break;
         }
     }
@@ -47,7 +52,7 @@ internal sealed class ConfigurationConstraints(ConfigurationProblems problems)
         {
             string inner = ConfigurationMerge.Join(path, property.Name);
             if (node.Members.TryGetValue(property.Name, out ConfigurationNode? value))
-                Check(property.Type, value, inner, property);
+                Check(property.Type, value, inner, property.Range, property.MinLength);
             else if (property.Required)
                 problems.Add(node.Origin, inner, $"missing; expected {property.Type.Expected}");
         }

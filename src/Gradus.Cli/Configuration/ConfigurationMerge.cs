@@ -53,7 +53,7 @@ internal sealed class ConfigurationMerge(ConfigurationProblems problems, Origin 
     {
         IEnumerable<string> keys = kind is { } k ? [k.Key, .. record.Properties.Keys] : record.Properties.Keys;
         string of = kind is { } given ? $" of {given.Key} {ConfigurationNode.Quote(given.Value)}" : "";
-        problems.Add(origin, Join(path, key), $"unknown key{of}; {KeySuggestion.For(key, keys, "keys")}");
+        problems.Add(origin, Join(path, key), () => $"unknown key{of}; {KeySuggestion.For(key, keys, "keys")}");
     }
 
     /// <summary>A path one key longer. A key that is not a plain name is quoted.</summary>

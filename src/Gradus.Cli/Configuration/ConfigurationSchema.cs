@@ -3,6 +3,7 @@
 // describes single types with their own converter; the tree is walked here, because the defaults of a place are those of
 // the default configuration, and because what the merge allows (sizes, kinds without "kind") is no property of a type.
 // Left out: a size may leave out a kind that the recipe itself changed; the schema asks for it.
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -66,17 +67,17 @@ public sealed class ConfigurationSchema
     }
 
     /// <summary>A value that stands in the default configuration.</summary>
-    private JsonObject Value(ConfigurationType type, bool nullable, ConfigurationNode? standing, ConfigurationProperty? property)
+    private JsonObject Value(ConfigurationType type, bool nullable, ConfigurationNode? standing, RangeAttribute? range, int minLength = 0)
     {
-        JsonObject schema = Value(type, standing is { Kind: JsonValueKind.Object } ? standing : null, property);
+        JsonObject schema = Value(type, standing is { Kind: JsonValueKind.Object } ? standing : null, range, minLength);
         if (nullable)
             schema = OrNull(schema);
-        if (standing is not null && (type.IsScalar || standing.Kind is not JsonValueKind.Object))
+        if (standing is not null && (type.IsScalar || type.Shape == ValueShape.Any || standing.Kind is not JsonValueKind.Object))
             schema["default"] = JsonNode.Parse(standing.ToUtf8());
         return schema;
     }
 
-    private JsonObject Value(ConfigurationType type, ConfigurationNode? standing, ConfigurationProperty? property)
+    private JsonObject Value(ConfigurationType type, ConfigurationNode? standing, RangeAttribute? range, int minLength = 0)
     {
         switch (type.Shape)
         {
@@ -88,33 +89,33 @@ public sealed class ConfigurationSchema
                 JsonObject map = new()
                 {
                     ["type"] = "object",
-                    ["additionalProperties"] = Value(type.Element, type.ElementNullable, null, property),
+                    ["additionalProperties"] = Value(type.Element, type.ElementNullable, null, range),
                 };
                 if (standing is { Members.Count: > 0 })
                     map["default"] = JsonNode.Parse(standing.ToUtf8());
                 return map;
             case ValueShape.List:
-                JsonObject list = new() { ["type"] = "array", ["items"] = Value(type.Element, type.ElementNullable, null, property) };
-                if (property?.MinLength > 0)
-                    list["minItems"] = property.MinLength;
+                JsonObject list = new() { ["type"] = "array", ["items"] = Value(type.Element, type.ElementNullable, null, range) };
+                if (minLength > 0)
+                    list["minItems"] = minLength;
                 return list;
             default:
-                return Scalar(type, property);
+                return Scalar(type, range, minLength);
         }
     }
 
-    private static JsonObject Scalar(ConfigurationType type, ConfigurationProperty? property)
+    private static JsonObject Scalar(ConfigurationType type, RangeAttribute? range, int minLength)
     {
         switch (type.Shape)
         {
             case ValueShape.Boolean:
                 return new() { ["type"] = "boolean" };
             case ValueShape.Integer or ValueShape.Number:
-                return Number(type, property);
+                return Number(type, range);
             case ValueShape.Text:
                 JsonObject text = new() { ["type"] = "string" };
-                if (property?.MinLength > 0)
-                    text["minLength"] = property.MinLength;
+                if (minLength > 0)
+                    text["minLength"] = minLength;
                 return text;
             case ValueShape.Choice:
                 return new() { ["type"] = "string", ["enum"] = Names(type.Choices) };
@@ -125,16 +126,14 @@ public sealed class ConfigurationSchema
         }
     }
 
-    private static JsonObject Number(ConfigurationType type, ConfigurationProperty? property)
+    private static JsonObject Number(ConfigurationType type, RangeAttribute? range)
     {
         JsonObject schema = new() { ["type"] = type.Shape == ValueShape.Integer ? "integer" : "number" };
-        Bounds bounds = property?.Range is { } range ? Bounds.Of(range) : default;
-        // The range of the type itself is worth a mention only where it is a surprise: below zero, or beyond 255.
-        decimal? least = type.Shape == ValueShape.Integer && type.IntegerRange.Least == 0 ? 0 : null;
+        Bounds bounds = range is null ? default : Bounds.Of(range);
         if (bounds.Least is { } from)
             schema[bounds.LeastExcluded ? "exclusiveMinimum" : "minimum"] = Number(from);
-        else if (least is not null)
-            schema["minimum"] = 0;
+        else if (type.Shape == ValueShape.Integer)
+            schema["minimum"] = JsonNode.Parse(type.IntegerRange.Least.ToString(CultureInfo.InvariantCulture));
         if (bounds.Most is { } to)
             schema[bounds.MostExcluded ? "exclusiveMaximum" : "maximum"] = Number(to);
         else if (type.Shape == ValueShape.Integer)
@@ -151,7 +150,7 @@ public sealed class ConfigurationSchema
             properties[k.Key] = new JsonObject { ["const"] = k.Value };
         foreach (ConfigurationProperty property in record.Properties.Values)
         {
-            JsonObject value = Value(property.Type, property.Nullable, standing.Members.GetValueOrDefault(property.Name), property);
+            JsonObject value = Value(property.Type, property.Nullable, standing.Members.GetValueOrDefault(property.Name), property.Range, property.MinLength);
             Describe(value, _descriptions.Of(property));
             properties[property.Name] = value;
         }

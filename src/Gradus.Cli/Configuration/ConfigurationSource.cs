@@ -46,14 +46,17 @@ internal sealed class ConfigurationProblems
     public bool None => _lines.Count == 0;
 
     /// <summary>Adds a problem at a place and a path.</summary>
-    public void Add(Origin origin, string path, string problem)
+    public void Add(Origin origin, string path, string problem) => Add(origin, path, () => problem);
+
+    /// <summary>Adds a problem whose text takes work, done only where it will be shown.</summary>
+    public void Add(Origin origin, string path, Func<string> problem)
     {
         if (_lines.Count == Most)
         {
             _more++;
             return;
         }
-        string line = path.Length == 0 ? $"{origin}: {problem}" : $"{origin}: {path}: {problem}";
+        string line = path.Length == 0 ? $"{origin}: {problem()}" : $"{origin}: {path}: {problem()}";
         if (!_lines.Contains(line))
             _lines.Add(line);
     }

@@ -14,17 +14,12 @@ internal sealed partial class XmlDescriptions(string folder)
     /// <summary>A type's summary.</summary>
     public string? Of(Type type) => Text(Member(type, $"T:{Id(type)}")?.Element("summary"));
 
-    /// <summary>A property's summary, or the <c>param</c> of a positional record.</summary>
+    /// <summary>The <c>param</c> of a positional record, or the property's summary (the compiler writes a base record's <c>param</c> there too).</summary>
     public string? Of(ConfigurationProperty property)
     {
-        Type owner = property.Member?.DeclaringType ?? property.Owner.Type;
-        if (Text(Member(owner, $"P:{Id(owner)}.{property.MemberName}")?.Element("summary")) is { } summary)
-            return summary;
-        // A parameter may only hand its value to the base record; the description is then at either.
-        return new[] { property.Owner.Type, owner }
-            .Select(t => Text(Member(t, $"T:{Id(t)}")?.Elements("param")
-                .FirstOrDefault(p => (string?)p.Attribute("name") == (t == owner ? property.MemberName : property.ParameterName))))
-            .FirstOrDefault(t => t is not null);
+        Type record = property.Owner.Type, owner = property.Member?.DeclaringType ?? record;
+        XElement? parameter = Member(record, $"T:{Id(record)}")?.Elements("param").FirstOrDefault(p => (string?)p.Attribute("name") == property.ParameterName);
+        return Text(parameter) ?? Text(Member(owner, $"P:{Id(owner)}.{property.MemberName}")?.Element("summary"));
     }
 
     private static string Id(Type type) => type.FullName!.Replace('+', '.');
