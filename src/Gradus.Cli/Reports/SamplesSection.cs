@@ -112,7 +112,8 @@ internal static class SamplesSection
                 html.Add($"""<span>{entry.Title}</span>""");
             if (log?.Evaluations.FirstOrDefault(line => line.Step == entry.Step) is { Loss: { } loss })
                 html.Add($"""<span>validation {Figures.Number(loss)}</span>""");
-            (string text, int leftOut) = Figures.Shorten(entry.Completion, LongestText);
+            // Behind its prompt the space between the two is part of the picture; on a line of its own it is not.
+            (string text, int leftOut) = Figures.Shorten(prompt.Length == 0 ? entry.Completion.TrimStart() : entry.Completion, LongestText);
             html.Add($"""</p><div class="text" dir="auto"><span class="prompt">{prompt}</span>{text}{(text.Length == 0 ? "(nothing)" : "")}</div>""");
             if (leftOut > 0)
                 html.Add($"""<p class="count">{Figures.Plural(leftOut, "character")} more in samples/</p>""");
@@ -124,7 +125,7 @@ internal static class SamplesSection
     /// <summary>A long prompt, folded under its beginning.</summary>
     public static void WriteFoldedPrompt(HtmlWriter html, string prompt)
     {
-        string firstLine = Figures.Shorten(prompt.ReplaceLineEndings(" ").Trim(), 90).Text;
+        string firstLine = Figures.Shorten(prompt.ReplaceLineEndings(" ").Trim(), 140).Text;
         (string text, int leftOut) = Figures.Shorten(prompt, LongestText);
         html.Add($"""
             <details class="long-prompt"><summary>Prompt, {Figures.Plural(prompt.Length, "character")}: <span class="prompt">{firstLine}…</span></summary>

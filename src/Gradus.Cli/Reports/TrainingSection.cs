@@ -65,6 +65,11 @@ internal static class TrainingSection
 
     private static void WriteLoss(ReportPage page, string id, Curve train, Curve validation)
     {
+        if (train.Finite + validation.Finite == 0)
+        {
+            page.Main.Add($"""<p class="note warning">There is no finite loss to draw.</p>""");
+            return;
+        }
         List<ChartSeries> series = [];
         AddTrain(series, "train", train);
         if (validation.Steps.Length > 0)
@@ -109,8 +114,6 @@ internal static class TrainingSection
 
     private static void WriteChart(ReportPage page, Chart chart, string title, string summary)
     {
-        if (chart.Series.Count == 0)
-            return;
         page.AddChart(chart);
         page.Main.Add($"""
             <figure class="chart {(chart.Tall ? "tall" : "small")}">
