@@ -59,7 +59,7 @@ internal sealed class ReportPage(string title)
         html.Trusted(Main.ToString());
         html.Add($"""
             </main></div>
-            <footer><p>Written by <strong>gradus</strong>. This file is complete in itself: it loads nothing and sends nothing. Charts: uPlot 1.6.32, MIT.</p></footer>
+            <footer><p>Written by <strong>gradus</strong>. This file is complete in itself: it loads nothing and sends nothing. Charts: uPlot, MIT.</p></footer>
             """);
         html.Trusted($"<script type=\"application/json\" id=\"charts\">{Chart.Json(charts)}</script>\n<!-- uPlot:\n{Resource("uplot.LICENSE")}\n-->\n");
         html.Trusted($"<script>{uPlot}</script>\n<script>{script}</script>\n</body>\n</html>\n");

@@ -49,7 +49,7 @@ public static class RunReport
         ReportPage page = new($"{name} · Gradus");
         page.Header.Add($"<h1>{name}</h1>");
         WriteOrigin(page.Header, run);
-        page.Main.Add($"""<section id="run" class="stage" aria-label="{name}">""");
+        page.Main.Add($"""<section id="run" class="stage" aria-labelledby="run-title"><h2 id="run-title" class="quiet">The run</h2>""");
         StageSection.WriteContent(page, "run", run, stage: false);
         page.Main.Add($"</section>");
         string[] next = run.Run is { } file && file.TryGetProperty("next", out JsonElement commands) && commands.ValueKind == JsonValueKind.Array
@@ -89,7 +89,8 @@ public static class RunReport
 
     private static RunFolder ReadStage(string folder, QuickstartStage stage)
     {
-        string root = Path.GetFullPath(folder), path = Path.GetFullPath(Path.Combine(root, stage.Folder ?? ""));
+        // A zero character is no part of any path, and an error to the path methods.
+        string root = Path.GetFullPath(folder), path = Path.GetFullPath(Path.Combine(root, (stage.Folder ?? "").Replace("\0", "")));
         bool inside = path.StartsWith(Path.TrimEndingDirectorySeparator(root) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
         if (inside)
             return RunFolder.Read(path);
@@ -106,7 +107,7 @@ public static class RunReport
             bool isTime = DateTimeOffset.TryParse(started, System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out DateTimeOffset time);
             html.Add($"<li>{(isTime ? time.ToUniversalTime().ToString("d MMMM yyyy, HH:mm 'UTC'", System.Globalization.CultureInfo.InvariantCulture) : started)}</li>");
         }
-        foreach ((string key, string label) in new[] { ("seed", "seed"), ("isa", "instructions"), ("threads", "threads") })
+        foreach ((string key, string label) in new[] { ("seed", "seed"), ("isa", "instructions"), ("threads", "threads"), ("versions", "versions") })
         {
             if (run.RunText(key) is { } value)
                 html.Add($"""<li><span class="count">{label}</span> {value}</li>""");

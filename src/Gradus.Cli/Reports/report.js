@@ -30,7 +30,7 @@
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const steps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((m) => m * 10 ** power)).flat();
 
-  // The last value at or before an index: between two evaluations the earlier one still stands.
+  // The last value at or before an index: without a cursor that is the end of the curve.
   const standing = (values, index) => {
     for (let i = Math.min(index ?? values.length - 1, values.length - 1); i >= 0; i--)
       if (values[i] !== undefined) return { value: values[i], index: i };
@@ -49,7 +49,10 @@
         ? { show: true, size: 6, fill: color, stroke: color } : { show: false },
       value: (u, _, which, index) => {
         const found = standing(u.data[which], index);
-        return found === null ? "–" : found.value === null ? "not finite" : format(found.value);
+        if (found === null) return "–";
+        // Evaluations are rare, so uPlot takes the nearest: say which one that is.
+        const elsewhere = series.role === "validation" && found.index !== (u.cursor.idx ?? found.index);
+        return (found.value === null ? "not finite" : format(found.value)) + (elsewhere ? ` at ${whole.format(u.data[0][found.index])}` : "");
       },
     };
   }
@@ -130,8 +133,7 @@
     const announce = element("div", { className: "quiet" });
     announce.setAttribute("aria-live", "polite");
     plot.before(state.legend);
-    plot.append(announce);
-    caption.append(tools);
+    caption.append(tools, announce);
     const data = uPlot.join(chart.series.map((series) => [series.x, series.y]));
     let u = null;
     const draw = () => {

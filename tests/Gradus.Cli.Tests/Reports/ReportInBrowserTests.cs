@@ -99,6 +99,7 @@ public sealed class ReportInBrowserTests : IAsyncLifetime, IDisposable
         string legend = ".chart.tall .u-legend .u-series:first-child .u-value";
         Assert.Equal("2", await page.InnerTextAsync(legend));
         Assert.Equal("2", await page.InnerTextAsync(".charts .chart:last-child .u-legend .u-series:first-child .u-value"));
+        Assert.Matches(@"^\d\.\d{3} at 50$", await page.InnerTextAsync(".chart.tall .u-legend .u-series:last-child .u-value"));
         ILocator validation = page.Locator(".chart.tall .u-legend th[role=button]").Last;
         await validation.PressAsync("Enter");
         Assert.Equal("false", await validation.GetAttributeAsync("aria-pressed"));

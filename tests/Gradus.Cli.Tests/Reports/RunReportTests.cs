@@ -83,6 +83,30 @@ public sealed partial class RunReportTests : IDisposable
         Assert.Contains("Absent from this folder: log.jsonl (the curves).", Page());
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AnyFileCutAnywhereStillGivesAPage(bool quickstart)
+    {
+        string stage = quickstart ? "1-a" : "";
+        run.AddLog(3, 1, stage).AddEvaluations(stage)
+            .Add(Path.Combine(stage, "run.json"), """{"name":"r","started":"2026-01-01T00:00:00Z","versions":{"gradus":"0.1.0"},"config":{"a":[1,{"b":null}],"c":-1e-3}}""")
+            .Add(Path.Combine(stage, "samples", "1.json"), """{"step":1,"title":"t","samples":[{"prompt":"p","completion":"c \ud83d\ude00"}]}""")
+            .Add(Path.Combine(stage, "tokenizer-report.json"), """{"vocabulary_size":9,"bytes_per_token":2.5,"longest_tokens":["ab"],"unused":1}""");
+        if (quickstart)
+            run.Add("quickstart.json", """{"stages":[{"folder":"1-a","title":"A","seconds":1.5,"facts":{"n":1}}],"next":["x"]}""");
+        foreach (string file in Directory.GetFiles(run.Folder, "*.json*", SearchOption.AllDirectories))
+        {
+            byte[] whole = File.ReadAllBytes(file);
+            for (int length = 0; length < whole.Length; length += 1 + (whole.Length / 40))
+            {
+                File.WriteAllBytes(file, whole[..length]);
+                Assert.EndsWith("</html>\n", RunReport.Render(run.Folder));
+            }
+            File.WriteAllBytes(file, whole);
+        }
+    }
+
     [Fact]
     public void EvaluationsStandSideBySide()
     {
@@ -125,7 +149,7 @@ public sealed partial class RunReportTests : IDisposable
     {
         run.Add("quickstart.json", """
             {"stages":[{"folder":"1-tokenizer","title":"Train a tokenizer","what":"Learns merges.","command":"gradus tokenizer train","seconds":4.2,"facts":{"documents":8000}},
-             {"folder":"2-pretrain","title":"Pre-train","seconds":61},{"folder":"3-later","title":"Later"},{"folder":"../outside","title":"Outside"},null],
+             {"folder":"2-pretrain","title":"Pre-train","seconds":61},{"folder":"3-later","title":"Later"},{"folder":"../outside\u0000","title":"Outside"},null],
              "next":["gradus chat here"]}
             """)
             .Add("1-tokenizer/tokenizer-report.json", """{"vocabulary_size":2048,"bytes_per_token":3.4,"longest_tokens":[" everything"],"unused":["a","b"]}""")
