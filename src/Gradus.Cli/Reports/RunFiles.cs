@@ -1,0 +1,75 @@
+// The shapes of the files that a run folder holds, as far as the report reads them. Every member may be absent: a report is
+// made of runs that are still going, were killed, or come from another version. Unknown keys are left alone.
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Gradus.Cli.Reports;
+
+/// <summary>One line of <c>log.jsonl</c>; <see cref="Kind"/> "step" has the training values, "evaluation" the validation ones.</summary>
+internal sealed record LogLine(
+    string? Kind = null,
+    long? Step = null,
+    double? Loss = null,
+    double? LearningRate = null,
+    double? GradientNorm = null,
+    double? Tokens = null,
+    double? TokensPerSecond = null,
+    double? Seconds = null,
+    double? Perplexity = null,
+    double? BitsPerByte = null);
+
+/// <summary>One file of <c>samples/</c>: what the model wrote at one step.</summary>
+internal sealed record SampleFile(long? Step = null, string? Title = null, Sample?[]? Samples = null);
+
+/// <summary>A prompt and the text that the model put after it.</summary>
+internal sealed record Sample(string? Prompt = null, string? Completion = null);
+
+/// <summary>One file of <c>eval/</c>: one model on one task.</summary>
+internal sealed record EvaluationFile(
+    string? Name = null,
+    string? Task = null,
+    string? Model = null,
+    MetricValue?[]? Metrics = null,
+    EvaluatedExample?[]? Examples = null);
+
+/// <summary>A metric's mean over the examples and the standard error of that mean, in the metric's own unit.</summary>
+internal sealed record MetricValue(string? Name = null, double? Value = null, double? StandardError = null);
+
+/// <summary>One answer of the model beside the reference, with its scores by metric name.</summary>
+internal sealed record EvaluatedExample(
+    string? Prompt = null,
+    string? Prediction = null,
+    string? Reference = null,
+    Dictionary<string, double?>? Scores = null);
+
+/// <summary><c>tokenizer-report.json</c>; <see cref="Unused"/> is a count or the list of the unused tokens.</summary>
+internal sealed record TokenizerReport(
+    long? VocabularySize = null,
+    double? BytesPerToken = null,
+    string?[]? LongestTokens = null,
+    JsonElement? Unused = null);
+
+/// <summary><c>quickstart.json</c>: the stages in order, and the commands to try next.</summary>
+internal sealed record QuickstartFile(QuickstartStage?[]? Stages = null, string?[]? Next = null);
+
+/// <summary>One stage: a folder below the quickstart's, what it is for, how to run it alone, and what is worth knowing of it.</summary>
+internal sealed record QuickstartStage(
+    string? Folder = null,
+    string? Title = null,
+    string? What = null,
+    string? Command = null,
+    double? Seconds = null,
+    JsonElement? Facts = null);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    ReadCommentHandling = JsonCommentHandling.Skip,
+    AllowTrailingCommas = true)]
+[JsonSerializable(typeof(LogLine))]
+[JsonSerializable(typeof(SampleFile))]
+[JsonSerializable(typeof(EvaluationFile))]
+[JsonSerializable(typeof(TokenizerReport))]
+[JsonSerializable(typeof(QuickstartFile))]
+[JsonSerializable(typeof(JsonDocument))]
+internal sealed partial class RunFilesJson : JsonSerializerContext;
