@@ -7,6 +7,7 @@ internal enum Fact
     HardThing,
     Place,
     Shop,
+    Sight,
     Trip,
     Day,
     OtherDay,
@@ -17,6 +18,7 @@ internal enum Fact
     TwoGoods,
     Snack,
     Pet,
+    Kin,
     ThirdPerson,
     Number,
     Weather,
@@ -44,7 +46,7 @@ internal sealed record DialoguePlot(string Name, Fact[] Needs, string Summary, s
 
     public static readonly string[] Greetings = ["Hi {B}!", "Hello, {B}!", "Good morning, {B}.", "Hey {B}!"];
 
-    public static readonly string[] GreetingAnswers = ["Hi {A}!", "Hello, {A}.", "Oh, hi {A}."];
+    public static readonly string[] GreetingAnswers = ["Hi {A}!", "Hello, {A}.", "Hi there, {A}."];
 
     /// <summary>The plot without its outcome: a combination of facts is held out for every outcome at once.</summary>
     public string Family => Name.Split('/')[0];
@@ -98,6 +100,7 @@ internal sealed record DialoguePlot(string Name, Fact[] Needs, string Summary, s
             case Fact.HardThing: facts.SetThing(PickThing(random, ThingTraits.Hard), random.Pick(WordPools.Colors)); break;
             case Fact.Place: facts.Set("place", random.Pick(WordPools.Places).Name); break;
             case Fact.Shop: facts.Set("place", PickPlace(random, PlaceTraits.Food)); break;
+            case Fact.Sight: facts.Set("place", PickPlace(random, PlaceTraits.Sight)); break;
             case Fact.Trip:
                 facts.Set("place", PickPlace(random, PlaceTraits.Sight));
                 facts.Set("place2", PickDifferent(() => PickPlace(random, PlaceTraits.Meeting), facts.Slots["place"]));
@@ -121,6 +124,7 @@ internal sealed record DialoguePlot(string Name, Fact[] Needs, string Summary, s
                 break;
             case Fact.Snack: facts.Set("goods", random.Pick(WordPools.Snacks)); break;
             case Fact.Pet: facts.Set("pet", random.Pick(WordPools.Pets)); break;
+            case Fact.Kin: facts.Set("kin", random.Pick(WordPools.Kin).Name); break;
             case Fact.ThirdPerson: break; // drawn last, not part of the key
             case Fact.Number: facts.Set("number", random.Pick(WordPools.Numbers)); break;
             case Fact.Weather: facts.Set("weather", random.Pick(WordPools.Weather)); break;

@@ -27,15 +27,15 @@ internal static class InstructionTasks
     public static InstructionExample Make(Story story, SplitMix64 random)
     {
         Dictionary<string, string> slots = story.Facts.Slots;
-        switch (random.Next(10))
+        switch (random.Next(20))
         {
-            case < 3:
+            case < 4:
                 return Ask(random.Pick(AnyStory), story, random);
-            case < 7:
+            case < 10:
                 return Ask(random.Pick(story.Plot.Questions), story, random);
-            case 7:
+            case < 14:
                 return new InstructionExample(random.Pick(HowItEnds), story.Text, story.Passages[^1]);
-            case 8:
+            case < 17:
                 return new InstructionExample(Template.Fill(random.Pick(Write), slots), "", story.Text);
             default:
                 int told = 2 + random.Next(story.Passages.Length - 3);

@@ -5,7 +5,7 @@ namespace Gradus.Training.Data.SmallWorld;
 /// <param name="Summary">One or two sentences in the third person and the present tense, the only summary of this plot and these facts.</param>
 /// <param name="Plot">What happens: family and outcome, such as "bring/late".</param>
 /// <param name="Facts">What the summary says and the dialogue mentions: A and B (the first and the second speaker), and those of
-/// C (a third person), color, noun, place, place2, day, day2, hour, event, goods, goods2, pet, number, weather, cause, skill,
+/// C (a third person), color, noun, place, place2, day, day2, hour, event, goods, goods2, pet, kin, number, weather, cause, skill,
 /// reason, chore and activity that the plot has.</param>
 public sealed record DialogueSummary(string Dialogue, string Summary, string Plot, IReadOnlyDictionary<string, string> Facts);
 

@@ -40,7 +40,6 @@ public static class SmallWorldFiles
     /// <param name="seed">The seed.</param>
     /// <param name="sizes">How many records of each kind.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative.</exception>
-    /// <exception cref="InvalidOperationException">There are not as many distinct records.</exception>
     /// <exception cref="IOException">The folder cannot be written.</exception>
     public static void Write(string folder, ulong seed, SmallWorldSizes sizes)
     {

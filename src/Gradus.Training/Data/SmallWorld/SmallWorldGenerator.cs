@@ -15,9 +15,6 @@ namespace Gradus.Training.Data.SmallWorld;
 /// <param name="seed">The seed of everything that is drawn.</param>
 public sealed class SmallWorldGenerator(ulong seed)
 {
-    // Consecutive draws without a new item before the pools count as exhausted; even the rarest part is one draw in ten.
-    private const int MaximumMisses = 20_000;
-
     internal static readonly StoryPlot[] StoryPlots = [.. SingleHeroPlots.All, .. TwoHeroPlots.All];
 
     internal static readonly DialoguePlot[] DialoguePlots = [.. ThingPlots.All, .. MeetingPlots.All, .. FavorPlots.All];
@@ -26,32 +23,33 @@ public sealed class SmallWorldGenerator(ulong seed)
     private const ulong DialogueStream = 2;
     private const ulong InstructionStream = 3;
 
-    /// <summary>Stories of five to fifteen short sentences, each one paragraph.</summary>
+    /// <summary>Stories of six to fifteen short sentences, mostly eight to ten, each one paragraph.</summary>
     /// <param name="split">The part of the data set.</param>
-    /// <param name="count">How many, 0 or more. Some hundred thousand can be had.</param>
+    /// <param name="count">How many, 0 or more: up to some hundred thousand.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
-    /// <exception cref="InvalidOperationException">There are not as many distinct ones (while enumerating).</exception>
     public IEnumerable<string> Stories(Split split, int count) =>
-        Distinct(StoryStream, split, count, random => Tell(split, random)?.Text, text => text, "stories");
+        ToldStories(split, count).Select(story => story.Text);
 
     /// <summary>Dialogues with their summaries.</summary>
     /// <param name="split">The part of the data set.</param>
-    /// <param name="count">How many, 0 or more. No two have the same plot and facts, names included.</param>
+    /// <param name="count">How many, 0 or more: up to some hundred thousand; no two have the same plot and facts.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
-    /// <exception cref="InvalidOperationException">There are not as many distinct ones (while enumerating).</exception>
     public IEnumerable<DialogueSummary> Dialogues(Split split, int count) =>
-        Distinct(DialogueStream, split, count, random => Talk(split, random), dialogue => dialogue.Summary, "dialogues");
+        Distinct(DialogueStream, split, count, random => Talk(split, random), dialogue => dialogue.Summary);
 
     /// <summary>Questions about stories with their answers, stories to write and stories to continue.</summary>
     /// <param name="split">The part of the data set.</param>
-    /// <param name="count">How many, 0 or more.</param>
+    /// <param name="count">How many, 0 or more: up to some hundred thousand.</param>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
-    /// <exception cref="InvalidOperationException">There are not as many distinct ones (while enumerating).</exception>
     public IEnumerable<InstructionExample> Instructions(Split split, int count) =>
         Distinct(
             InstructionStream, split, count,
             random => Tell(split, random) is { } story ? InstructionTasks.Make(story, random) : null,
-            example => example.Instruction + '\n' + example.Input + '\n' + example.Output, "instructions");
+            example => example.Instruction + '\n' + example.Input + '\n' + example.Output);
+
+    /// <summary>The stories with their facts.</summary>
+    internal IEnumerable<Story> ToldStories(Split split, int count) =>
+        Distinct(StoryStream, split, count, random => Tell(split, random), story => story.Text);
 
     // Null where the facts belong to another part: the caller draws again.
     private static Story? Tell(Split split, SplitMix64 random)
@@ -68,7 +66,7 @@ public sealed class SmallWorldGenerator(ulong seed)
         return facts.Split == split ? plot.Tell(facts, random) : null;
     }
 
-    private IEnumerable<T> Distinct<T>(ulong stream, Split split, int count, Func<SplitMix64, T?> draw, Func<T, string> identity, string what)
+    private IEnumerable<T> Distinct<T>(ulong stream, Split split, int count, Func<SplitMix64, T?> draw, Func<T, string> identity)
         where T : class
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -79,14 +77,10 @@ public sealed class SmallWorldGenerator(ulong seed)
         {
             var random = new SplitMix64(streamSeed);
             var seen = new HashSet<string>(StringComparer.Ordinal);
-            for (int misses = 0; seen.Count < count; misses++)
+            while (seen.Count < count)
             {
-                if (misses > MaximumMisses)
-                    throw new InvalidOperationException($"{count} distinct {what} were asked of the {split} part, but it has only about {seen.Count}; ask for fewer.");
-                if (draw(random) is not { } item || !seen.Add(identity(item)))
-                    continue;
-                misses = 0;
-                yield return item;
+                if (draw(random) is { } item && seen.Add(identity(item)))
+                    yield return item;
             }
         }
     }

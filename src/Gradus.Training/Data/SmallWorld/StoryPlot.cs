@@ -24,10 +24,14 @@ internal sealed record StoryPlot(string Name, ThingTraits Thing, bool Outdoor, s
     [
         "Once upon a time, there was {a trait} {kind} named {hero}.",
         "There once was {a trait} {kind} named {hero}.",
-        "{Hero} was {a trait} {kind}.",
+        "{Hero} was {a trait} {kind} who liked to {skill}.",
+        "{Hero} was {a trait} {kind}, and {he} loved to {skill}.",
         "Long ago, {a trait} {kind} named {hero} lived near the {place}.",
         "In a small town lived {a trait} {kind} named {hero}.",
     ];
+
+    /// <summary>The variants of a beat that is left out of every second story.</summary>
+    public static string[] Maybe(params string[] variants) => [.. variants, .. variants.Select(_ => "")];
 
     public Facts DrawFacts(SplitMix64 random)
     {
@@ -49,6 +53,7 @@ internal sealed record StoryPlot(string Name, ThingTraits Thing, bool Outdoor, s
         facts.Set("kind", kind, inKey: false);
         facts.Set("trait", random.Pick(WordPools.Traits), inKey: false);
         facts.Set("helper", random.Pick(WordPools.Animals.Where(a => a != kind).ToList()), inKey: false);
+        facts.Set("skill", random.Pick(WordPools.Skills).Verb, inKey: false);
         facts.Set("day", random.Pick(WordPools.Days), inKey: false);
         facts.Set("snack", random.Pick(WordPools.Snacks), inKey: false);
         facts.Set("spot", random.Pick(place.Has(PlaceTraits.Outdoor) ? WordPools.OutdoorSpots : WordPools.IndoorSpots), inKey: false);

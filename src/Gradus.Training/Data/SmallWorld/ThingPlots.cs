@@ -8,19 +8,19 @@ internal static class ThingPlots
 {
     private static readonly string[] StillHave =
     [
-        "Do you still have the {thing}?", "Is the {thing} at your house?", "Do you know where the {thing} is?",
+        "Do you still have the {thing}?", "Is the {thing} with you?", "Do you know where the {thing} is?",
         "I am looking for the {thing}. Do you have it?",
     ];
 
     private static readonly string[] HaveIt =
     [
-        "Yes, it is in my room. Why?", "Yes, I have it here. What is it for?", "Yes, it is under my bed. Do you need it?",
+        "Yes, it is in my room. Why?", "Yes, I have it here. What is it for?", "Yes, it is at my house. Do you need it?",
     ];
 
     private static readonly string[] BringIt =
     [
         "Could you bring the {noun} to the {place} on {day}?", "We need it at the {place} on {day}. Can you bring it?",
-        "My {kin} and I are going to the {place} on {day}. Could you bring the {noun}?",
+        "I'm going to the {place} on {day}. Could you bring the {noun}?",
         "We are all at the {place} on {day}. Please bring it with you.",
     ];
 
@@ -42,7 +42,7 @@ internal static class ThingPlots
     public static readonly DialoguePlot[] All =
     [
         new("bring/yes", [Fact.Thing, Fact.Place, Fact.Day],
-            "{A} asks {B} to bring the {thing} to the {place} on {day}. {B} agrees.",
+            "{A} asks {B} for the {thing} at the {place} on {day}. {B} agrees.",
             [
                 StillHave, HaveIt, BringIt,
                 [
@@ -51,29 +51,29 @@ internal static class ThingPlots
                 ],
                 Replies.Thanks, Replies.Welcome,
             ]),
-        new("bring/late", [Fact.Thing, Fact.Place, Fact.Day],
-            "{A} asks {B} to bring the {thing} to the {place} on {day}. {B} agrees but will be late.",
+        new("bring/late", [Fact.Thing, Fact.Place, Fact.Day, Fact.Hour],
+            "{A} asks {B} for the {thing} at the {place} on {day}. {B} arrives after {hour}.",
             [
                 StillHave, HaveIt, BringIt,
                 [
-                    "Sure, but don't wait for me. I have a lesson before that.", "Yes, but I have to clean my room first, so I can't be on time.",
-                    "I can do that, but I can only come a little later than you.", "Okay, but my bus is slow on {day}. I'll come after you.",
+                    "Sure, but don't wait for me. I have a lesson until {hour}.", "Yes, but I can't be there before {hour}.",
+                    "I can do that, but I'm at home until {hour}.", "Okay, but my bus is slow. I'll be there after {hour}.",
                 ],
                 ["That's fine. Thank you!", "No problem, we can wait. Thanks!", "That's okay. Just come when you can."],
  Replies.Welcome,
             ]),
-        new("bring/broken", [Fact.HardThing, Fact.Place, Fact.Day],
-            "{A} asks {B} to bring the {thing} to the {place} on {day}. {B} refuses because it is broken.",
+        new("bring/broken", [Fact.HardThing, Fact.Place, Fact.Day, Fact.Kin],
+            "{A} asks {B} for the {thing} at the {place} on {day}, but {B}'s {kin} broke it.",
             [
                 StillHave, HaveIt, BringIt,
                 [
-                    "Oh no, I can't. I dropped the {noun}, and now it is broken.", "I'm sorry, but the {noun} fell down the stairs. It is broken.",
-                    "I can't. My {kin} stepped on the {noun}, and now it is broken.",
+                    "Oh no, I forgot. My {kin} fell over the {noun} yesterday, and now it is broken.", "I'm sorry, but my {kin} had a little accident with the {noun}. It is broken.",
+                    "I can't. My {kin} stepped on the {noun} this morning. It is broken.",
                 ],
                 Replies.Pity, Replies.Sorry,
             ]),
         new("borrow/yes", [Fact.Thing, Fact.Day, Fact.Place],
-            "{A} borrows the {thing} from {B} until {day} and picks it up at the {place}.",
+            "Until {day}, {A} borrows {B}'s {thing} from the {place}.",
             [
                 BorrowIt, HowLong, UntilDay,
                 [
@@ -84,7 +84,7 @@ internal static class ThingPlots
                 ["Have fun with the {noun}!", "You're welcome. See you there!", "Okay, see you!"],
             ]),
         new("borrow/no", [Fact.Thing, Fact.Day, Fact.Place],
-            "{A} wants to borrow the {thing} until {day}, but {B} needs it at the {place}.",
+            "{A} wants {B}'s {thing} until {day}, but {B} needs it at the {place}.",
             [
                 BorrowIt, HowLong, UntilDay,
                 [
@@ -94,7 +94,7 @@ internal static class ThingPlots
                 Replies.Pity, Replies.Sorry,
             ]),
         new("sell/yes", [Fact.Thing, Fact.Number, Fact.Day],
-            "{B} buys the {thing} from {A} for {number} dollars and will collect it on {day}.",
+            "{B} buys {A}'s {thing} for {number} dollars on {day}.",
             [
                 SellIt, HowMuch, ThePrice,
                 ["That's a good price. When can I have it?", "Okay, I'll take the {noun}! When can I get it?", "I have that much. When can I come?"],
@@ -102,28 +102,28 @@ internal static class ThingPlots
                 ["Good. I'll bring the money on {day}.", "Great, see you on {day}!", "Wonderful, I'm so happy!"],
             ], LastIsOptional: false),
         new("sell/no", [Fact.Thing, Fact.Number],
-            "{A} offers {B} the {thing} for {number} dollars, but {B} finds it too expensive.",
+            "{A} offers {B} {a thing} for {number} dollars, but {B} declines.",
             [
                 SellIt, HowMuch, ThePrice,
                 ["Oh, {number} dollars is too much for me.", "I only have two dollars. I can't buy it.", "So much? I don't have that much money."],
                 Replies.Pity,
                 ["I hope you can sell it.", "Sorry. Maybe someone else can buy it.", "It's a nice {noun}, but I can't."],
             ]),
-        new("lost/seen", [Fact.Thing, Fact.Place],
-            "{A} cannot find the {thing}. {B} saw it at the {place}, so {A} looks there.",
+        new("lost/seen", [Fact.Thing, Fact.Place, Fact.Day],
+            "{A} misses the {thing}. {B} saw it at the {place} on {day}.",
             [
                 ["Have you seen my {thing}?", "I can't find my {thing}. Have you seen it?", "My {thing} is gone! Do you know where it is?"],
-                ["Your {noun}? Where did you look?", "Oh no! When did you see it last?", "That's bad. Did you look at home?"],
-                ["I had it yesterday, but now it isn't in my room.", "I looked all over the house this morning.", "Yesterday I still had it. I looked in every room."],
+                ["Your {noun}? Where did you look?", "Oh no! Isn't it at home?", "That's bad. Did you look at home?"],
+                ["I looked everywhere at home. Nothing!", "I looked all over the house this morning.", "I don't know. I looked in every room."],
                 [
-                    "Wait, I think I saw it at the {place}.", "I remember now! There was {a thing} at the {place} this morning.",
-                    "You had it with you at the {place}. Maybe it is still there.",
+                    "Wait, I think I saw it on {day}. It was at the {place}.", "I remember now! On {day}, there was {a thing} at the {place}.",
+                    "You had it with you at the {place} on {day}. Maybe it is still there.",
                 ],
                 ["Really? I'll run to the {place} right now!", "Of course, the {place}! I'll go there at once.", "Oh, you're right! Then I'll look at the {place}."],
-                ["Good luck!", "I hope you find the {noun}!", "Hurry, before someone takes it!"],
+                ["Good luck!", "I hope you find the {noun}!", "Hurry! Someone could take it!"],
             ]),
         new("lost/help", [Fact.Thing, Fact.Place, Fact.Day],
-            "{A} has lost the {thing} at the {place}. {B} offers to help search on {day}.",
+            "{A} lost the {thing} at the {place}. {B} helps search on {day}.",
             [
                 ["I lost my {thing}!", "Something bad happened. I lost my {thing}.", "I'm so sad. My {thing} is gone."],
                 ["Oh no! Where did you lose it?", "I'm sorry to hear that. Where was it?", "Your {noun}? Where did it happen?"],
@@ -135,17 +135,17 @@ internal static class ThingPlots
                 Replies.Thanks, ["Don't worry. We'll find your {noun}.", "I'm sure it's still there.", "You would do the same for me."],
             ]),
         new("found", [Fact.Thing, Fact.Place, Fact.Day],
-            "{A} has found {B}'s {thing} at the {place} and will return it on {day}.",
+            "On {day}, {A} returns {B}'s {thing}, found at the {place}.",
             [
                 ["Did you lose {a thing}?", "I think I have your {thing}.", "Guess what! I have your {thing} here."],
                 ["Yes! I looked for it all week. Where was it?", "My {noun}? Really? Where was it?", "What luck! Where did you see it?"],
-                ["It was at the {place}, on a bench.", "Someone left it at the {place}. It was near the door.", "I saw it at the {place} and knew it was yours."],
+                ["Someone forgot it at the {place}, I think.", "It was at the {place}, on the ground.", "I saw it at the {place} and knew it was yours."],
                 ["Thank you! When can I have it back?", "I'm so glad! When can you give it to me?", "I was so sad about it! When can I get it?"],
                 ["I'll come to your house on {day}.", "I can give it to you on {day}.", "On {day}. I'll bring it to your house."],
                 ["{Day} is great. Thank you so much!", "Wonderful. You are a true friend!", "Great, I'll be home on {day}."],
             ], LastIsOptional: false),
         new("repair", [Fact.HardThing, Fact.Place, Fact.Day],
-            "{A} has a broken {thing}. {B} offers to repair it at the {place} on {day}.",
+            "{B} will repair {A}'s {thing} at the {place} on {day}.",
             [
                 ["I broke my {thing}.", "My {thing} is broken. I'm so sad.", "I have a problem. I broke my {thing}."],
                 ["Oh no! What happened?", "How did that happen?", "Oh dear! Did it fall?"],
@@ -158,7 +158,7 @@ internal static class ThingPlots
                 ["It'll be like new.", "I like to fix things.", "Don't be sad. It'll be fine."],
             ]),
         new("remind", [Fact.Thing, Fact.Place, Fact.Day],
-            "{A} reminds {B} about the {thing}. {B} promises to return it at the {place} on {day}.",
+            "{B} promises to return {A}'s {thing} at the {place} on {day}.",
             [
                 ["Do you still have my {thing}?", "You have had my {thing} for a long time.", "Can I have my {thing} back?"],
                 ["Oh, I forgot all about it! I'm sorry.", "Oh dear, you're right. I still have it.", "I'm sorry! I wanted to give it back last week."],
@@ -168,7 +168,7 @@ internal static class ThingPlots
                 ["I won't forget the {noun} this time.", "I'll write it down now.", "Sorry again!"],
             ]),
         new("sorry", [Fact.Thing, Fact.Place, Fact.Day],
-            "{A} has lost {B}'s {thing} at the {place}, apologizes, and promises a new one by {day}.",
+            "By {day}, {A} will replace {B}'s {thing}, lost at the {place}.",
             [
                 ["I have to tell you something. It's about your {thing}.", "I feel bad. It's about your {thing}.", "Please don't be angry. I don't have your {thing} anymore."],
                 ["My {noun}? What happened?", "What is wrong with my {noun}?", "Tell me. Where is it?"],

@@ -174,7 +174,7 @@ internal static class WordPools
     public static readonly string[] TicketEvents = Words("concert show dance play");
 
     public static readonly string[] Goods =
-        Words("apples pears plums grapes carrots onions potatoes bread milk eggs honey cheese butter rice tea sugar");
+        Words("apples pears plums grapes carrots bread milk eggs honey cheese butter");
 
     /// <summary>Goods that one brings to a party or shares on a walk.</summary>
     public static readonly string[] Snacks = Words("apples pears plums grapes bread honey cheese");
@@ -189,7 +189,7 @@ internal static class WordPools
 
     public static readonly string[] Traits = Words("kind brave shy curious happy quiet clever little young gentle cheerful careful busy friendly");
 
-    public static readonly string[] Weather = Words("rain snow storm fog wind heat");
+    public static readonly string[] Weather = Words("rain snow ice fog wind heat");
 
     public static readonly Reason[] Causes =
     [
@@ -226,7 +226,7 @@ internal static class WordPools
     public static readonly string[] Chores = Words("garden fence roof kitchen barn wall");
 
     public static readonly string[] Activities =
-        ["bake a cake", "play cards", "read stories", "paint pictures", "watch a film", "make soup", "sing songs", "build a tent"];
+        ["bake a cake", "play cards", "paint pictures", "watch a film", "make soup", "sing songs"];
 
     /// <summary>The words of <paramref name="text"/>, separated by single spaces.</summary>
     private static string[] Words(string text) => text.Split(' ');
