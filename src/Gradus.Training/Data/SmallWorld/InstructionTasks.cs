@@ -9,7 +9,8 @@ internal static class InstructionTasks
     private static readonly Question[] AnyStory =
     [
         new(["Who is the story about?", "Who is the hero of the story?"], "The story is about {hero}."),
-        new(["Where did {hero} go?", "Where did it happen?"], "It happened at the {place}."),
+        new(["Where did {hero} go?", "Which place did {hero} go to?"], "{Hero} went to the {place}."),
+        new(["Where did it happen?", "Where did the story happen?"], "It happened at the {place}."),
         new(["What color was the {noun}?", "Which color did the {noun} have?"], "The {noun} was {color}."),
         new(["Who was {hero}?", "What was {hero} like?"], "{Hero} was {a trait} {kind}."),
     ];

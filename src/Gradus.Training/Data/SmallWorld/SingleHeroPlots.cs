@@ -86,7 +86,7 @@ internal static class SingleHeroPlots
                 ],
             ],
             [
-                new(["Who was in trouble?", "Which animal did {hero} help?"], "{A helper} was in trouble."),
+                new(["Who was in trouble?", "Which animal was in trouble?"], "{A helper} was in trouble."),
                 new(["What did {hero} use to help?", "How did {hero} help the {helper}?"], "{Hero} helped with {a thing}."),
                 new(["Where was the {helper}?", "Where did {hero} see the {helper}?"], "The {helper} was {spot}."),
             ]),
@@ -124,7 +124,7 @@ internal static class SingleHeroPlots
                 ["It was the best birthday of all.", "{Hero} was so happy that {he} danced around the table.", "It was a gift from the heart."],
             ],
             [
-                new(["What did {hero} give to {his} {kin}?", "What was the present?"], "{Hero} gave {his} {kin} {a thing}."),
+                new(["What did {hero} give to {his} {kin}?", "What was the present of {hero}?"], "{Hero} gave {his} {kin} {a thing}."),
                 new(["Who had a birthday?", "Whose birthday was it?"], "It was {his} {kin}'s birthday."),
             ]),
         new("noise", ThingTraits.None, Outdoor: false,
@@ -140,7 +140,7 @@ internal static class SingleHeroPlots
             ],
             [
                 new(["Who made the noise?", "Which animal made the noise?"], "{A helper} made the noise."),
-                new(["What did the {helper} have?", "What did {hero} show the {helper}?"], "The {helper} had {a thing}."),
+                new(["What did the {helper} have?", "Which thing did the {helper} have?"], "The {helper} had {a thing}."),
                 new(["Where was the {helper}?", "Where did the noise come from?"], "The {helper} was {spot}."),
             ]),
     ];
