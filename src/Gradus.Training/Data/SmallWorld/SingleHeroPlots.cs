@@ -124,7 +124,7 @@ internal static class SingleHeroPlots
                 ["It was the best birthday of all.", "{Hero} was so happy that {he} danced around the table.", "It was a gift from the heart."],
             ],
             [
-                new(["What did {hero} give to {his} {kin}?", "What was the present of {hero}?"], "{Hero} gave {his} {kin} {a thing}."),
+                new(["What did {hero} give to {his} {kin}?", "What present did {hero} give?"], "{Hero} gave {his} {kin} {a thing}."),
                 new(["Who had a birthday?", "Whose birthday was it?"], "It was {his} {kin}'s birthday."),
             ]),
         new("noise", ThingTraits.None, Outdoor: false,

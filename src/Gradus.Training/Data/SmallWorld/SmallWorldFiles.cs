@@ -113,6 +113,6 @@ public static class SmallWorldFiles
             Row("pretrain.*.jsonl", "text (the stories and the dialogues, without summaries)", both) +
             "\n## The parts\n" +
             "A combination of facts is in one part only. Stories: schema, hero, thing and place. Dialogues: plot, things, places, days, hours and reasons, " +
-            "whatever the names and colors. A plot and its facts have one summary, with words that the stories and the dialogues never use.\n";
+            "whatever the names and colors. A plot and its facts have one summary; every plot has summary words that the stories and the dialogues never use.\n";
     }
 }

@@ -9,7 +9,7 @@ namespace Gradus.Training.Data.SmallWorld;
 /// same items first whatever the count. A combination of facts (for a story: schema, hero, thing and place; for a dialogue:
 /// plot and everything but the names and colors) belongs to one part for every seed, so nothing in the test part was seen in
 /// training, whatever the seeds of the two. Stories are in the past tense and dialogues speak in the first and second person;
-/// the verbs of the summaries occur in neither.
+/// the summary of every plot has words that occur in neither.
 /// Leaves out: noise, wrong answers, more than two speakers, and anything that a summary would have to infer.
 /// </remarks>
 /// <param name="seed">The seed of everything that is drawn.</param>

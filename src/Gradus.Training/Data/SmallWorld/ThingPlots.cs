@@ -1,8 +1,8 @@
 namespace Gradus.Training.Data.SmallWorld;
 
 /// <summary>
-/// The plots of the dialogues. The words that carry a summary ("asks", "agrees", "will", "offers" …) are never said in a
-/// dialogue, so a model that has only read dialogues does not write summaries. This file: plots about things.
+/// The plots of the dialogues. Every summary is carried by words ("asks", "agrees", "will", "offers" …) that are never said
+/// in a dialogue, so a model that has only read dialogues does not write summaries. This file: plots about things.
 /// </summary>
 internal static class ThingPlots
 {
