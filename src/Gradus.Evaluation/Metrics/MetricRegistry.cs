@@ -10,6 +10,10 @@ public static class MetricRegistry
         Rouge.N(2),
         Rouge.L(),
         Rouge.Lsum(),
+        new Bleu(),
+        new Chrf(),
+        new Chrf(wordOrder: 2),
+        new Ter(),
     ];
 
     /// <summary>The metric of a name.</summary>

@@ -71,7 +71,7 @@ public sealed class MetricResult
     public override string ToString()
         => StandardError is { } error ? $"{Metric.Name} {Value:0.####} ± {error:0.####}" : $"{Metric.Name} {Value:0.####}";
 
-    private double[] Totals()
+    internal double[] Totals()
     {
         var totals = new double[Metric.StatisticCount];
         for (int i = 0; i < Count; i++)
