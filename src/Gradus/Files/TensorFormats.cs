@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace Gradus.Files;
 
 /// <summary>Finds out of which format a path is, by name and by the first bytes, and opens it.</summary>
@@ -7,7 +9,15 @@ internal static class TensorFormats
     private static readonly string[] InFolder =
     [
         "model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors",
+        "pytorch_model.bin", "pytorch_model.bin.index.json", "adapter_model.bin",
     ];
+
+    private enum Format
+    {
+        Safetensors,
+        Llama2c,
+        PyTorch,
+    }
 
     /// <summary>Opens a folder, an index or a file.</summary>
     public static TensorFile Open(string path)
@@ -24,5 +34,23 @@ internal static class TensorFormats
     }
 
     /// <summary>Opens one file of tensors, never an index: shards cannot nest.</summary>
-    public static TensorFile OpenSingle(string path) => SafetensorsFile.Open(path);
+    public static TensorFile OpenSingle(string path) => Recognise(path) switch
+    {
+        Format.Llama2c => Llama2cFile.Open(path),
+        Format.PyTorch => PyTorchFile.Open(path),
+        _ => SafetensorsFile.Open(path),
+    };
+
+    private static Format Recognise(string path)
+    {
+        using MappedFile file = new(path);
+        if (file.Length >= 4)
+        {
+            uint magic = BinaryPrimitives.ReadUInt32BigEndian(file.Span(0, 4));
+            // A zip archive, or the pickled magic number of PyTorch before 1.6.
+            if (magic is 0x504B_0304 or 0x8002_8A0A)
+                return Format.PyTorch;
+        }
+        return Llama2cFile.IsRecognised(file) ? Format.Llama2c : Format.Safetensors;
+    }
 }
