@@ -17,6 +17,7 @@ internal static class TensorFormats
         Safetensors,
         Llama2c,
         PyTorch,
+        Gguf,
     }
 
     /// <summary>Opens a folder, an index or a file.</summary>
@@ -25,10 +26,8 @@ internal static class TensorFormats
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path))
         {
-            string? name = Array.Find(InFolder, name => File.Exists(Path.Combine(path, name)));
-            return name is null
-                ? throw new FileNotFoundException($"{path}: no checkpoint in this folder (looked for {string.Join(", ", InFolder)}).", path)
-                : Open(Path.Combine(path, name));
+            string name = Array.Find(InFolder, name => File.Exists(Path.Combine(path, name))) ?? FindGguf(path);
+            return Open(Path.Combine(path, name));
         }
         return path.EndsWith(".index.json", StringComparison.OrdinalIgnoreCase) ? ShardedTensorFile.Open(path) : OpenSingle(path);
     }
@@ -38,8 +37,22 @@ internal static class TensorFormats
     {
         Format.Llama2c => Llama2cFile.Open(path),
         Format.PyTorch => PyTorchFile.Open(path),
+        Format.Gguf => GgufFile.Open(path),
         _ => SafetensorsFile.Open(path),
     };
+
+    /// <summary>The one GGUF model of a folder, which may be in shards.</summary>
+    private static string FindGguf(string folder)
+    {
+        string[] names = [.. Directory.EnumerateFiles(folder, "*.gguf").Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal)];
+        string[] models = [.. names.Where(n => !n.Contains("-of-", StringComparison.Ordinal) || n.Contains("-00001-of-", StringComparison.Ordinal))];
+        return models.Length switch
+        {
+            1 => models[0],
+            0 => throw new FileNotFoundException($"{folder}: no checkpoint in this folder (looked for {string.Join(", ", InFolder)}, *.gguf).", folder),
+            _ => throw new InvalidDataException($"{folder}: has {models.Length} GGUF models ({models[0]}, {models[1]} …); choose one by its path."),
+        };
+    }
 
     private static Format Recognise(string path)
     {
@@ -50,6 +63,8 @@ internal static class TensorFormats
             // A zip archive, or the pickled magic number of PyTorch before 1.6.
             if (magic is 0x504B_0304 or 0x8002_8A0A)
                 return Format.PyTorch;
+            if (magic is 0x4747_5546)
+                return Format.Gguf;
         }
         return Llama2cFile.IsRecognised(file) ? Format.Llama2c : Format.Safetensors;
     }
