@@ -8,6 +8,7 @@ namespace Gradus.Files;
 /// </summary>
 public sealed class FolderLock : IDisposable
 {
+    private const int Attempts = 100;
     private readonly FileStream _stream;
     private readonly string _path;
 
@@ -29,7 +30,7 @@ public sealed class FolderLock : IDisposable
     public static FolderLock? TryAcquire(string lockFile)
     {
         string token = $"{Environment.ProcessId} {Guid.NewGuid():N}";
-        for (int attempt = 0; attempt < 100; attempt++)
+        for (int attempt = 0; attempt < Attempts; attempt++)
         {
             FileStream stream;
             try
@@ -38,9 +39,12 @@ public sealed class FolderLock : IDisposable
                 FileShare share = OperatingSystem.IsWindows() ? FileShare.Read | FileShare.Delete : FileShare.None;
                 stream = new FileStream(lockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, share, bufferSize: 0);
             }
-            catch (IOException) when (File.Exists(lockFile))
+            catch (IOException e) when (e is not DirectoryNotFoundException && attempt < Attempts - 1)
             {
-                return null;
+                if (File.Exists(lockFile))
+                    return null;
+                // The owner let go and deleted it in this very moment, or the disk fails, which the last attempt reports.
+                continue;
             }
             try
             {

@@ -9,9 +9,6 @@ namespace Gradus.Files;
 /// </summary>
 public static class SafetensorsShards
 {
-    /// <summary>Supplies the data of a tensor: calls <see cref="SafetensorsWriter.Write(string, ReadOnlySpan{byte})"/> until it is whole.</summary>
-    public delegate void TensorSource(TensorEntry entry, SafetensorsWriter writer);
-
     /// <summary>Bytes of a shard unless told otherwise: 5 GB.</summary>
     public const long DefaultMaxShardBytes = 5_000_000_000;
 
@@ -25,45 +22,24 @@ public static class SafetensorsShards
     /// <returns>The names of the files of tensors.</returns>
     /// <exception cref="IOException">The disk is full or fails.</exception>
     public static IReadOnlyList<string> Write(
-        AtomicFolder folder, IReadOnlyList<TensorEntry> entries, TensorSource source, string stem = "model",
+        AtomicFolder folder, IReadOnlyList<TensorEntry> entries, TensorFileWriter.Source source, string stem = "model",
         long maxShardBytes = DefaultMaxShardBytes, IReadOnlyDictionary<string, string>? metadata = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(entries);
         ArgumentNullException.ThrowIfNull(source);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxShardBytes);
-        List<List<TensorEntry>> shards = Plan(entries, maxShardBytes);
+        List<List<TensorEntry>> shards = ShardPlan.Fill(entries, maxShardBytes);
         List<string> names = [];
         for (int i = 0; i < shards.Count; i++)
         {
             string name = shards.Count == 1 ? $"{stem}.safetensors" : $"{stem}-{i + 1:D5}-of-{shards.Count:D5}.safetensors";
             names.Add(name);
             using SafetensorsWriter writer = new(folder.Create(name), shards[i], metadata);
-            foreach (TensorEntry entry in writer.Entries)
-                source(entry, writer);
-            writer.Complete();
+            writer.WriteAll(source);
         }
         if (shards.Count > 1)
             WriteIndex(folder, $"{stem}.safetensors.index.json", shards, names);
         return names;
-    }
-
-    /// <summary>Fills shards in order: a tensor that does not fit any more begins the next one.</summary>
-    private static List<List<TensorEntry>> Plan(IReadOnlyList<TensorEntry> entries, long maxShardBytes)
-    {
-        List<List<TensorEntry>> shards = [[]];
-        long used = 0;
-        foreach (TensorEntry entry in entries)
-        {
-            if (shards[^1].Count > 0 && entry.ByteLength > maxShardBytes - used)
-            {
-                shards.Add([]);
-                used = 0;
-            }
-            shards[^1].Add(entry);
-            used += entry.ByteLength;
-        }
-        return shards;
     }
 
     private static void WriteIndex(AtomicFolder folder, string name, List<List<TensorEntry>> shards, List<string> names)

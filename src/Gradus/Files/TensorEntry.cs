@@ -57,6 +57,11 @@ public sealed class TensorEntry
     /// <summary>Where the tensor's first byte lies in its file, for readers that map their file.</summary>
     internal long Offset { get; init; }
 
+    /// <summary>The same tensor at another place.</summary>
+    internal TensorEntry At(long offset) => Packed is null
+        ? new TensorEntry(Name, DType, Shape) { Offset = offset }
+        : new TensorEntry(Name, Packed, Shape) { Offset = offset };
+
     /// <inheritdoc/>
     public override string ToString() => $"{Name} {TypeName} {Shape}";
 }

@@ -1,0 +1,48 @@
+using System.Buffers.Binary;
+
+namespace Gradus.Tensors.Packed;
+
+/// <summary>The pieces that block layouts are made of: half-precision scales, nibbles, fifth bits.</summary>
+internal static class BlockBytes
+{
+    /// <summary>A half-precision scale.</summary>
+    public static float ReadScale(ReadOnlySpan<byte> bytes) => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes);
+
+    /// <summary>Stores a scale in half precision and returns what was stored.</summary>
+    public static float WriteScale(Span<byte> bytes, float scale)
+    {
+        Half stored = (Half)scale;
+        BinaryPrimitives.WriteHalfLittleEndian(bytes, stored);
+        return (float)stored;
+    }
+
+    /// <summary>1/d, or 0 for a block of zeros.</summary>
+    public static float Inverse(float d) => d != 0 ? 1 / d : 0;
+
+    /// <summary>Nibble <paramref name="i"/> of a run: the low halves of all bytes first, then the high halves.</summary>
+    public static int Nibble(ReadOnlySpan<byte> run, int i) => i < run.Length ? run[i] & 15 : run[i - run.Length] >> 4;
+
+    /// <summary>Sets a nibble that is still zero; the order is that of <see cref="Nibble"/>.</summary>
+    public static void SetNibble(Span<byte> run, int i, int value)
+    {
+        if (i < run.Length)
+            run[i] |= (byte)value;
+        else
+            run[i - run.Length] |= (byte)(value << 4);
+    }
+
+    /// <summary>Bit <paramref name="i"/> of a bit field, lowest first.</summary>
+    public static int Bit(ReadOnlySpan<byte> bits, int i) => (bits[i >> 3] >> (i & 7)) & 1;
+
+    /// <summary>The value of largest magnitude, with its sign; the first of several.</summary>
+    public static float Extreme(ReadOnlySpan<float> x)
+    {
+        float extreme = 0;
+        foreach (float value in x)
+        {
+            if (Math.Abs(value) > Math.Abs(extreme))
+                extreme = value;
+        }
+        return extreme;
+    }
+}

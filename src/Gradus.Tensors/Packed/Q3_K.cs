@@ -1,0 +1,56 @@
+namespace Gradus.Tensors.Packed;
+
+/// <summary>
+/// 256 weights of 3 bits in sixteen sub-blocks of 16: w = d·(s − 32)·(q − 4) with 6-bit s. Block: 32 bytes of third bits (bit i/32 of
+/// byte i mod 32), 64 bytes of 2-bit values as in Q2_K, 12 bytes of scales (low nibbles of 0–7 and 8–15 in bytes 0–7; two high bits
+/// of scale j in byte 8 + j mod 4), f16 d. Source: ggml.
+/// </summary>
+internal sealed class Q3_K : PackedFormat
+{
+    /// <inheritdoc/>
+    public override string Name => "Q3_K";
+
+    /// <inheritdoc/>
+    public override int BlockSize => 256;
+
+    /// <inheritdoc/>
+    public override int BytesPerBlock => 110;
+
+    /// <inheritdoc/>
+    protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
+    {
+        float d = BlockBytes.ReadScale(block[108..]);
+        ReadOnlySpan<byte> scales = block.Slice(96, 12);
+        for (int i = 0; i < 256; i++)
+        {
+            int j = i / 16;
+            int scale = BlockBytes.Nibble(scales[..8], j) | (((scales[8 + (j % 4)] >> (j / 4 * 2)) & 3) << 4);
+            int low = (block[32 + (i / 128 * 32) + (i % 32)] >> (i % 128 / 32 * 2)) & 3;
+            int high = (block[i % 32] >> (i / 32)) & 1;
+            weights[i] = d * (scale - 32) * ((low | (high << 2)) - 4);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        Span<float> scales = stackalloc float[16];
+        for (int j = 0; j < 16; j++)
+            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), -4, 3);
+        float d = BlockBytes.WriteScale(block[108..], BlockBytes.Extreme(scales) / -32);
+        float inverse = BlockBytes.Inverse(d);
+        for (int j = 0; j < 16; j++)
+        {
+            int scale = ScaleFit.Quantize(scales[j] * inverse, -32, 31);
+            BlockBytes.SetNibble(block.Slice(96, 8), j, (scale + 32) & 15);
+            block[104 + (j % 4)] |= (byte)((scale + 32) >> 4 << (j / 4 * 2));
+            float sub = BlockBytes.Inverse(d * scale);
+            for (int i = j * 16; i < (j + 1) * 16; i++)
+            {
+                int q = ScaleFit.Quantize(weights[i] * sub, -4, 3) + 4;
+                block[32 + (i / 128 * 32) + (i % 32)] |= (byte)((q & 3) << (i % 128 / 32 * 2));
+                block[i % 32] |= (byte)(q >> 2 << (i / 32));
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+namespace Gradus.Tensors.Packed;
+
+/// <summary>32 weights of 4 bits around 8: w = d·(q − 8). Block: f16 d, 16 bytes of nibbles. Source: ggml.</summary>
+internal sealed class Q4_0 : PackedFormat
+{
+    /// <inheritdoc/>
+    public override string Name => "Q4_0";
+
+    /// <inheritdoc/>
+    public override int BlockSize => 32;
+
+    /// <inheritdoc/>
+    public override int BytesPerBlock => 18;
+
+    /// <inheritdoc/>
+    protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
+    {
+        float d = BlockBytes.ReadScale(block);
+        for (int i = 0; i < weights.Length; i++)
+            weights[i] = d * (BlockBytes.Nibble(block[2..], i) - 8);
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        // The extreme value becomes −8, the one integer that has no opposite.
+        float d = BlockBytes.Extreme(weights) / -8;
+        BlockBytes.WriteScale(block, d);
+        float inverse = BlockBytes.Inverse(d);
+        for (int i = 0; i < weights.Length; i++)
+            BlockBytes.SetNibble(block[2..], i, Math.Clamp((int)((weights[i] * inverse) + 8.5f), 0, 15));
+    }
+}

@@ -1,0 +1,36 @@
+using System.Numerics.Tensors;
+
+namespace Gradus.Tensors.Packed;
+
+/// <summary>32 weights of 4 bits above a minimum: w = d·q + m. Block: f16 d, f16 m, 16 bytes of nibbles. Source: ggml.</summary>
+internal sealed class Q4_1 : PackedFormat
+{
+    /// <inheritdoc/>
+    public override string Name => "Q4_1";
+
+    /// <inheritdoc/>
+    public override int BlockSize => 32;
+
+    /// <inheritdoc/>
+    public override int BytesPerBlock => 20;
+
+    /// <inheritdoc/>
+    protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
+    {
+        float d = BlockBytes.ReadScale(block), m = BlockBytes.ReadScale(block[2..]);
+        for (int i = 0; i < weights.Length; i++)
+            weights[i] = (d * BlockBytes.Nibble(block[4..], i)) + m;
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        float min = TensorPrimitives.Min(weights);
+        float d = (TensorPrimitives.Max(weights) - min) / 15;
+        BlockBytes.WriteScale(block, d);
+        BlockBytes.WriteScale(block[2..], min);
+        float inverse = BlockBytes.Inverse(d);
+        for (int i = 0; i < weights.Length; i++)
+            BlockBytes.SetNibble(block[4..], i, Math.Clamp((int)(((weights[i] - min) * inverse) + 0.5f), 0, 15));
+    }
+}

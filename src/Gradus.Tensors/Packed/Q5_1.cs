@@ -1,0 +1,40 @@
+using System.Numerics.Tensors;
+
+namespace Gradus.Tensors.Packed;
+
+/// <summary>32 weights of 5 bits above a minimum: w = d·q + m. Block: f16 d, f16 m, 4 bytes of fifth bits, 16 bytes of nibbles. Source: ggml.</summary>
+internal sealed class Q5_1 : PackedFormat
+{
+    /// <inheritdoc/>
+    public override string Name => "Q5_1";
+
+    /// <inheritdoc/>
+    public override int BlockSize => 32;
+
+    /// <inheritdoc/>
+    public override int BytesPerBlock => 24;
+
+    /// <inheritdoc/>
+    protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
+    {
+        float d = BlockBytes.ReadScale(block), m = BlockBytes.ReadScale(block[2..]);
+        for (int i = 0; i < weights.Length; i++)
+            weights[i] = (d * (BlockBytes.Nibble(block[8..], i) | (BlockBytes.Bit(block.Slice(4, 4), i) << 4))) + m;
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        float min = TensorPrimitives.Min(weights);
+        float d = (TensorPrimitives.Max(weights) - min) / 31;
+        BlockBytes.WriteScale(block, d);
+        BlockBytes.WriteScale(block[2..], min);
+        float inverse = BlockBytes.Inverse(d);
+        for (int i = 0; i < weights.Length; i++)
+        {
+            int q = Math.Clamp((int)(((weights[i] - min) * inverse) + 0.5f), 0, 31);
+            BlockBytes.SetNibble(block[8..], i, q & 15);
+            block[4 + (i >> 3)] |= (byte)(q >> 4 << (i & 7));
+        }
+    }
+}

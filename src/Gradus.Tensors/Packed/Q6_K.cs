@@ -1,0 +1,49 @@
+namespace Gradus.Tensors.Packed;
+
+/// <summary>
+/// 256 weights of 6 bits in sixteen sub-blocks of 16: w = d·s·(q − 32) with 8-bit s. Block: 128 bytes of low nibbles (each half of 128
+/// weights in 64 bytes), 64 bytes of high bit pairs (each half in 32 bytes), 16 signed scales, f16 d. Source: ggml.
+/// </summary>
+internal sealed class Q6_K : PackedFormat
+{
+    /// <inheritdoc/>
+    public override string Name => "Q6_K";
+
+    /// <inheritdoc/>
+    public override int BlockSize => 256;
+
+    /// <inheritdoc/>
+    public override int BytesPerBlock => 210;
+
+    /// <inheritdoc/>
+    protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
+    {
+        float d = BlockBytes.ReadScale(block[208..]);
+        for (int i = 0; i < 256; i++)
+        {
+            int within = i % 128;
+            int low = BlockBytes.Nibble(block.Slice(i / 128 * 64, 64), within);
+            int high = (block[128 + (i / 128 * 32) + (within % 32)] >> (within / 32 * 2)) & 3;
+            weights[i] = d * (sbyte)block[192 + (i / 16)] * ((low | (high << 4)) - 32);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        Span<float> scales = stackalloc float[16];
+        for (int j = 0; j < 16; j++)
+            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), -32, 31);
+        float d = BlockBytes.WriteScale(block[208..], BlockBytes.Extreme(scales) / -128);
+        float inverse = BlockBytes.Inverse(d);
+        for (int i = 0; i < 256; i++)
+        {
+            int within = i % 128;
+            int scale = ScaleFit.Quantize(scales[i / 16] * inverse, -128, 127);
+            block[192 + (i / 16)] = (byte)(sbyte)scale;
+            int q = ScaleFit.Quantize(weights[i] * BlockBytes.Inverse(d * scale), -32, 31) + 32;
+            BlockBytes.SetNibble(block.Slice(i / 128 * 64, 64), within, q & 15);
+            block[128 + (i / 128 * 32) + (within % 32)] |= (byte)(q >> 4 << (within / 32 * 2));
+        }
+    }
+}
