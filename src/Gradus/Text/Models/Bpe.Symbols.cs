@@ -1,0 +1,129 @@
+using System.Text;
+using System.Text.Json;
+
+namespace Gradus.Text;
+
+// The symbols a piece starts from, before any merge, and how the model is written.
+public sealed partial class Bpe
+{
+    private static int[] FindBytes(Vocabulary vocabulary, BpeOptions options)
+    {
+        int[] ids = new int[256];
+        for (int b = 0; b < 256; b++)
+        {
+            ids[b] = vocabulary.IsByteLevel ? vocabulary.Find([(byte)b])
+                : options.ByteFallback ? vocabulary.Find(Encoding.ASCII.GetBytes($"<0x{b:X2}>"))
+                : -1;
+        }
+        return ids;
+    }
+
+    /// <summary>Whether a merge has a byte token or the unknown token as a part: then cutting by the characters of tokens is not safe.</summary>
+    private bool MergesBytesOrUnknown()
+    {
+        if (_merges is null)
+            return false;
+        HashSet<int> special = [.. _byteIds.Where(id => id >= 0)];
+        if (_unknown >= 0)
+            special.Add(_unknown);
+        foreach (Merge merge in _merges)
+        {
+            if (special.Contains(merge.Left) || special.Contains(merge.Right))
+                return true;
+        }
+        return false;
+    }
+
+    private void StartFromBytes(ReadOnlySpan<byte> word, MergeMemory memory)
+    {
+        memory.Begin();
+        for (int i = 0; i < word.Length; i++)
+        {
+            int id = _byteIds[word[i]];
+            if (id >= 0)
+                memory.Add(id, i);
+            else
+                AddUnknown(memory, i, i);
+        }
+        memory.End(word.Length);
+    }
+
+    private void StartFromCharacters(ReadOnlySpan<byte> word, MergeMemory memory)
+    {
+        memory.Begin();
+        int unknownEnd = -1;
+        for (int i = 0; i < word.Length;)
+        {
+            int length = Math.Min(CharacterClasses.LengthOf(word[i]), word.Length - i);
+            int id = FindCharacter(word, i, length);
+            if (id >= 0)
+                memory.Add(id, i);
+            else if (_options.ByteFallback && AllBytesKnown(word.Slice(i, length)))
+                AddBytes(word, i, length, memory);
+            else
+                unknownEnd = AddUnknown(memory, i, unknownEnd) ? i + length : unknownEnd;
+            i += length;
+        }
+        memory.End(word.Length);
+    }
+
+    private int FindCharacter(ReadOnlySpan<byte> word, int i, int length)
+    {
+        string? prefix = i > 0 ? _options.ContinuingSubwordPrefix : null;
+        string? suffix = i + length == word.Length ? _options.EndOfWordSuffix : null;
+        if (prefix is null && suffix is null)
+            return Vocabulary.Find(word.Slice(i, length));
+        return Vocabulary.Find([.. Encoding.UTF8.GetBytes(prefix ?? ""), .. word.Slice(i, length), .. Encoding.UTF8.GetBytes(suffix ?? "")]);
+    }
+
+    private bool AllBytesKnown(ReadOnlySpan<byte> character)
+    {
+        foreach (byte b in character)
+        {
+            if (_byteIds[b] < 0)
+                return false;
+        }
+        return true;
+    }
+
+    private void AddBytes(ReadOnlySpan<byte> word, int i, int length, MergeMemory memory)
+    {
+        for (int k = i; k < i + length; k++)
+            memory.Add(_byteIds[word[k]], k);
+    }
+
+    /// <summary>Adds the unknown token, unless there is none (the character is dropped) or it joins the unknown one that ended here.</summary>
+    private bool AddUnknown(MergeMemory memory, int start, int unknownEnd)
+    {
+        if (_unknown < 0)
+            return false;
+        bool joins = _options.FuseUnknown && unknownEnd == start && memory.Count > 0 && memory.Id[memory.Count - 1] == _unknown;
+        if (!joins)
+            memory.Add(_unknown, start);
+        return true;
+    }
+
+    internal override void Write(Utf8JsonWriter writer)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", "BPE");
+        writer.WriteNull("dropout");
+        writer.WriteString("unk_token", _options.UnknownToken);
+        writer.WriteString("continuing_subword_prefix", _options.ContinuingSubwordPrefix);
+        writer.WriteString("end_of_word_suffix", _options.EndOfWordSuffix);
+        writer.WriteBoolean("fuse_unk", _options.FuseUnknown);
+        writer.WriteBoolean("byte_fallback", _options.ByteFallback);
+        writer.WriteBoolean("ignore_merges", _options.IgnoreMerges);
+        WriteVocabulary(writer, Vocabulary);
+        writer.WriteStartArray("merges");
+        foreach (Merge merge in ListMerges())
+        {
+            writer.WriteStartArray();
+            writer.WriteStringValue(Vocabulary.GetToken(merge.Left));
+            writer.WriteStringValue(Vocabulary.GetToken(merge.Right));
+            writer.WriteEndArray();
+        }
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+}
