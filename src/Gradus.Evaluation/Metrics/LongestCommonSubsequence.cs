@@ -13,9 +13,6 @@ namespace Gradus.Evaluation.Metrics;
 /// </remarks>
 internal sealed class LongestCommonSubsequence
 {
-    // 16 Mi words, 128 MiB: below it every row is kept.
-    private const long WordsKept = 1 << 24;
-
     private readonly int[] x;
     private readonly int[] y;
     private readonly Dictionary<int, List<int>> positions = [];
@@ -53,17 +50,20 @@ internal sealed class LongestCommonSubsequence
     /// The positions in x, ascending, of the longest common subsequence that is found from the end: on equal tokens both step
     /// back, else y where that loses nothing and x would, else x.
     /// </summary>
-    public static List<int> PositionsInX(int[] x, int[] y)
+    /// <param name="x">One sequence.</param>
+    /// <param name="y">The other.</param>
+    /// <param name="wordsKept">Up to so many words of 64 bits (here 128 MiB) every row is kept; beyond, every √n-th.</param>
+    public static List<int> PositionsInX(int[] x, int[] y, long wordsKept = 1 << 24)
     {
         LongestCommonSubsequence lcs = new(x, y);
-        List<int> result = lcs.positions.Count == 0 ? [] : lcs.Trace();
+        List<int> result = lcs.positions.Count == 0 ? [] : lcs.Trace(wordsKept);
         result.Reverse();
         return result;
     }
 
-    private List<int> Trace()
+    private List<int> Trace(long wordsKept)
     {
-        int stride = (long)x.Length * words <= WordsKept ? x.Length : (int)Math.Ceiling(Math.Sqrt(x.Length));
+        int stride = (long)x.Length * words <= wordsKept ? x.Length : (int)Math.Ceiling(Math.Sqrt(x.Length));
         List<ulong[]> kept = Checkpoints(stride);
         List<int> found = [];
         int i = x.Length, j = y.Length;

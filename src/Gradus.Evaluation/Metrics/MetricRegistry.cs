@@ -14,6 +14,11 @@ public static class MetricRegistry
         new Chrf(),
         new Chrf(wordOrder: 2),
         new Ter(),
+        Squad.ExactMatch,
+        Squad.F1,
+        Squad.ExactMatchV2,
+        Squad.F1V2,
+        new ExactMatch(),
     ];
 
     /// <summary>The metric of a name.</summary>

@@ -23,4 +23,13 @@ public readonly record struct PrecisionRecallF(double Precision, double Recall, 
     /// <param name="beta">How many times recall weighs as much as precision.</param>
     public static PrecisionRecallF OfCounts(double hits, double predicted, double actual, double beta = 1)
         => Of(predicted > 0 ? hits / predicted : 0, actual > 0 ? hits / actual : 0, beta);
+
+    /// <summary>The weighted mean of each of the three; 0 where the weights sum to 0.</summary>
+    internal static PrecisionRecallF Mean(IReadOnlyList<PrecisionRecallF> scores, IReadOnlyList<double> weights)
+    {
+        double total = weights.Sum();
+        return total == 0 ? default : new(Of(s => s.Precision), Of(s => s.Recall), Of(s => s.F));
+
+        double Of(Func<PrecisionRecallF, double> part) => scores.Zip(weights, (s, w) => part(s) * w).Sum() / total;
+    }
 }

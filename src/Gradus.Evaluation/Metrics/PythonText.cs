@@ -1,6 +1,5 @@
 // The published definitions of ROUGE, BLEU, chrF, TER and SQuAD are Python programs, so they count in code points and mean
 // Python's idea of white space and lower case. These are the three places where .NET's idea differs.
-// Left out: the letters among numbers and symbols (Ⅷ, Ⓐ) before a final Σ.
 
 using System.Globalization;
 using System.Text;
@@ -113,7 +112,7 @@ internal static class PythonText
     }
 
     private static bool IsCased(string text, int i)
-        => text[i] is 'ª' or 'º'
+        => text[i] is 'ª' or 'º' or (>= 'Ⅰ' and <= 'ⅿ') or (>= 'Ⓐ' and <= 'ⓩ')
            || CategoryAt(text, i) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter;
 
     private static bool IsCaseIgnorable(string text, int i)

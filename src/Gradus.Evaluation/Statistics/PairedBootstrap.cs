@@ -12,6 +12,7 @@ namespace Gradus.Evaluation.Statistics;
 /// <param name="Interval">The percentile interval of B − A at 95%.</param>
 /// <param name="PValue">
 /// (1 + #{s : |dₛ| − mean|d| &gt; |B − A|}) / (S + 1), with d the differences over S resamples: sacrebleu's rule.
+/// Systems that are equal on every example get the least value the rule can give, so look at <paramref name="FractionTies"/> first.
 /// </param>
 public sealed record PairedBootstrap(
     double A, double B, double FractionBGreater, double FractionTies, double? StandardError, ConfidenceInterval Interval, double PValue)

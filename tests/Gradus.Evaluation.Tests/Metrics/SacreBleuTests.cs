@@ -106,6 +106,12 @@ public sealed class SacreBleuTests
         Assert.Equal(edits, Ter.Edits(index.Tokens(PythonText.Split(prediction)), index.Tokens(PythonText.Split(reference))));
     }
 
+    [Theory]
+    [InlineData("~+.,23", 40)]
+    [InlineData("Alice\'s hat", 0)]
+    public void References_are_tokenized_twice_as_in_the_reference_implementation(string text, double expected)
+        => Assert.Equal(expected, new Ter(normalize: true).Score(text, text), 9);
+
     [Fact]
     public void Details_of_another_metrics_result_are_refused()
     {
