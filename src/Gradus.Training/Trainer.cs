@@ -37,8 +37,8 @@ public sealed class Trainer : IDisposable
         if (_parameters.Length == 0)
             throw new InvalidOperationException("The model has no trainable parameters.");
         _workspace = model.Parts.Store.NewScratch(options.Precision);
-        _rate = options.Optimizer ?? new AdamW();
-        _schedule = options.Schedule ?? new ConstantSchedule();
+        _rate = options.Optimizer;
+        _schedule = options.Schedule;
         _optimizer = new Optimizer(_rate.Rules(), _parameters, model.Device);
     }
 
@@ -63,7 +63,7 @@ public sealed class Trainer : IDisposable
         long targets = batches.Sum(b => (long)b.TargetCount), tokens = batches.Sum(b => (long)b.Tokens.Count);
         double loss = 0;
         for (int i = 0; i < batches.Count; i++)
-            loss += Accumulate(batches[i], Math.Max(1, targets), CounterRandom.Derive(CounterRandom.Derive(_options.Seed, (ulong)step), (ulong)i));
+            loss += Accumulate(batches[i], Math.Max(1, targets), CounterRandom.Derive(CounterRandom.Derive((ulong)_options.Seed, (ulong)step), (ulong)i));
         loss /= Math.Max(1, targets);
         double norm = GradientNorm(_parameters);
         if (!double.IsFinite(loss) || !double.IsFinite(norm))

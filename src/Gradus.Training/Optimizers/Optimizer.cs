@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Tensors;
 
@@ -13,12 +14,6 @@ public abstract record OptimizerOptions(double LearningRate)
 {
     /// <summary>The parts, in order.</summary>
     public abstract IReadOnlyList<UpdateRule> Rules();
-
-    /// <summary>What is wrong with the values, or null.</summary>
-    public virtual string? Problem() => LearningRate > 0 ? null : $"learning_rate: must be above 0, but is {LearningRate}.";
-
-    private protected static string? Below1(string key, float value) =>
-        value is >= 0 and < 1 ? null : $"{key}: must lie in [0, 1), but is {value}.";
 }
 
 /// <summary>Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019).</summary>
@@ -29,15 +24,17 @@ public abstract record OptimizerOptions(double LearningRate)
 /// <param name="WeightDecay">λ ≥ 0.</param>
 /// <param name="DecayMatricesOnly">Leave out biases and the scales of norms.</param>
 public sealed record AdamW(
-    double LearningRate = 3e-4, float Beta1 = 0.9f, float Beta2 = 0.999f, float Epsilon = 1e-8f, float WeightDecay = 0.01f, bool DecayMatricesOnly = true)
+    [Range(0.0, double.PositiveInfinity, MinimumIsExclusive = true)] double LearningRate = 3e-4,
+    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Beta1 = 0.9f,
+    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Beta2 = 0.999f,
+    float Epsilon = 1e-8f,
+    [Range(0.0, double.PositiveInfinity)] float WeightDecay = 0.01f,
+    bool DecayMatricesOnly = true)
     : OptimizerOptions(LearningRate)
 {
     /// <inheritdoc/>
     public override IReadOnlyList<UpdateRule> Rules() =>
         [new ScaleByAdam(Beta1, Beta2, Epsilon), new AddDecayedWeights(WeightDecay, DecayMatricesOnly), new ScaleByLearningRate()];
-
-    /// <inheritdoc/>
-    public override string? Problem() => base.Problem() ?? Below1("beta1", Beta1) ?? Below1("beta2", Beta2);
 }
 
 /// <summary>Adam with L2 regularization (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015).</summary>
@@ -46,15 +43,17 @@ public sealed record AdamW(
 /// <param name="Beta2">Decay of the second moment, in [0, 1).</param>
 /// <param name="Epsilon">ε &gt; 0.</param>
 /// <param name="WeightDecay">λ ≥ 0.</param>
-public sealed record Adam(double LearningRate = 1e-3, float Beta1 = 0.9f, float Beta2 = 0.999f, float Epsilon = 1e-8f, float WeightDecay = 0)
+public sealed record Adam(
+    [Range(0.0, double.PositiveInfinity, MinimumIsExclusive = true)] double LearningRate = 1e-3,
+    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Beta1 = 0.9f,
+    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Beta2 = 0.999f,
+    float Epsilon = 1e-8f,
+    [Range(0.0, double.PositiveInfinity)] float WeightDecay = 0)
     : OptimizerOptions(LearningRate)
 {
     /// <inheritdoc/>
     public override IReadOnlyList<UpdateRule> Rules() =>
         [new AddDecayedWeights(WeightDecay), new ScaleByAdam(Beta1, Beta2, Epsilon), new ScaleByLearningRate()];
-
-    /// <inheritdoc/>
-    public override string? Problem() => base.Problem() ?? Below1("beta1", Beta1) ?? Below1("beta2", Beta2);
 }
 
 /// <summary>Stochastic gradient descent, with momentum on request.</summary>
@@ -63,16 +62,18 @@ public sealed record Adam(double LearningRate = 1e-3, float Beta1 = 0.9f, float 
 /// <param name="Dampening">Share of a new gradient that momentum leaves out.</param>
 /// <param name="Nesterov">Nesterov's momentum.</param>
 /// <param name="WeightDecay">λ ≥ 0.</param>
-public sealed record Sgd(double LearningRate = 1e-2, float Momentum = 0, float Dampening = 0, bool Nesterov = false, float WeightDecay = 0)
+public sealed record Sgd(
+    [Range(0.0, double.PositiveInfinity, MinimumIsExclusive = true)] double LearningRate = 1e-2,
+    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Momentum = 0,
+    float Dampening = 0,
+    bool Nesterov = false,
+    [Range(0.0, double.PositiveInfinity)] float WeightDecay = 0)
     : OptimizerOptions(LearningRate)
 {
     /// <inheritdoc/>
     public override IReadOnlyList<UpdateRule> Rules() => Momentum == 0
         ? [new AddDecayedWeights(WeightDecay), new ScaleByLearningRate()]
         : [new AddDecayedWeights(WeightDecay), new Trace(Momentum, Dampening, Nesterov), new ScaleByLearningRate()];
-
-    /// <inheritdoc/>
-    public override string? Problem() => base.Problem() ?? Below1("momentum", Momentum);
 }
 
 /// <summary>Applies the parts of an optimizer to parameters, and keeps what the parts remember.</summary>

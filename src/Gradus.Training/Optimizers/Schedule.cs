@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 
 namespace Gradus.Training.Optimizers;
@@ -12,16 +13,13 @@ namespace Gradus.Training.Optimizers;
 [JsonDerivedType(typeof(PolynomialSchedule), "polynomial")]
 [JsonDerivedType(typeof(InverseSqrtSchedule), "inverse_sqrt")]
 [JsonDerivedType(typeof(WarmupStableDecaySchedule), "warmup_stable_decay")]
-public abstract record Schedule(int WarmupSteps = 0)
+public abstract record Schedule([property: Range(0, int.MaxValue)] int WarmupSteps = 0)
 {
     /// <summary>The factor of a step.</summary>
     /// <param name="step">The step, from 0; may lie beyond the end.</param>
     /// <param name="steps">Steps of the whole run.</param>
     public virtual double Factor(long step, long steps) =>
         step < WarmupSteps ? step / (double)Math.Max(1, WarmupSteps) : After(step, steps);
-
-    /// <summary>What is wrong with the values, or null.</summary>
-    public virtual string? Problem() => WarmupSteps < 0 ? $"warmup_steps: must be at least 0, but is {WarmupSteps}." : null;
 
     /// <summary>The factor of a step behind the warm-up.</summary>
     protected abstract double After(long step, long steps);
@@ -32,7 +30,7 @@ public abstract record Schedule(int WarmupSteps = 0)
 
 /// <summary>Warm-up, then 1.</summary>
 /// <param name="WarmupSteps">Steps of warm-up.</param>
-public sealed record ConstantSchedule(int WarmupSteps = 0) : Schedule(WarmupSteps)
+public sealed record ConstantSchedule([Range(0, int.MaxValue)] int WarmupSteps = 0) : Schedule(WarmupSteps)
 {
     /// <inheritdoc/>
     protected override double After(long step, long steps) => 1;
@@ -40,7 +38,7 @@ public sealed record ConstantSchedule(int WarmupSteps = 0) : Schedule(WarmupStep
 
 /// <summary>Warm-up, then a line down to 0 at the last step.</summary>
 /// <param name="WarmupSteps">Steps of warm-up.</param>
-public sealed record LinearSchedule(int WarmupSteps = 0) : Schedule(WarmupSteps)
+public sealed record LinearSchedule([Range(0, int.MaxValue)] int WarmupSteps = 0) : Schedule(WarmupSteps)
 {
     /// <inheritdoc/>
     protected override double After(long step, long steps) => Math.Max(0, (steps - step) / (double)Math.Max(1, steps - WarmupSteps));
@@ -50,20 +48,17 @@ public sealed record LinearSchedule(int WarmupSteps = 0) : Schedule(WarmupSteps)
 /// <param name="WarmupSteps">Steps of warm-up.</param>
 /// <param name="Cycles">Waves up to the last step; half a wave goes down once.</param>
 /// <param name="Least">The lowest factor, in [0, 1].</param>
-public sealed record CosineSchedule(int WarmupSteps = 0, double Cycles = 0.5, double Least = 0) : Schedule(WarmupSteps)
+public sealed record CosineSchedule([Range(0, int.MaxValue)] int WarmupSteps = 0, double Cycles = 0.5, [Range(0.0, 1.0)] double Least = 0) : Schedule(WarmupSteps)
 {
     /// <inheritdoc/>
     protected override double After(long step, long steps) =>
         Math.Max(0, (0.5 * (1 + Math.Cos(Math.PI * Cycles * 2 * Progress(step, steps))) * (1 - Least)) + Least);
-
-    /// <inheritdoc/>
-    public override string? Problem() => Least is >= 0 and <= 1 ? base.Problem() : $"least: must lie between 0 and 1, but is {Least}.";
 }
 
 /// <summary>Warm-up, then several cosines from 1 to 0, each beginning anew.</summary>
 /// <param name="WarmupSteps">Steps of warm-up.</param>
 /// <param name="Cycles">The number of cosines.</param>
-public sealed record CosineRestartsSchedule(int WarmupSteps = 0, int Cycles = 1) : Schedule(WarmupSteps)
+public sealed record CosineRestartsSchedule([Range(0, int.MaxValue)] int WarmupSteps = 0, [Range(1, int.MaxValue)] int Cycles = 1) : Schedule(WarmupSteps)
 {
     /// <inheritdoc/>
     protected override double After(long step, long steps)
@@ -77,7 +72,7 @@ public sealed record CosineRestartsSchedule(int WarmupSteps = 0, int Cycles = 1)
 /// <param name="WarmupSteps">Steps of warm-up.</param>
 /// <param name="Power">The exponent, &gt; 0.</param>
 /// <param name="Least">The factor at the end, in [0, 1].</param>
-public sealed record PolynomialSchedule(int WarmupSteps = 0, double Power = 1, double Least = 0) : Schedule(WarmupSteps)
+public sealed record PolynomialSchedule([Range(0, int.MaxValue)] int WarmupSteps = 0, double Power = 1, [Range(0.0, 1.0)] double Least = 0) : Schedule(WarmupSteps)
 {
     /// <inheritdoc/>
     protected override double After(long step, long steps) =>
@@ -87,7 +82,7 @@ public sealed record PolynomialSchedule(int WarmupSteps = 0, double Power = 1, d
 /// <summary>Warm-up, then 1/√ of the step.</summary>
 /// <param name="WarmupSteps">Steps of warm-up.</param>
 /// <param name="Timescale">Steps after which the factor has fallen to 1/√2; the warm-up where null, 10,000 without one.</param>
-public sealed record InverseSqrtSchedule(int WarmupSteps = 0, int? Timescale = null) : Schedule(WarmupSteps)
+public sealed record InverseSqrtSchedule([Range(0, int.MaxValue)] int WarmupSteps = 0, int? Timescale = null) : Schedule(WarmupSteps)
 {
     /// <inheritdoc/>
     protected override double After(long step, long steps)
@@ -121,7 +116,7 @@ public enum DecayShape
 /// <param name="Least">The lowest factor, in [0, 1]; the warm-up begins there too.</param>
 /// <param name="StableSteps">Steps of the middle; all that is left where null.</param>
 public sealed record WarmupStableDecaySchedule(
-    int WarmupSteps = 0, int? DecaySteps = null, DecayShape Shape = DecayShape.Linear, double Least = 0, int? StableSteps = null) : Schedule(WarmupSteps)
+    [Range(0, int.MaxValue)] int WarmupSteps = 0, [Range(1, int.MaxValue)] int? DecaySteps = null, DecayShape Shape = DecayShape.Linear, [Range(0.0, 1.0)] double Least = 0, int? StableSteps = null) : Schedule(WarmupSteps)
 {
     /// <inheritdoc/>
     public override double Factor(long step, long steps) => step < WarmupSteps

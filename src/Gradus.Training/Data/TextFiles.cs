@@ -1,0 +1,135 @@
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+
+namespace Gradus.Training.Data;
+
+/// <summary>
+/// Documents and records from files: plain text (<c>.txt</c>, one document) or JSON lines (<c>.jsonl</c>, one record a line), both
+/// also with <c>.gz</c>. Text must be UTF-8.
+/// </summary>
+public static class TextFiles
+{
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>The documents of files: a whole text file, or the <c>text</c> of every JSON line.</summary>
+    /// <exception cref="InvalidDataException">A file is missing, empty, not UTF-8 or not JSON lines; the message names the file and line.</exception>
+    public static IEnumerable<string> Documents(IEnumerable<string> paths)
+    {
+        ArgumentNullException.ThrowIfNull(paths);
+        foreach (string path in paths)
+        {
+            if (!IsJsonLines(path))
+            {
+                yield return ReadText(path);
+                continue;
+            }
+            foreach (Record record in Records(path))
+                yield return record.Text("text");
+        }
+    }
+
+    /// <summary>The records of a file of JSON lines.</summary>
+    /// <exception cref="InvalidDataException">The file is missing, empty, not UTF-8 or not JSON lines; the message names the file and line.</exception>
+    public static IEnumerable<Record> Records(string path)
+    {
+        int number = 0;
+        bool any = false;
+        foreach (string line in Lines(path))
+        {
+            number++;
+            if (string.IsNullOrWhiteSpace(line))
+                continue;
+            any = true;
+            yield return new Record(Parse(line, path, number), path, number);
+        }
+        if (!any)
+            throw new InvalidDataException($"{path}: the file is empty; give a file with one JSON object a line.");
+    }
+
+    private static bool IsJsonLines(string path) =>
+        path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".jsonl.gz", StringComparison.OrdinalIgnoreCase);
+
+    private static string ReadText(string path)
+    {
+        try
+        {
+            using StreamReader reader = Open(path);
+            string text = reader.ReadToEnd();
+            return text.Length > 0 ? text : throw new InvalidDataException($"{path}: the file is empty; give a file with text in it.");
+        }
+        catch (DecoderFallbackException)
+        {
+            throw NotUtf8(path);
+        }
+    }
+
+    private static IEnumerable<string> Lines(string path)
+    {
+        using StreamReader reader = Open(path);
+        while (true)
+        {
+            string? line;
+            try
+            {
+                line = reader.ReadLine();
+            }
+            catch (DecoderFallbackException)
+            {
+                throw NotUtf8(path);
+            }
+            catch (InvalidDataException e)
+            {
+                throw new InvalidDataException($"{path}: not a valid gzip file; get it again.", e);
+            }
+            if (line is null)
+                yield break;
+            yield return line;
+        }
+    }
+
+    private static StreamReader Open(string path)
+    {
+        if (Directory.Exists(path))
+            throw new InvalidDataException($"{path}: is a folder; give a text or JSON-lines file.");
+        if (!File.Exists(path))
+            throw new InvalidDataException($"{path}: no such file.");
+        Stream stream = File.OpenRead(path);
+        if (path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
+            stream = new GZipStream(stream, CompressionMode.Decompress);
+        return new StreamReader(stream, Strict);
+    }
+
+    private static JsonElement Parse(string line, string path, int number)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line);
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+                return document.RootElement.Clone();
+        }
+        catch (JsonException)
+        {
+            // Falls through to the one message for both.
+        }
+        throw new InvalidDataException($"{path}: line {number}: not a JSON object; the file must have one a line.");
+    }
+
+    private static InvalidDataException NotUtf8(string path) => new($"{path}: not UTF-8 text; convert it first (iconv -t UTF-8).");
+
+    /// <summary>One line of a file of JSON lines.</summary>
+    /// <param name="Json">The object.</param>
+    /// <param name="Path">The file.</param>
+    /// <param name="Line">The line's number, from 1.</param>
+    public sealed record Record(JsonElement Json, string Path, int Line)
+    {
+        /// <summary>Whether the object has a field.</summary>
+        public bool Has(string field) => Json.TryGetProperty(field, out _);
+
+        /// <summary>The text of a field.</summary>
+        /// <exception cref="InvalidDataException">The field is missing or not text.</exception>
+        public string Text(string field) => Json.TryGetProperty(field, out JsonElement value) && value.ValueKind == JsonValueKind.String
+            ? value.GetString()!
+            : throw new InvalidDataException($"{Path}: line {Line}: the field \"{field}\" is missing or not text.");
+    }
+}

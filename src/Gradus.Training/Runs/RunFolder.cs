@@ -1,0 +1,163 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Gradus.Files;
+
+namespace Gradus.Training.Runs;
+
+/// <summary>
+/// The folder of a run: <c>run.json</c> (resolved configuration, seed, instruction set, versions), <c>log.jsonl</c>,
+/// <c>checkpoints/</c>, <c>samples/</c>, <c>eval/</c>. One process at a time writes it.
+/// </summary>
+public sealed class RunFolder : IDisposable
+{
+    private const string LockFile = ".lock";
+    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private readonly FolderLock _lock;
+    private FileStream? _log;
+
+    private RunFolder(string path, FolderLock held, bool resumed)
+    {
+        FullPath = path;
+        _lock = held;
+        Resumed = resumed;
+    }
+
+    /// <summary>The folder.</summary>
+    public string FullPath { get; }
+
+    /// <summary>Whether the folder held a run that goes on.</summary>
+    public bool Resumed { get; }
+
+    /// <summary>The folder of checkpoints.</summary>
+    public string Checkpoints => Path.Combine(FullPath, "checkpoints");
+
+    private string LogPath => Path.Combine(FullPath, "log.jsonl");
+
+    /// <summary>Takes a folder for a run.</summary>
+    /// <param name="path">The folder; made if it is missing.</param>
+    /// <param name="resume">Whether a run that it holds goes on; without it the folder must hold none.</param>
+    /// <exception cref="InvalidDataException">The folder holds a run, and it is not to go on.</exception>
+    /// <exception cref="IOException">Another process writes the folder.</exception>
+    public static RunFolder Open(string path, bool resume)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        string full = Path.GetFullPath(path);
+        if (File.Exists(full))
+            throw new InvalidDataException($"{path}: is a file; a run needs a folder.");
+        Directory.CreateDirectory(full);
+        FolderLock held = FolderLock.Acquire(Path.Combine(full, LockFile), path);
+        bool exists = File.Exists(Path.Combine(full, "run.json"));
+        if (exists && !resume)
+        {
+            held.Dispose();
+            throw new InvalidDataException($"{path}: holds a run already; go on with --resume, or choose another folder.");
+        }
+        return new RunFolder(full, held, exists);
+    }
+
+    /// <summary>The newest whole checkpoint of a run, or null.</summary>
+    public static string? LatestCheckpoint(string run)
+    {
+        string folder = Path.Combine(run, "checkpoints");
+        if (!Directory.Exists(folder))
+            return null;
+        AtomicFolder.CleanLeftovers(folder);
+        return Directory.GetDirectories(folder, "step-*")
+            .Where(AtomicFolder.IsComplete)
+            .MaxBy(StepOf);
+    }
+
+    /// <summary>The folder of the checkpoint after a number of steps.</summary>
+    public string CheckpointFolder(long step) => Path.Combine(Checkpoints, string.Create(CultureInfo.InvariantCulture, $"step-{step:D7}"));
+
+    /// <summary>Removes all but the newest whole checkpoints.</summary>
+    public void KeepNewest(int count)
+    {
+        foreach (string old in Directory.GetDirectories(Checkpoints, "step-*").OrderByDescending(StepOf).Skip(count))
+            Directory.Delete(old, recursive: true);
+    }
+
+    /// <summary>Writes <c>run.json</c>.</summary>
+    public void WriteRun(JsonObject run)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        AtomicFile.WriteAllText(Path.Combine(FullPath, "run.json"), Indent(run));
+    }
+
+    /// <summary>Writes a file of results below the folder as a whole: <c>eval/after.json</c>.</summary>
+    public void WriteResult(string name, JsonObject json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        AtomicFile.WriteAllText(Path.Combine(FullPath, name), Indent(json));
+    }
+
+    /// <summary>
+    /// Opens the log to go on after a step: what a killed process logged beyond the checkpoint, or wrote in part, is cut off.
+    /// </summary>
+    /// <param name="step">Steps made.</param>
+    public void OpenLog(long step)
+    {
+        _log?.Dispose();
+        long keep = 0;
+        if (File.Exists(LogPath))
+        {
+            using FileStream old = new(LogPath, FileMode.Open, FileAccess.Read);
+            keep = LengthUpTo(old, step);
+        }
+        _log = new FileStream(LogPath, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
+        _log.SetLength(keep);
+        _log.Seek(0, SeekOrigin.End);
+    }
+
+    /// <summary>Adds a line to the log; it reaches the file at once.</summary>
+    public void Log(JsonObject line)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        if (_log is null)
+            throw new InvalidOperationException("The log is not open.");
+        using (Utf8JsonWriter writer = new(_log, Compact))
+            line.WriteTo(writer);
+        _log.WriteByte((byte)'\n');
+        _log.Flush();
+    }
+
+    /// <summary>Gives the folder back.</summary>
+    public void Dispose()
+    {
+        _log?.Dispose();
+        _lock.Dispose();
+    }
+
+    private static long LengthUpTo(FileStream log, long step)
+    {
+        using StreamReader reader = new(log);
+        long length = 0;
+        while (reader.ReadLine() is { } line)
+        {
+            try
+            {
+                if (JsonNode.Parse(line)?["step"] is JsonValue value && value.TryGetValue(out long at) && at > step)
+                    break;
+            }
+            catch (JsonException)
+            {
+                break;
+            }
+            length += System.Text.Encoding.UTF8.GetByteCount(line) + 1;
+        }
+        return Math.Min(length, log.Length);
+    }
+
+    private static string Indent(JsonObject json)
+    {
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter writer = new(stream, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+            json.WriteTo(writer);
+        return System.Text.Encoding.UTF8.GetString(stream.ToArray()) + "\n";
+    }
+
+    private static long StepOf(string folder) =>
+        long.TryParse(Path.GetFileName(folder).AsSpan("step-".Length), NumberStyles.None, CultureInfo.InvariantCulture, out long step) ? step : -1;
+}

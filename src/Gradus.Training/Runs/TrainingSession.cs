@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using Gradus.Files;
+
+namespace Gradus.Training.Runs;
+
+/// <summary>
+/// Carries a training run through: steps, evaluations, the log, checkpoints, resuming. It yields what happens; the caller prints,
+/// samples, or stops by cancelling, in which case the run is saved first.
+/// </summary>
+public sealed class TrainingSession
+{
+    private readonly Trainer _trainer;
+    private readonly TrainingOptions _options;
+    private readonly RunFolder _run;
+    private readonly Action<AtomicFolder> _writeModel;
+    private long _tokens;
+    private double _seconds;
+
+    /// <summary>Prepares a run.</summary>
+    /// <param name="trainer">The trainer.</param>
+    /// <param name="options">When to evaluate, save and end.</param>
+    /// <param name="run">The folder; a run in it goes on from its newest whole checkpoint.</param>
+    /// <param name="writeModel">Writes the model (or its adapter) and the tokenizer into a checkpoint.</param>
+    public TrainingSession(Trainer trainer, TrainingOptions options, RunFolder run, Action<AtomicFolder> writeModel)
+    {
+        ArgumentNullException.ThrowIfNull(trainer);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(run);
+        ArgumentNullException.ThrowIfNull(writeModel);
+        _trainer = trainer;
+        _options = options;
+        _run = run;
+        _writeModel = writeModel;
+        if (run.Resumed && RunFolder.LatestCheckpoint(run.FullPath) is { } checkpoint)
+            _tokens = TrainerState.Read(checkpoint, trainer, options.Seed);
+        run.OpenLog(trainer.Steps);
+    }
+
+    /// <summary>Runs to the end, or until cancelled.</summary>
+    /// <param name="cancellation">Asks to stop: the run is saved and the enumeration ends.</param>
+    /// <exception cref="TrainingDivergedException">The loss is not a number; checkpoints saved before stay.</exception>
+    public IEnumerable<TrainingEvent> Run(CancellationToken cancellation = default)
+    {
+        long lastSaved = _trainer.Steps, lastEvaluated = -1;
+        if (_trainer.Steps == 0 && _options.EvaluateEvery > 0)
+        {
+            lastEvaluated = 0;
+            if (Evaluate() is { } first)
+                yield return first;
+        }
+        while (_trainer.Steps < _options.Steps && !cancellation.IsCancellationRequested)
+        {
+            long start = Stopwatch.GetTimestamp();
+            StepReport report = _trainer.Step();
+            _tokens += report.Tokens;
+            _seconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
+            _run.Log(Line(report));
+            yield return new StepMade(report);
+            if (Due(_options.EvaluateEvery) && _trainer.Steps < _options.Steps)
+            {
+                lastEvaluated = _trainer.Steps;
+                if (Evaluate() is { } evaluated)
+                    yield return evaluated;
+            }
+            if (Due(_options.CheckpointEvery) && _trainer.Steps < _options.Steps)
+            {
+                lastSaved = _trainer.Steps;
+                yield return Save();
+            }
+        }
+        if (!cancellation.IsCancellationRequested && lastEvaluated != _trainer.Steps && Evaluate() is { } last)
+            yield return last;
+        if (lastSaved != _trainer.Steps || RunFolder.LatestCheckpoint(_run.FullPath) is null)
+            yield return Save();
+    }
+
+    private bool Due(int every) => every > 0 && _trainer.Steps % every == 0;
+
+    private Evaluated? Evaluate()
+    {
+        if (_trainer.Evaluate() is not { } report)
+            return null;
+        JsonObject line = new() { ["kind"] = "evaluation", ["step"] = report.Step, ["loss"] = report.Loss, ["perplexity"] = report.Perplexity };
+        if (report.BitsPerByte is { } bits)
+            line["bits_per_byte"] = bits;
+        _run.Log(line);
+        return new Evaluated(report);
+    }
+
+    private Saved Save()
+    {
+        string path = _run.CheckpointFolder(_trainer.Steps);
+        using (AtomicFolder folder = AtomicFolder.Begin(path))
+        {
+            _writeModel(folder);
+            TrainerState.Write(folder, _trainer, _options.Seed, _tokens);
+            folder.Commit();
+        }
+        _run.KeepNewest(_options.KeepCheckpoints);
+        return new Saved(_trainer.Steps, path);
+    }
+
+    private JsonObject Line(StepReport report) => new()
+    {
+        ["kind"] = "step",
+        ["step"] = report.Step,
+        ["loss"] = report.Loss,
+        ["learning_rate"] = report.LearningRate,
+        ["gradient_norm"] = report.GradientNorm,
+        ["tokens"] = _tokens,
+        ["tokens_per_second"] = Math.Round(report.TokensPerSecond, 1),
+        ["seconds"] = Math.Round(_seconds, 3),
+    };
+}
+
+/// <summary>Something that happened in a run.</summary>
+public abstract record TrainingEvent;
+
+/// <summary>A step was made.</summary>
+/// <param name="Report">Its figures.</param>
+public sealed record StepMade(StepReport Report) : TrainingEvent;
+
+/// <summary>The model was evaluated on held-out data.</summary>
+/// <param name="Report">Its figures.</param>
+public sealed record Evaluated(EvaluationReport Report) : TrainingEvent;
+
+/// <summary>A checkpoint was written.</summary>
+/// <param name="Step">Steps made.</param>
+/// <param name="Folder">The checkpoint.</param>
+public sealed record Saved(long Step, string Folder) : TrainingEvent;
