@@ -93,19 +93,15 @@ public sealed record InverseSqrtSchedule([Range(0, int.MaxValue)] int WarmupStep
 }
 
 /// <summary>The shape of the last part of <see cref="WarmupStableDecaySchedule"/>.</summary>
-[JsonConverter(typeof(JsonStringEnumConverter<DecayShape>))]
 public enum DecayShape
 {
     /// <summary>A line.</summary>
-    [JsonStringEnumMemberName("linear")]
     Linear,
 
     /// <summary>Half a cosine.</summary>
-    [JsonStringEnumMemberName("cosine")]
     Cosine,
 
     /// <summary>1 − √progress.</summary>
-    [JsonStringEnumMemberName("1-sqrt")]
     OneMinusSqrt,
 }
 

@@ -63,9 +63,7 @@ public static class Checkpoint
     /// <summary>Draws a new model from a seed.</summary>
     public static LanguageModel Create(ModelConfig config, ulong seed, Device device)
     {
-        ArgumentNullException.ThrowIfNull(config);
-        if (config.Problems().FirstOrDefault() is { } problem)
-            throw new InvalidDataException($"model.{problem}");
+        Architectures.Check(config, "model");
         return Architectures.Build(config, new Scope(ParameterSource.Random(seed), new Workspace(device)));
     }
 

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -40,9 +41,19 @@ public static class Architectures
         {
             throw new InvalidDataException($"{source}: {e.Path?.TrimStart('$', '.')} has a wrong value: {e.InnerException?.Message ?? e.Message}", e);
         }
-        if (config.Problems().FirstOrDefault() is { } problem)
-            throw new InvalidDataException($"{source}: {problem}");
+        Check(config, source);
         return config;
+    }
+
+    /// <summary>Checks the values of a configuration.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="source">Where it came from, for messages.</param>
+    /// <exception cref="InvalidDataException">A value is wrong; one line that names the key.</exception>
+    public static void Check(ModelConfig config, string source)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        if (config.Validate(new ValidationContext(config)).FirstOrDefault() is { } problem)
+            throw new InvalidDataException($"{source}: {JsonNamingPolicy.SnakeCaseLower.ConvertName(problem.MemberNames.First())}: {problem.ErrorMessage}.");
     }
 
     /// <summary>Builds the model of a configuration with the parameters of a scope.</summary>

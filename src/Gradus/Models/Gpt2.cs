@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Gradus.Nn;
 using Gradus.Tensors;
 
@@ -56,16 +57,16 @@ public sealed record Gpt2Config(
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => new[]
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
     {
-        AtLeast("vocab_size", VocabSize, 1),
-        AtLeast("n_positions", NPositions, 1),
-        AtLeast("n_embd", NEmbd, 1),
-        AtLeast("n_layer", NLayer, 0),
-        AtLeast("n_head", NHead, 1),
-        AtLeast("n_inner", NInner ?? 1, 1),
-        Divides("n_head", NHead, "n_embd", NEmbd),
-    }.OfType<string>();
+        AtLeast(nameof(VocabSize), VocabSize, 1),
+        AtLeast(nameof(NPositions), NPositions, 1),
+        AtLeast(nameof(NEmbd), NEmbd, 1),
+        AtLeast(nameof(NLayer), NLayer, 0),
+        AtLeast(nameof(NHead), NHead, 1),
+        AtLeast(nameof(NInner), NInner ?? 1, 1),
+        Divides(nameof(NHead), NHead, NEmbd, "n_embd"),
+    }.OfType<ValidationResult>();
 }
 
 /// <inheritdoc cref="Gpt2Config"/>

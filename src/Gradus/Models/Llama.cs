@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Gradus.Nn;
 using Gradus.Tensors;
 
@@ -62,20 +63,20 @@ public sealed record LlamaConfig(
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
 
     /// <inheritdoc/>
-    public override IEnumerable<string> Problems() => new[]
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
     {
-        AtLeast("vocab_size", VocabSize, 1),
-        AtLeast("hidden_size", HiddenSize, 1),
-        AtLeast("intermediate_size", IntermediateSize, 1),
-        AtLeast("num_hidden_layers", NumHiddenLayers, 0),
-        AtLeast("num_attention_heads", NumAttentionHeads, 1),
-        AtLeast("num_key_value_heads", NumKeyValueHeads ?? 1, 1),
-        AtLeast("head_dim", HeadDim ?? 1, 1),
-        AtLeast("max_position_embeddings", MaxPositionEmbeddings, 1),
-        Divides("num_key_value_heads", NumKeyValueHeads ?? 1, "num_attention_heads", NumAttentionHeads),
-        HeadDim is null ? Divides("num_attention_heads", NumAttentionHeads, "hidden_size", HiddenSize) : null,
-        NumAttentionHeads > 0 && HeadWidth % 2 != 0 ? $"head_dim: rotary positions turn pairs, but a head has {HeadWidth} values." : null,
-    }.OfType<string>();
+        AtLeast(nameof(VocabSize), VocabSize, 1),
+        AtLeast(nameof(HiddenSize), HiddenSize, 1),
+        AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
+        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
+        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
+        AtLeast(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, 1),
+        AtLeast(nameof(HeadDim), HeadDim ?? 1, 1),
+        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
+        Divides(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, NumAttentionHeads, "num_attention_heads"),
+        HeadDim is null ? Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size") : null,
+        NumAttentionHeads > 0 && HeadWidth % 2 != 0 ? new ValidationResult($"rotary positions turn pairs, but a head has {HeadWidth} values", [nameof(HeadDim)]) : null,
+    }.OfType<ValidationResult>();
 }
 
 /// <inheritdoc cref="LlamaConfig"/>

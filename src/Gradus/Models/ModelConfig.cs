@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 
 namespace Gradus.Models;
@@ -6,7 +7,7 @@ namespace Gradus.Models;
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model_type")]
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
-public abstract record ModelConfig
+public abstract record ModelConfig : IValidatableObject
 {
     /// <summary>The number of token ids.</summary>
     [JsonIgnore]
@@ -23,12 +24,12 @@ public abstract record ModelConfig
     /// <summary>This configuration with another number of token ids: a recipe leaves it to the tokenizer.</summary>
     public abstract ModelConfig WithVocabulary(int vocabulary);
 
-    /// <summary>What is wrong with the values, one line each, naming the key; empty when all is well.</summary>
-    public abstract IEnumerable<string> Problems();
+    /// <summary>What is wrong with the values, each with the property it is about; empty when all is well.</summary>
+    public abstract IEnumerable<ValidationResult> Validate(ValidationContext validationContext);
 
-    private protected static string? AtLeast(string key, long value, long least) =>
-        value < least ? $"{key}: must be at least {least}, but is {value}." : null;
+    private protected static ValidationResult? AtLeast(string property, long value, long least) =>
+        value < least ? new ValidationResult($"must be at least {least}, but is {value}", [property]) : null;
 
-    private protected static string? Divides(string key, int part, string wholeKey, int whole) =>
-        part > 0 && whole % part != 0 ? $"{key}: {part} does not divide {wholeKey} {whole}." : null;
+    private protected static ValidationResult? Divides(string property, int part, int whole, string what) =>
+        part > 0 && whole % part != 0 ? new ValidationResult($"{part} does not divide {what} {whole}", [property]) : null;
 }

@@ -19,8 +19,10 @@ public sealed record TokenIds(IReadOnlyList<int> Values)
     /// <inheritdoc/>
     public override int GetHashCode() => Values.Aggregate(Values.Count, HashCode.Combine);
 
-    internal sealed class Converter : JsonConverter<TokenIds>
+    /// <summary>Reads a number or a list, writes a number where there is one.</summary>
+    public sealed class Converter : JsonConverter<TokenIds>
     {
+        /// <inheritdoc/>
         public override TokenIds Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         {
             if (reader.TokenType == JsonTokenType.Number)
@@ -35,6 +37,7 @@ public sealed record TokenIds(IReadOnlyList<int> Values)
                 : throw new JsonException("expected a list of token ids");
         }
 
+        /// <inheritdoc/>
         public override void Write(Utf8JsonWriter writer, TokenIds value, JsonSerializerOptions options)
         {
             if (value.Values.Count == 1)

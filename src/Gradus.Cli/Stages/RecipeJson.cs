@@ -1,0 +1,20 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Gradus.Cli.Configuration;
+using Gradus.Tensors;
+using Gradus.Training.Optimizers;
+
+namespace Gradus.Cli.Stages;
+
+/// <summary>Source-generated JSON of recipes.</summary>
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Strict,
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    AllowOutOfOrderMetadataProperties = true,
+    Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>)])]
+[JsonSerializable(typeof(TokenizerRecipe))]
+[JsonSerializable(typeof(PretrainRecipe))]
+[JsonSerializable(typeof(FinetuneRecipe))]
+[JsonSerializable(typeof(EvaluateRecipe))]
+[JsonSerializable(typeof(PipelineRecipe))]
+internal sealed partial class RecipeJson : JsonSerializerContext;
