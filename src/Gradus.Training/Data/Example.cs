@@ -1,6 +1,10 @@
 namespace Gradus.Training.Data;
 
-/// <summary>A tokenized document, or a prompt with its answer.</summary>
+/// <summary>A tokenized document or conversation.</summary>
 /// <param name="Ids">All tokens.</param>
-/// <param name="LossStart">The first token whose prediction counts: 1 for a document, where the answer begins for a prompt.</param>
-public sealed record Example(int[] Ids, int LossStart = 1);
+/// <param name="Counts">Whether predicting a token counts; null counts all but the first, which nothing precedes.</param>
+public sealed record Example(int[] Ids, bool[]? Counts = null)
+{
+    /// <summary>Whether the token of an index is to be predicted.</summary>
+    public bool IsTarget(int index) => index > 0 && (Counts is null || Counts[index]);
+}

@@ -108,7 +108,7 @@ public sealed class PackedExamples : BatchSource
             Example example = _examples[chosen[i]];
             example.Ids.CopyTo(ids, starts[i]);
             for (int t = 0; t < example.Ids.Length; t++)
-                targets[starts[i] + t] = t + 1 < example.Ids.Length && t + 1 >= example.LossStart ? example.Ids[t + 1] : MicroBatch.Ignored;
+                targets[starts[i] + t] = t + 1 < example.Ids.Length && example.IsTarget(t + 1) ? example.Ids[t + 1] : MicroBatch.Ignored;
         }
         return new MicroBatch(new TokenBatch(ids, starts), targets);
     }

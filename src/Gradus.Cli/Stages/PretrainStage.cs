@@ -1,0 +1,116 @@
+using System.Text;
+using Gradus.Files;
+using Gradus.Models;
+using Gradus.Text;
+using Gradus.Training.Data;
+using Gradus.Training.Objectives;
+using Gradus.Training.Runs;
+
+namespace Gradus.Cli.Stages;
+
+/// <summary>Trains a model on text.</summary>
+internal static class PretrainStage
+{
+    private const string PerCharacter = "character";
+
+    /// <summary>Runs the stage.</summary>
+    public static StageResult Run(PretrainRecipe recipe, StageContext context)
+    {
+        using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
+        List<string> documents = [.. TextFiles.Documents(recipe.Data.Train)];
+        Tokenizer tokenizer = recipe.Tokenizer == PerCharacter
+            ? CharacterTokenizer.Train(documents.Concat(TextFiles.Documents(recipe.Data.Validation)))
+            : Tokenizer.Load(recipe.Tokenizer);
+        using LanguageModel model = recipe.StartFrom is { } from
+            ? ModelFolder.Open(from, context.Device).Model
+            : Checkpoint.Create(recipe.Model.WithVocabulary(tokenizer.VocabularySize), (ulong)recipe.Training.Seed, context.Device);
+        if (tokenizer.VocabularySize > model.Config.Vocabulary)
+            throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");
+        model.SetTrainable(true);
+        run.WriteRun(RunDescription.Of("pretrain", RecipeJson.Default.PretrainRecipe, recipe, recipe.Training.Seed, context.Device));
+        (BatchSource train, BatchSource? validation) = Batches(recipe, documents, tokenizer, model.Config.ContextLength, context);
+        NextToken objective = new(train, validation, recipe.Accumulation);
+        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfTexts((DecoderModel)model, tokenizer, recipe.Samples, recipe.Training.Seed);
+        return new TrainingRunner("pretrain", context, recipe.Training, sampler).Train(model, objective, run, folder =>
+        {
+            Checkpoint.Write(folder, model);
+            tokenizer.Save(folder.TemporaryPath);
+        });
+    }
+
+    private static (BatchSource Train, BatchSource? Validation) Batches(
+        PretrainRecipe recipe, List<string> documents, Tokenizer tokenizer, int contextLength, StageContext context)
+    {
+        List<string> heldOut = [.. TextFiles.Documents(recipe.Data.Validation)];
+        ulong seed = (ulong)recipe.Training.Seed;
+        if (recipe.Batching is BlockBatching blocks)
+        {
+            if (blocks.Length > contextLength)
+                throw new InvalidDataException($"batching.length: {blocks.Length} tokens, but the model's context is {contextLength}.");
+            if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0)
+            {
+                (string kept, string rest) = SplitText(string.Concat(documents), recipe.Data.ValidationFraction);
+                documents = [kept];
+                heldOut = [rest];
+            }
+            int[] train = Stream(documents, tokenizer), validation = Stream(heldOut, tokenizer);
+            context.Say($"pretrain: {train.Length:N0} tokens to train on, {validation.Length:N0} held out");
+            return (new RandomBlocks(train, blocks.Length, blocks.Count, seed),
+                validation.Length == 0 ? null : new RandomBlocks(validation, blocks.Length, blocks.Count, seed) { BytesPerTarget = BytesPer(heldOut, validation.Length - 1) });
+        }
+        int tokens = ((PackedBatching)recipe.Batching).Tokens;
+        if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0 && documents.Count > 1)
+        {
+            int kept = Math.Clamp((int)(documents.Count * (1 - recipe.Data.ValidationFraction)), 1, documents.Count - 1);
+            heldOut = documents[kept..];
+            documents = documents[..kept];
+        }
+        List<Example> trainExamples = Cut(documents, tokenizer, Math.Min(contextLength, tokens)), validationExamples = Cut(heldOut, tokenizer, Math.Min(contextLength, tokens));
+        long targets = validationExamples.Sum(e => (long)e.Ids.Length - 1);
+        context.Say($"pretrain: {documents.Count:N0} documents, {trainExamples.Sum(e => (long)e.Ids.Length):N0} tokens to train on, {targets:N0} held out");
+        return (new PackedExamples(trainExamples, tokens, seed),
+            targets == 0 ? null : new PackedExamples(validationExamples, tokens, seed) { BytesPerTarget = BytesPer(heldOut, targets) });
+    }
+
+    /// <summary>The documents as one stream, each ended by the tokenizer's end of text where it has one and there are several.</summary>
+    private static int[] Stream(List<string> documents, Tokenizer tokenizer)
+    {
+        List<int> ids = [];
+        foreach (string document in documents)
+        {
+            ids.AddRange(tokenizer.Encode(document, addSpecialTokens: false));
+            if (documents.Count > 1 && tokenizer.EosId is { } end)
+                ids.Add(end);
+        }
+        return [.. ids];
+    }
+
+    /// <summary>Documents as examples that end with the end of text; longer ones are cut at the limit.</summary>
+    private static List<Example> Cut(List<string> documents, Tokenizer tokenizer, int limit)
+    {
+        List<Example> examples = [];
+        foreach (int[] encoded in tokenizer.EncodeBatch(documents, addSpecialTokens: false))
+        {
+            int[] ids = tokenizer.EosId is { } end ? [.. encoded, end] : encoded;
+            for (int start = 0; start < ids.Length; start += limit)
+            {
+                int[] part = ids[start..Math.Min(ids.Length, start + limit)];
+                if (part.Length > 1)
+                    examples.Add(new Example(part));
+            }
+        }
+        return examples;
+    }
+
+    // The end of the text is held out; a pair of surrogates is not torn apart.
+    private static (string Kept, string HeldOut) SplitText(string text, double fraction)
+    {
+        int at = (int)(text.Length * (1 - fraction));
+        if (at > 0 && at < text.Length && char.IsLowSurrogate(text[at]))
+            at--;
+        return (text[..at], text[at..]);
+    }
+
+    private static double BytesPer(List<string> texts, long targets) =>
+        targets > 0 ? texts.Sum(t => (double)Encoding.UTF8.GetByteCount(t)) / targets : 0;
+}

@@ -1,0 +1,104 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Gradus.Cli.Reports;
+using Gradus.Files;
+using Gradus.Models;
+using Gradus.Training;
+using Gradus.Training.Objectives;
+using Gradus.Training.Runs;
+
+namespace Gradus.Cli.Stages;
+
+/// <summary>Carries a training run through for any stage: progress, samples, the report.</summary>
+/// <param name="name">The stage's verb.</param>
+/// <param name="context">The command line.</param>
+/// <param name="options">How to train.</param>
+/// <param name="sampler">Writes texts along the way, or null.</param>
+internal sealed class TrainingRunner(string name, StageContext context, TrainingOptions options, Sampler? sampler)
+{
+    private const double SecondsBetweenLines = 2;
+    private long _lastLine;
+    private double _speed;
+    private EvaluationReport? _first;
+    private EvaluationReport? _last;
+
+    /// <summary>Trains and writes the report.</summary>
+    /// <param name="model">The model; its trainable parameters are trained.</param>
+    /// <param name="objective">What for.</param>
+    /// <param name="run">The run's folder.</param>
+    /// <param name="writeModel">Writes model or adapter, and tokenizer, into a checkpoint.</param>
+    /// <returns>Facts about the run; not finished where it was asked to stop.</returns>
+    public StageResult Train(LanguageModel model, Objective objective, RunFolder run, Action<AtomicFolder> writeModel)
+    {
+        long start = Stopwatch.GetTimestamp();
+        using Trainer trainer = new(model, objective, options);
+        TrainingSession session = new(trainer, options, run, writeModel);
+        long trained = trainer.Parameters.Sum(p => p.Shape.Count);
+        context.Say($"{name}: {trained:N0} trained of {model.ParameterCount:N0} parameters, {options.Steps:N0} steps on {model.Device.Name}{(trainer.Steps > 0 ? $", going on after step {trainer.Steps:N0}" : "")}");
+        foreach (TrainingEvent happened in session.Run(context.Cancellation))
+            Show(happened, run);
+        bool finished = trainer.Steps >= options.Steps;
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        string report = RunReport.Write(run.FullPath);
+        context.Say(finished
+            ? $"{name}: done in {StageContext.Duration(seconds)} → {Path.GetRelativePath(".", report)}"
+            : $"{name}: stopped after step {trainer.Steps:N0} and saved; go on with --resume");
+        return new StageResult(run.FullPath, Facts(model, trained, trainer), finished);
+    }
+
+    private List<(string Label, string Value)> Facts(LanguageModel model, long trained, Trainer trainer)
+    {
+        List<(string, string)> facts = [("Parameters", model.ParameterCount.ToString("N0", CultureInfo.InvariantCulture))];
+        if (trained != model.ParameterCount)
+            facts.Add(("Trained parameters", trained.ToString("N0", CultureInfo.InvariantCulture)));
+        facts.Add(("Steps", trainer.Steps.ToString("N0", CultureInfo.InvariantCulture)));
+        if (_last is not null)
+        {
+            string before = _first is { } first && first.Step < _last.Step ? string.Create(CultureInfo.InvariantCulture, $"{first.Loss:0.000} → ") : "";
+            facts.Add(("Validation loss", before + _last.Loss.ToString("0.000", CultureInfo.InvariantCulture)));
+        }
+        facts.Add(("Tokens per second", _speed.ToString("N0", CultureInfo.InvariantCulture)));
+        return facts;
+    }
+
+    private void Show(TrainingEvent happened, RunFolder run)
+    {
+        switch (happened)
+        {
+            case StepMade { Report: var step }:
+                Show(step);
+                break;
+            case Evaluated { Report: var evaluation }:
+                _first ??= evaluation;
+                _last = evaluation;
+                context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {evaluation.Step,6:N0}  validation loss {evaluation.Loss:0.0000}  perplexity {evaluation.Perplexity:0.00}{(evaluation.BitsPerByte is { } bits ? $"  bits per byte {bits:0.000}" : "")}"));
+                context.Emit(new JsonObject { ["kind"] = "evaluation", ["step"] = evaluation.Step, ["loss"] = evaluation.Loss, ["perplexity"] = evaluation.Perplexity });
+                sampler?.Write(run, evaluation.Step);
+                break;
+            case Saved { Step: var at, Folder: var folder }:
+                context.Say($"  step {at,6:N0}  saved {Path.GetRelativePath(".", folder)}");
+                context.Emit(new JsonObject { ["kind"] = "checkpoint", ["step"] = at, ["folder"] = folder });
+                break;
+        }
+    }
+
+    private void Show(StepReport step)
+    {
+        _speed = _speed == 0 ? step.TokensPerSecond : (0.95 * _speed) + (0.05 * step.TokensPerSecond);
+        context.Emit(new JsonObject
+        {
+            ["kind"] = "step",
+            ["step"] = step.Step,
+            ["loss"] = step.Loss,
+            ["learning_rate"] = step.LearningRate,
+            ["gradient_norm"] = step.GradientNorm,
+            ["tokens_per_second"] = Math.Round(step.TokensPerSecond, 1),
+        });
+        if (context.Json || (step.Step != options.Steps && _lastLine != 0 && Stopwatch.GetElapsedTime(_lastLine).TotalSeconds < SecondsBetweenLines))
+            return;
+        _lastLine = Stopwatch.GetTimestamp();
+        double left = _speed > 0 ? (options.Steps - step.Step) * step.Tokens / _speed : 0;
+        context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {step.Step,6:N0}/{options.Steps:N0}  loss {step.Loss:0.0000}  lr {step.LearningRate:0.00e0}  gradient {step.GradientNorm:0.00}  {_speed:N0} tokens/s  {StageContext.Duration(left)} left"));
+    }
+}
