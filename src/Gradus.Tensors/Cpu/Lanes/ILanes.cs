@@ -41,6 +41,13 @@ internal unsafe interface ILanes<TSelf>
     /// <summary>Writes the low half of each lane's bits.</summary>
     static abstract void StoreBits16(ushort* to, TSelf bits);
 
+    /// <summary>Transposes a block of Width × Width 32-bit elements.</summary>
+    /// <param name="rows">Where each of the Width rows lies.</param>
+    /// <param name="offset">The block's place in every row, in bytes.</param>
+    /// <param name="to">Element (i, j) of the block goes to to[j · stride + i], in ascending j.</param>
+    /// <param name="stride">The distance of the written columns, in elements; less than Width lets each overwrite the end of the last.</param>
+    static abstract void Transpose(byte** rows, nint offset, float* to, nint stride);
+
     /// <summary>a + b.</summary>
     static abstract TSelf operator +(TSelf a, TSelf b);
 
@@ -67,6 +74,9 @@ internal unsafe interface ILanes<TSelf>
 
     /// <summary>a · b + c, rounded once.</summary>
     static abstract TSelf Fma(TSelf a, TSelf b, TSelf c);
+
+    /// <summary>sum = a · b + sum, rounded once; in long loops the JIT keeps the sum in place.</summary>
+    static abstract void MultiplyAdd(ref TSelf sum, TSelf a, TSelf b);
 
     /// <summary>a > b ? a : b.</summary>
     static abstract TSelf Max(TSelf a, TSelf b);

@@ -1,17 +1,18 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>One lane: plain scalar arithmetic.</summary>
-internal readonly unsafe struct Lanes1(float value) : ILanes<Lanes1>
+internal unsafe struct Lanes1(float value) : ILanes<Lanes1>
 {
-    private readonly float _value = value;
+    private float _value = value;
 
     public static int Width => 1;
 
     public static Lanes1 Zero => new(0);
 
-    private int Bits => BitConverter.SingleToInt32Bits(_value);
+    private readonly int Bits => BitConverter.SingleToInt32Bits(_value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 Broadcast(float value) => new(value);
@@ -35,11 +36,15 @@ internal readonly unsafe struct Lanes1(float value) : ILanes<Lanes1>
             *to = value._value;
     }
 
+    // Through a vector, because the JIT of .NET 10 turns a read of two bytes with a bit cast behind it into a read of four.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes1 LoadBits16(ushort* from) => BroadcastBits(*from);
+    public static Lanes1 LoadBits16(ushort* from) => new(Vector128.CreateScalar((int)*from).AsSingle().ToScalar());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBits16(ushort* to, Lanes1 bits) => *to = (ushort)bits.Bits;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(byte** rows, nint offset, float* to, nint stride) => *to = *(float*)(rows[0] + offset);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 operator +(Lanes1 a, Lanes1 b) => new(a._value + b._value);
@@ -67,6 +72,9 @@ internal readonly unsafe struct Lanes1(float value) : ILanes<Lanes1>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 Fma(Lanes1 a, Lanes1 b, Lanes1 c) => new(MathF.FusedMultiplyAdd(a._value, b._value, c._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ref Lanes1 sum, Lanes1 a, Lanes1 b) => sum._value = MathF.FusedMultiplyAdd(a._value, b._value, sum._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 Max(Lanes1 a, Lanes1 b) => a._value > b._value ? a : b;

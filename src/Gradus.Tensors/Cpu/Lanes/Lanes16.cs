@@ -5,16 +5,16 @@ using System.Runtime.Intrinsics.X86;
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>Sixteen lanes: AVX-512.</summary>
-internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
+internal unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
 {
-    private readonly Vector512<float> _value = value;
+    private Vector512<float> _value = value;
 
     public static int Width => 16;
 
     public static Lanes16 Zero => new(Vector512<float>.Zero);
 
     /// <summary>The register itself.</summary>
-    public Vector512<float> Value => _value;
+    public readonly Vector512<float> Value => _value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Broadcast(float value) => new(Vector512.Create(value));
@@ -39,6 +39,25 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBits16(ushort* to, Lanes16 bits) => Avx512F.ConvertToVector256UInt16(bits._value.AsUInt32()).Store(to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(byte** rows, nint offset, float* to, nint stride)
+    {
+        // Quarter by quarter: four registers of four 128-bit pieces each, so that only the pieces must be transposed.
+        for (int quarter = 0; quarter < 4; quarter++)
+        {
+            Vector512<float> a = Gather(rows, offset), b = Gather(rows + 1, offset), c = Gather(rows + 2, offset), d = Gather(rows + 3, offset);
+            Vector512<double> ab = Avx512F.UnpackLow(a, b).AsDouble(), cd = Avx512F.UnpackLow(c, d).AsDouble();
+            Avx512F.UnpackLow(ab, cd).AsSingle().Store(to);
+            Avx512F.UnpackHigh(ab, cd).AsSingle().Store(to + stride);
+            ab = Avx512F.UnpackHigh(a, b).AsDouble();
+            cd = Avx512F.UnpackHigh(c, d).AsDouble();
+            Avx512F.UnpackLow(ab, cd).AsSingle().Store(to + 2 * stride);
+            Avx512F.UnpackHigh(ab, cd).AsSingle().Store(to + 3 * stride);
+            to += 4 * stride;
+            offset += 4 * sizeof(float);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 operator +(Lanes16 a, Lanes16 b) => new(a._value + b._value);
@@ -66,6 +85,9 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Fma(Lanes16 a, Lanes16 b, Lanes16 c) => new(Vector512.FusedMultiplyAdd(a._value, b._value, c._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ref Lanes16 sum, Lanes16 a, Lanes16 b) => sum._value = Vector512.FusedMultiplyAdd(a._value, b._value, sum._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Max(Lanes16 a, Lanes16 b) => new(Vector512.MaxNative(a._value, b._value));
@@ -124,4 +146,13 @@ internal readonly unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> First(int count) =>
         Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Gather(byte** rows, nint offset)
+    {
+        Vector512<float> pieces = Vector128.Load((float*)(rows[0] + offset)).ToVector256Unsafe().ToVector512Unsafe();
+        pieces = Avx512F.InsertVector128(pieces, Vector128.Load((float*)(rows[4] + offset)), 1);
+        pieces = Avx512F.InsertVector128(pieces, Vector128.Load((float*)(rows[8] + offset)), 2);
+        return Avx512F.InsertVector128(pieces, Vector128.Load((float*)(rows[12] + offset)), 3);
+    }
 }

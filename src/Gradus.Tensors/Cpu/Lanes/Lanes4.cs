@@ -4,16 +4,16 @@ using System.Runtime.Intrinsics;
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>Four lanes through the portable vector API.</summary>
-internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
+internal unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
 {
-    private readonly Vector128<float> _value = value;
+    private Vector128<float> _value = value;
 
     public static int Width => 4;
 
     public static Lanes4 Zero => new(Vector128<float>.Zero);
 
     /// <summary>The register itself.</summary>
-    public Vector128<float> Value => _value;
+    public readonly Vector128<float> Value => _value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 Broadcast(float value) => new(Vector128.Create(value));
@@ -57,6 +57,18 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
         *(ulong*)to = Vector128.Narrow(bits._value.AsUInt32(), bits._value.AsUInt32()).AsUInt64().ToScalar();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(byte** rows, nint offset, float* to, nint stride)
+    {
+        Vector128<float> a = Vector128.Load((float*)(rows[0] + offset)), b = Vector128.Load((float*)(rows[1] + offset));
+        Vector128<float> c = Vector128.Load((float*)(rows[2] + offset)), d = Vector128.Load((float*)(rows[3] + offset));
+        Vector128<float> evenAb = Interleave(a, b), evenCd = Interleave(c, d), oddAb = Interleave(High(a), High(b)), oddCd = Interleave(High(c), High(d));
+        Vector128.Create(evenAb.GetLower(), evenCd.GetLower()).Store(to);
+        Vector128.Create(evenAb.GetUpper(), evenCd.GetUpper()).Store(to + stride);
+        Vector128.Create(oddAb.GetLower(), oddCd.GetLower()).Store(to + 2 * stride);
+        Vector128.Create(oddAb.GetUpper(), oddCd.GetUpper()).Store(to + 3 * stride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 operator +(Lanes4 a, Lanes4 b) => new(a._value + b._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,6 +94,9 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 Fma(Lanes4 a, Lanes4 b, Lanes4 c) => new(Vector128.FusedMultiplyAdd(a._value, b._value, c._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ref Lanes4 sum, Lanes4 a, Lanes4 b) => sum._value = Vector128.FusedMultiplyAdd(a._value, b._value, sum._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 Max(Lanes4 a, Lanes4 b) => new(Vector128.MaxNative(a._value, b._value));
@@ -143,5 +158,16 @@ internal readonly unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
     {
         Vector128<float> halves = Vector128.MaxNative(a._value, Vector128.Shuffle(a._value, Vector128.Create(2, 3, 2, 3)));
         return Lanes1.LargestLane(Lanes1.Max(new(halves.ToScalar()), new(halves.GetElement(1))));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> High(Vector128<float> a) => Vector128.Shuffle(a, Vector128.Create(2, 3, 2, 3));
+
+    // The low halves, lane by lane: a0 b0 a1 b1.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Interleave(Vector128<float> a, Vector128<float> b)
+    {
+        Vector128<float> both = Vector128.Create(a.GetLower(), b.GetLower());
+        return Vector128.Shuffle(both, Vector128.Create(0, 2, 1, 3));
     }
 }

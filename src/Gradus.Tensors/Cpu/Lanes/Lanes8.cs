@@ -5,16 +5,16 @@ using System.Runtime.Intrinsics.X86;
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>Eight lanes: AVX2 with FMA.</summary>
-internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
+internal unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 {
-    private readonly Vector256<float> _value = value;
+    private Vector256<float> _value = value;
 
     public static int Width => 8;
 
     public static Lanes8 Zero => new(Vector256<float>.Zero);
 
     /// <summary>The register itself.</summary>
-    public Vector256<float> Value => _value;
+    public readonly Vector256<float> Value => _value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 Broadcast(float value) => new(Vector256.Create(value));
@@ -39,6 +39,25 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBits16(ushort* to, Lanes8 bits) => Vector256.Narrow(bits._value.AsUInt32(), bits._value.AsUInt32()).GetLower().Store(to);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(byte** rows, nint offset, float* to, nint stride)
+    {
+        // Half by half: four registers of two 128-bit pieces each, so that only the pieces must be transposed.
+        for (int half = 0; half < 2; half++)
+        {
+            Vector256<float> a = Gather(rows, offset), b = Gather(rows + 1, offset), c = Gather(rows + 2, offset), d = Gather(rows + 3, offset);
+            Vector256<double> ab = Avx.UnpackLow(a, b).AsDouble(), cd = Avx.UnpackLow(c, d).AsDouble();
+            Avx.UnpackLow(ab, cd).AsSingle().Store(to);
+            Avx.UnpackHigh(ab, cd).AsSingle().Store(to + stride);
+            ab = Avx.UnpackHigh(a, b).AsDouble();
+            cd = Avx.UnpackHigh(c, d).AsDouble();
+            Avx.UnpackLow(ab, cd).AsSingle().Store(to + 2 * stride);
+            Avx.UnpackHigh(ab, cd).AsSingle().Store(to + 3 * stride);
+            to += 4 * stride;
+            offset += 4 * sizeof(float);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 operator +(Lanes8 a, Lanes8 b) => new(a._value + b._value);
@@ -66,6 +85,9 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 Fma(Lanes8 a, Lanes8 b, Lanes8 c) => new(Vector256.FusedMultiplyAdd(a._value, b._value, c._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MultiplyAdd(ref Lanes8 sum, Lanes8 a, Lanes8 b) => sum._value = Vector256.FusedMultiplyAdd(a._value, b._value, sum._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 Max(Lanes8 a, Lanes8 b) => new(Vector256.MaxNative(a._value, b._value));
@@ -124,4 +146,11 @@ internal readonly unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> First(int count) =>
         Vector256.LessThan(Vector256<int>.Indices, Vector256.Create(count)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Gather(byte** rows, nint offset)
+    {
+        Vector256<float> pieces = Vector128.Load((float*)(rows[0] + offset)).ToVector256Unsafe();
+        return Avx.InsertVector128(pieces, Vector128.Load((float*)(rows[4] + offset)), 1);
+    }
 }

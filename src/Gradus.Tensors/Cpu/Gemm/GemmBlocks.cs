@@ -1,0 +1,217 @@
+// The blocking around the tile kernel. C is cut into items for the workers, rows × columns of whole tiles. Nothing is shared between
+// items, so there is no barrier; the price is that A is packed once per column of items and B once per row of items. Two workers may be
+// the two threads of one core, so the blocks are meant for half of its caches.
+
+using System.Runtime.CompilerServices;
+
+namespace Gradus.Tensors.Cpu;
+
+/// <summary>Blocks and parallel items of a product, for one register width.</summary>
+internal static unsafe class GemmBlocks<T>
+    where T : unmanaged, ILanes<T>
+{
+    private const int BlockK = 256;
+    private const long SmallestItem = 1 << 20;
+
+    /// <summary>The width of a panel of B.</summary>
+    private static int Columns => 2 * T.Width;
+
+    /// <summary>Computes a product of at least one row and one column.</summary>
+    public static void Run(Workers workers, in GemmProblem problem, TileSizes tile)
+    {
+        Plan plan = new() { Problem = problem, Tile = tile };
+        int rowPanels = (problem.M + tile.Rows - 1) / tile.Rows, columnPanels = (problem.N + Columns - 1) / Columns;
+        plan.RowItems = 1;
+        plan.ColumnItems = (int)(((long)columnPanels * Columns + tile.BlockColumns - 1) / tile.BlockColumns);
+        long work = (long)problem.M * problem.N * Math.Max(problem.K, 1) * problem.Batch;
+        long wanted = workers.Count == 1 ? 1 : Math.Min(4L * workers.Count, work / SmallestItem);
+        while ((long)problem.Batch * plan.RowItems * plan.ColumnItems < wanted)
+        {
+            // Cut the longer side of an item; a side of one panel cannot be cut.
+            bool cutColumns = problem.N / plan.ColumnItems >= problem.M / plan.RowItems ? plan.ColumnItems < columnPanels : plan.RowItems >= rowPanels;
+            if (cutColumns && plan.ColumnItems < columnPanels)
+                plan.ColumnItems++;
+            else if (plan.RowItems < rowPanels)
+                plan.RowItems++;
+            else
+                break;
+        }
+        workers.For(checked(problem.Batch * plan.RowItems * plan.ColumnItems), &plan, &Item);
+    }
+
+    private static void Item(void* context, int item, int worker)
+    {
+        Plan* plan = (Plan*)context;
+        int perBatch = plan->RowItems * plan->ColumnItems;
+        int entry = item / perBatch, row = item % perBatch / plan->ColumnItems, column = item % plan->ColumnItems;
+        GemmProblem problem = plan->Problem.OfBatch(entry);
+        (int firstRow, int endRow) = Part(problem.M, plan->Tile.Rows, row, plan->RowItems);
+        (int firstColumn, int endColumn) = Part(problem.N, Columns, column, plan->ColumnItems);
+        if (problem.K == 0)
+            WithoutProducts(problem, firstRow, endRow, firstColumn, endColumn);
+        else if (endRow - firstRow <= plan->Tile.Rows)
+            Thin(problem, plan->Tile.Rows, firstRow, endRow - firstRow, firstColumn, endColumn);
+        else
+            Wide(problem, plan->Tile.Rows, firstRow, endRow, firstColumn, endColumn);
+    }
+
+    private static (int First, int End) Part(int size, int panel, int part, int parts)
+    {
+        long panels = (size + panel - 1) / panel;
+        long first = panels * part / parts * panel, end = panels * (part + 1) / parts * panel;
+        return ((int)Math.Min(first, size), (int)Math.Min(end, size));
+    }
+
+    // Many rows: a block of B is packed and stays in the L2 cache while all rows pass over it, one packed panel of A in L1 at a time.
+    private static void Wide(in GemmProblem problem, int tileRows, int firstRow, int endRow, int firstColumn, int endColumn)
+    {
+        int blockK = BlockSize(problem.K);
+        nint columns = (endColumn - firstColumn + Columns - 1) / Columns * Columns;
+        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)(tileRows * blockK + 16) * sizeof(float));
+        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)(columns * blockK + 16) * sizeof(float));
+        for (int k = 0; k < problem.K; k += blockK)
+        {
+            int count = Math.Min(blockK, problem.K - k);
+            for (int column = firstColumn; column < endColumn; column += Columns)
+            {
+                float* panel = b + (nint)(column - firstColumn) * count;
+                GemmPack<T>.Panel(problem.B, !problem.B.Transposed, column, Math.Min(Columns, endColumn - column), Columns, k, count, panel);
+            }
+            for (int row = firstRow; row < endRow; row += tileRows)
+            {
+                int lines = Math.Min(tileRows, endRow - row), height = HeightFor(lines, tileRows);
+                GemmPack<T>.Panel(problem.A, problem.A.Transposed, row, lines, height, k, count, a);
+                for (int column = firstColumn; column < endColumn; column += Columns)
+                    Tile(problem, row, lines, height, column, Math.Min(Columns, endColumn - column), k, count, a, b + (nint)(column - firstColumn) * count);
+            }
+        }
+    }
+
+    // Few rows, at most one tile high: all of A is packed once, and each panel of B is used right after it was packed, out of L1.
+    private static void Thin(in GemmProblem problem, int tileRows, int row, int lines, int firstColumn, int endColumn)
+    {
+        int blockK = BlockSize(problem.K), height = HeightFor(lines, tileRows);
+        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, ((nuint)height * (nuint)problem.K + 16) * sizeof(float));
+        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)(Columns * blockK + 16) * sizeof(float));
+        for (int k = 0; k < problem.K; k += blockK)
+            GemmPack<T>.Panel(problem.A, problem.A.Transposed, row, lines, height, k, Math.Min(blockK, problem.K - k), a + (nint)height * k);
+        for (int column = firstColumn; column < endColumn; column += Columns)
+        {
+            int columns = Math.Min(Columns, endColumn - column);
+            for (int k = 0; k < problem.K; k += blockK)
+            {
+                int count = Math.Min(blockK, problem.K - k);
+                GemmPack<T>.Panel(problem.B, !problem.B.Transposed, column, columns, Columns, k, count, b);
+                Tile(problem, row, lines, height, column, columns, k, count, a + (nint)height * k, b);
+            }
+        }
+    }
+
+    private static int BlockSize(int k)
+    {
+        int blocks = (k + BlockK - 1) / BlockK;
+        return Math.Min(k, ((k + blocks - 1) / blocks + 15) & ~15);
+    }
+
+    private static void Tile(in GemmProblem problem, int row, int lines, int height, int column, int columns, int k, int count, float* a, float* b)
+    {
+        float* c = problem.C + row * problem.StrideC + column;
+        bool load = problem.Accumulate || k > 0;
+        float* bias = problem.Bias != null && k + count == problem.K ? problem.Bias + column : null;
+        if (lines == height && columns == Columns)
+            Tile(height, count, a, b, c, problem.StrideC, load, bias);
+        else
+            EdgeTile(lines, height, columns, count, a, b, c, problem.StrideC, load, bias);
+    }
+
+    // A tile over C's edge is computed beside C.
+    [SkipLocalsInit]
+    private static void EdgeTile(int lines, int height, int columns, int k, float* a, float* b, float* c, nint strideC, bool load, float* bias)
+    {
+        float* tile = stackalloc float[14 * 32];
+        float* padded = stackalloc float[32];
+        if (load)
+        {
+            new Span<float>(tile, height * Columns).Clear();
+            for (int r = 0; r < lines; r++)
+                CopyRow(c + r * strideC, tile + r * Columns, columns);
+        }
+        if (bias != null)
+        {
+            new Span<float>(padded, Columns).Clear();
+            CopyRow(bias, padded, columns);
+            bias = padded;
+        }
+        Tile(height, k, a, b, tile, Columns, load, bias);
+        for (int r = 0; r < lines; r++)
+            CopyRow(tile + r * Columns, c + r * strideC, columns);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyRow(float* from, float* to, int count)
+    {
+        int first = Math.Min(count, T.Width);
+        T.StoreTail(to, first, T.LoadTail(from, first));
+        if (count > first)
+            T.StoreTail(to + first, count - first, T.LoadTail(from + first, count - first));
+    }
+
+    private static int HeightFor(int lines, int tileRows) => lines switch
+    {
+        1 or 2 => lines,
+        <= 4 => 4,
+        <= 6 when tileRows == 6 => 6,
+        <= 8 when tileRows == 14 => 8,
+        _ => tileRows,
+    };
+
+    private static void Tile(int height, int k, float* a, float* b, float* c, nint strideC, bool load, float* bias)
+    {
+        switch (height)
+        {
+            case 1:
+                GemmTile<T, Height1>.Multiply(k, a, b, c, strideC, load, bias);
+                break;
+            case 2:
+                GemmTile<T, Height2>.Multiply(k, a, b, c, strideC, load, bias);
+                break;
+            case 4:
+                GemmTile<T, Height4>.Multiply(k, a, b, c, strideC, load, bias);
+                break;
+            case 6:
+                GemmTile<T, Height6>.Multiply(k, a, b, c, strideC, load, bias);
+                break;
+            case 8:
+                GemmTile<T, Height8>.Multiply(k, a, b, c, strideC, load, bias);
+                break;
+            default:
+                GemmTile<T, Height14>.Multiply(k, a, b, c, strideC, load, bias);
+                break;
+        }
+    }
+
+    // K = 0: the sum of nothing.
+    private static void WithoutProducts(in GemmProblem problem, int firstRow, int endRow, int firstColumn, int endColumn)
+    {
+        for (int row = firstRow; row < endRow; row++)
+        {
+            float* c = problem.C + row * problem.StrideC;
+            for (int column = firstColumn; column < endColumn; column++)
+                c[column] = (problem.Accumulate ? c[column] : 0) + (problem.Bias == null ? 0 : problem.Bias[column]);
+        }
+    }
+
+    /// <summary>A product and how it is cut into items.</summary>
+    private struct Plan
+    {
+        public GemmProblem Problem;
+        public TileSizes Tile;
+        public int RowItems;
+        public int ColumnItems;
+    }
+}
+
+/// <summary>The sizes that depend on the instruction set.</summary>
+/// <param name="Rows">The height of a full tile.</param>
+/// <param name="BlockColumns">The most columns of C that an item computes.</param>
+internal readonly record struct TileSizes(int Rows, int BlockColumns);
