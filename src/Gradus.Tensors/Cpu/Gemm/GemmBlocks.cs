@@ -11,6 +11,7 @@ internal static unsafe class GemmBlocks<T>
     where T : unmanaged, ILanes<T>
 {
     private const int BlockK = 256;
+    private const int PanelsOfRows = 8;
     private const long SmallestItem = 1 << 20;
 
     /// <summary>The width of a panel of B.</summary>
@@ -50,7 +51,7 @@ internal static unsafe class GemmBlocks<T>
         if (problem.K == 0)
             WithoutProducts(problem, firstRow, endRow, firstColumn, endColumn);
         else if (endRow - firstRow <= plan->Tile.Rows)
-            Thin(problem, plan->Tile.Rows, firstRow, endRow - firstRow, firstColumn, endColumn);
+            Thin(problem, plan->Tile.Rows, firstRow, endRow, firstColumn, endColumn);
         else
             Wide(problem, plan->Tile.Rows, firstRow, endRow, firstColumn, endColumn);
     }
@@ -62,50 +63,80 @@ internal static unsafe class GemmBlocks<T>
         return ((int)Math.Min(first, size), (int)Math.Min(end, size));
     }
 
-    // Many rows: a block of B is packed and stays in the L2 cache while all rows pass over it, one packed panel of A in L1 at a time.
+    // Many rows: a block of B is packed and stays in the L2 cache while all rows pass over it, a few packed panels of A at a time.
     private static void Wide(in GemmProblem problem, int tileRows, int firstRow, int endRow, int firstColumn, int endColumn)
     {
         int blockK = BlockSize(problem.K);
-        nint columns = (endColumn - firstColumn + Columns - 1) / Columns * Columns;
-        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)(tileRows * blockK + 16) * sizeof(float));
-        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)(columns * blockK + 16) * sizeof(float));
+        nint distanceA = Distance(tileRows, blockK), distanceB = Distance(Columns, blockK);
+        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)(PanelsOfRows * distanceA) * sizeof(float));
+        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)((endColumn - firstColumn + Columns - 1) / Columns * distanceB) * sizeof(float));
         for (int k = 0; k < problem.K; k += blockK)
         {
             int count = Math.Min(blockK, problem.K - k);
-            for (int column = firstColumn; column < endColumn; column += Columns)
+            Pack(problem.B, !problem.B.Transposed, firstColumn, endColumn, Columns, k, count, b, distanceB);
+            for (int rows = firstRow; rows < endRow; rows += PanelsOfRows * tileRows)
             {
-                float* panel = b + (nint)(column - firstColumn) * count;
-                GemmPack<T>.Panel(problem.B, !problem.B.Transposed, column, Math.Min(Columns, endColumn - column), Columns, k, count, panel);
-            }
-            for (int row = firstRow; row < endRow; row += tileRows)
-            {
-                int lines = Math.Min(tileRows, endRow - row), height = HeightFor(lines, tileRows);
-                GemmPack<T>.Panel(problem.A, problem.A.Transposed, row, lines, height, k, count, a);
-                for (int column = firstColumn; column < endColumn; column += Columns)
-                    Tile(problem, row, lines, height, column, Math.Min(Columns, endColumn - column), k, count, a, b + (nint)(column - firstColumn) * count);
+                int endRows = Math.Min(rows + PanelsOfRows * tileRows, endRow);
+                PackRows(problem.A, tileRows, rows, endRows, k, count, a, distanceA);
+                for (int row = rows; row < endRows; row += tileRows)
+                {
+                    float* panelA = a + (row - rows) / tileRows * distanceA, panelB = b;
+                    for (int column = firstColumn; column < endColumn; column += Columns, panelB += distanceB)
+                        Tile(problem, tileRows, row, endRow, column, endColumn, k, count, panelA, panelB);
+                }
             }
         }
     }
 
-    // Few rows, at most one tile high: all of A is packed once, and each panel of B is used right after it was packed, out of L1.
-    private static void Thin(in GemmProblem problem, int tileRows, int row, int lines, int firstColumn, int endColumn)
+    // Few rows, at most one tile high: all of A is packed once, and panels of B are used right after they were packed. A panel lies in one
+    // piece of memory only where neighbours are neighbours in k; else several go together.
+    private static void Thin(in GemmProblem problem, int tileRows, int row, int endRow, int firstColumn, int endColumn)
     {
-        int blockK = BlockSize(problem.K), height = HeightFor(lines, tileRows);
-        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, ((nuint)height * (nuint)problem.K + 16) * sizeof(float));
-        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)(Columns * blockK + 16) * sizeof(float));
+        int blockK = BlockSize(problem.K);
+        bool alongLines = !problem.B.Transposed;
+        int step = alongLines ? GemmPack<T>.PanelsAtOnce * Columns : Columns;
+        nint distanceA = Distance(tileRows, blockK), distanceB = Distance(Columns, blockK);
+        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)((problem.K + blockK - 1) / blockK * distanceA) * sizeof(float));
+        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)(step / Columns * distanceB) * sizeof(float));
         for (int k = 0; k < problem.K; k += blockK)
-            GemmPack<T>.Panel(problem.A, problem.A.Transposed, row, lines, height, k, Math.Min(blockK, problem.K - k), a + (nint)height * k);
-        for (int column = firstColumn; column < endColumn; column += Columns)
+            PackRows(problem.A, tileRows, row, endRow, k, Math.Min(blockK, problem.K - k), a + k / blockK * distanceA, distanceA);
+        for (int first = firstColumn; first < endColumn; first += step)
         {
-            int columns = Math.Min(Columns, endColumn - column);
+            int end = Math.Min(first + step, endColumn);
             for (int k = 0; k < problem.K; k += blockK)
             {
                 int count = Math.Min(blockK, problem.K - k);
-                GemmPack<T>.Panel(problem.B, !problem.B.Transposed, column, columns, Columns, k, count, b);
-                Tile(problem, row, lines, height, column, columns, k, count, a + (nint)height * k, b);
+                Pack(problem.B, alongLines, first, end, Columns, k, count, b, distanceB);
+                float* panel = b;
+                for (int column = first; column < end; column += Columns, panel += distanceB)
+                    Tile(problem, tileRows, row, endRow, column, endColumn, k, count, a + k / blockK * distanceA, panel);
             }
         }
     }
+
+    // Rows in panels as high as tiles; the last panel may be lower.
+    private static void PackRows(in Operand operand, int tileRows, int row, int endRow, int k, int count, float* to, nint distance)
+    {
+        int whole = (endRow - row) / tileRows;
+        Pack(operand, operand.Transposed, row, row + whole * tileRows, tileRows, k, count, to, distance);
+        row += whole * tileRows;
+        if (row < endRow)
+            Pack(operand, operand.Transposed, row, endRow, HeightFor(endRow - row, tileRows), k, count, to + whole * distance, distance);
+    }
+
+    private static void Pack(in Operand operand, bool alongLines, int line, int end, int width, int k, int count, float* to, nint distance)
+    {
+        if (alongLines)
+        {
+            GemmPack<T>.PanelsAlongLines(operand, line, end, width, k, count, to, distance);
+            return;
+        }
+        for (; line < end; line += width, to += distance)
+            GemmPack<T>.PanelAlongK(operand, line, Math.Min(width, end - line), width, k, count, to);
+    }
+
+    // One register beyond the panel, for writes that overlap its end; an odd number of cache lines keeps panels in different sets.
+    private static nint Distance(int width, int count) => (((nint)width * count + 15) / 16 + 1 | 1) * 16;
 
     private static int BlockSize(int k)
     {
@@ -113,8 +144,9 @@ internal static unsafe class GemmBlocks<T>
         return Math.Min(k, ((k + blocks - 1) / blocks + 15) & ~15);
     }
 
-    private static void Tile(in GemmProblem problem, int row, int lines, int height, int column, int columns, int k, int count, float* a, float* b)
+    private static void Tile(in GemmProblem problem, int tileRows, int row, int endRow, int column, int endColumn, int k, int count, float* a, float* b)
     {
+        int lines = Math.Min(tileRows, endRow - row), height = HeightFor(lines, tileRows), columns = Math.Min(Columns, endColumn - column);
         float* c = problem.C + row * problem.StrideC + column;
         bool load = problem.Accumulate || k > 0;
         float* bias = problem.Bias != null && k + count == problem.K ? problem.Bias + column : null;
