@@ -3,6 +3,7 @@
 // the two threads of one core, so the blocks are meant for half of its caches.
 
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Gradus.Tensors.Cpu;
 
@@ -149,11 +150,26 @@ internal static unsafe class GemmBlocks<T>
         int lines = Math.Min(tileRows, endRow - row), height = HeightFor(lines, tileRows), columns = Math.Min(Columns, endColumn - column);
         float* c = problem.C + row * problem.StrideC + column;
         bool load = problem.Accumulate || k > 0;
+        FetchNext(c + Columns, lines, problem.StrideC);
         float* bias = problem.Bias != null && k + count == problem.K ? problem.Bias + column : null;
         if (lines == height && columns == Columns)
             Tile(height, count, a, b, c, problem.StrideC, load, bias);
         else
             EdgeTile(lines, height, columns, count, a, b, c, problem.StrideC, load, bias);
+    }
+
+    // The tile to the right comes into the L2 cache while this one is computed. It may lie outside C; prefetches never fault.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void FetchNext(float* c, int lines, nint strideC)
+    {
+        if (!Sse.IsSupported)
+            return;
+        for (int r = 0; r < lines; r++)
+        {
+            Sse.Prefetch1(c + r * strideC);
+            if (T.Width == 16)
+                Sse.Prefetch1(c + r * strideC + T.Width);
+        }
     }
 
     // A tile over C's edge is computed beside C.
