@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>
@@ -19,7 +17,7 @@ internal sealed unsafe class Scratch
     ~Scratch()
     {
         foreach (void* buffer in _buffers)
-            NativeMemory.AlignedFree(buffer);
+            AlignedMemory.Free(buffer);
     }
 
     /// <summary>Who uses a buffer.</summary>
@@ -54,10 +52,10 @@ internal sealed unsafe class Scratch
     private void* Grow(Slot slot, nuint bytes)
     {
         nuint size = Math.Max((bytes + Alignment - 1) / Alignment * Alignment, 2 * _sizes[(int)slot]);
-        NativeMemory.AlignedFree(_buffers[(int)slot]);
+        AlignedMemory.Free(_buffers[(int)slot]);
         _buffers[(int)slot] = null;
         _sizes[(int)slot] = 0;
-        _buffers[(int)slot] = NativeMemory.AlignedAlloc(size, Alignment);
+        _buffers[(int)slot] = AlignedMemory.Allocate(size);
         _sizes[(int)slot] = size;
         return _buffers[(int)slot];
     }

@@ -60,16 +60,16 @@ internal static unsafe class Gemm
         switch (isa)
         {
             case Isa.Scalar:
-                GemmBlocks<Lanes1>.Run(workers, problem, new(4, 240, 512));
+                GemmBlocks<Lanes1>.Run(workers, problem, new(4, 512));
                 break;
             case Isa.Vector128:
-                GemmBlocks<Lanes4>.Run(workers, problem, new(6, 240, 512));
+                GemmBlocks<Lanes4>.Run(workers, problem, new(6, 512));
                 break;
             case Isa.Avx2:
-                GemmBlocks<Lanes8>.Run(workers, problem, new(6, 240, 512));
+                GemmBlocks<Lanes8>.Run(workers, problem, new(6, 512));
                 break;
             default:
-                GemmBlocks<Lanes16>.Run(workers, problem, new(14, int.Parse(Environment.GetEnvironmentVariable("BR")??"336"), int.Parse(Environment.GetEnvironmentVariable("BC")??"512")));
+                GemmBlocks<Lanes16>.Run(workers, problem, new(14, 512));
                 break;
         }
     }

@@ -1,8 +1,9 @@
-// The blocking around the tile kernel. C is cut into items for the workers, rows × columns of whole tiles. An item goes over k in blocks;
-// for each it packs its rows of A (they stay in the L2 cache) and then, panel by panel, its columns of B (which stay in L1 while all rows
-// pass). Nothing is shared between items, so there is no barrier; the price is that A is packed once per column of items and B once per row.
+// The blocking around the tile kernel. C is cut into items for the workers, rows × columns of whole tiles. Nothing is shared between
+// items, so there is no barrier; the price is that A is packed once per column of items and B once per row of items. Two workers may be
+// the two threads of one core, so the blocks are meant for half of its caches.
 
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Gradus.Tensors.Cpu;
 
@@ -10,7 +11,8 @@ namespace Gradus.Tensors.Cpu;
 internal static unsafe class GemmBlocks<T>
     where T : unmanaged, ILanes<T>
 {
-    private const int BlockK = 192;
+    private const int BlockK = 256;
+    private const int PanelsOfRows = 8;
     private const long SmallestItem = 1 << 20;
 
     /// <summary>The width of a panel of B.</summary>
@@ -21,7 +23,7 @@ internal static unsafe class GemmBlocks<T>
     {
         Plan plan = new() { Problem = problem, Tile = tile };
         int rowPanels = (problem.M + tile.Rows - 1) / tile.Rows, columnPanels = (problem.N + Columns - 1) / Columns;
-        plan.RowItems = (int)(((long)rowPanels * tile.Rows + tile.BlockRows - 1) / tile.BlockRows);
+        plan.RowItems = 1;
         plan.ColumnItems = (int)(((long)columnPanels * Columns + tile.BlockColumns - 1) / tile.BlockColumns);
         long work = (long)problem.M * problem.N * Math.Max(problem.K, 1) * problem.Batch;
         long wanted = workers.Count == 1 ? 1 : Math.Min(4L * workers.Count, work / SmallestItem);
@@ -49,8 +51,10 @@ internal static unsafe class GemmBlocks<T>
         (int firstColumn, int endColumn) = Part(problem.N, Columns, column, plan->ColumnItems);
         if (problem.K == 0)
             WithoutProducts(problem, firstRow, endRow, firstColumn, endColumn);
+        else if (endRow - firstRow <= plan->Tile.Rows)
+            Thin(problem, plan->Tile.Rows, firstRow, endRow, firstColumn, endColumn);
         else
-            Block(problem, plan->Tile, firstRow, endRow, firstColumn, endColumn);
+            Wide(problem, plan->Tile.Rows, firstRow, endRow, firstColumn, endColumn);
     }
 
     private static (int First, int End) Part(int size, int panel, int part, int parts)
@@ -60,80 +64,135 @@ internal static unsafe class GemmBlocks<T>
         return ((int)Math.Min(first, size), (int)Math.Min(end, size));
     }
 
-    private static void Block(in GemmProblem problem, TileSizes tile, int firstRow, int endRow, int firstColumn, int endColumn)
+    // Many rows: a block of B is packed and stays in the L2 cache while all rows pass over it, a few packed panels of A at a time.
+    private static void Wide(in GemmProblem problem, int tileRows, int firstRow, int endRow, int firstColumn, int endColumn)
     {
-        int blocks = (problem.K + BlockK - 1) / BlockK;
-        int blockK = Math.Min(problem.K, ((problem.K + blocks - 1) / blocks + 15) & ~15);
-        nint rows = (endRow - firstRow + tile.Rows - 1) / tile.Rows * tile.Rows;
-        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)(rows * blockK + 16) * sizeof(float));
-        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)(Columns * blockK + 16) * sizeof(float));
+        int blockK = BlockSize(problem.K);
+        nint distanceA = Distance(tileRows, blockK), distanceB = Distance(Columns, blockK);
+        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)(PanelsOfRows * distanceA) * sizeof(float));
+        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)((endColumn - firstColumn + Columns - 1) / Columns * distanceB) * sizeof(float));
         for (int k = 0; k < problem.K; k += blockK)
         {
             int count = Math.Min(blockK, problem.K - k);
-            PackRows(problem.A, tile.Rows, firstRow, endRow, k, count, a);
-            for (int column = firstColumn; column < endColumn; column += Columns)
+            Pack(problem.B, !problem.B.Transposed, firstColumn, endColumn, Columns, k, count, b, distanceB);
+            for (int rows = firstRow; rows < endRow; rows += PanelsOfRows * tileRows)
             {
-                Step step = new()
+                int endRows = Math.Min(rows + PanelsOfRows * tileRows, endRow);
+                PackRows(problem.A, tileRows, rows, endRows, k, count, a, distanceA);
+                for (int row = rows; row < endRows; row += tileRows)
                 {
-                    Count = count,
-                    Columns = Math.Min(Columns, endColumn - column),
-                    Load = problem.Accumulate || k > 0,
-                    Bias = k + count == problem.K ? problem.Bias : null,
-                    C = problem.C,
-                    StrideC = problem.StrideC,
-                };
-                GemmPack<T>.Panel(problem.B, !problem.B.Transposed, column, step.Columns, Columns, k, count, b);
-                PassRows(step, tile.Rows, firstRow, endRow, column, a, b);
+                    float* panelA = a + (row - rows) / tileRows * distanceA, panelB = b;
+                    for (int column = firstColumn; column < endColumn; column += Columns, panelB += distanceB)
+                        Tile(problem, tileRows, row, endRow, column, endColumn, k, count, panelA, panelB);
+                }
             }
         }
     }
 
-    private static void PackRows(in Operand operand, int tileRows, int first, int end, int k, int count, float* to)
+    // Few rows, at most one tile high: all of A is packed once, and panels of B are used right after they were packed. A panel lies in one
+    // piece of memory only where neighbours are neighbours in k; else several go together.
+    private static void Thin(in GemmProblem problem, int tileRows, int row, int endRow, int firstColumn, int endColumn)
     {
-        for (int row = first; row < end; row += tileRows)
+        int blockK = BlockSize(problem.K);
+        bool alongLines = !problem.B.Transposed;
+        int step = alongLines ? GemmPack<T>.PanelsAtOnce * Columns : Columns;
+        nint distanceA = Distance(tileRows, blockK), distanceB = Distance(Columns, blockK);
+        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)((problem.K + blockK - 1) / blockK * distanceA) * sizeof(float));
+        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)(step / Columns * distanceB) * sizeof(float));
+        for (int k = 0; k < problem.K; k += blockK)
+            PackRows(problem.A, tileRows, row, endRow, k, Math.Min(blockK, problem.K - k), a + k / blockK * distanceA, distanceA);
+        for (int first = firstColumn; first < endColumn; first += step)
         {
-            int lines = Math.Min(tileRows, end - row), height = HeightFor(lines, tileRows);
-            GemmPack<T>.Panel(operand, operand.Transposed, row, lines, height, k, count, to);
-            to += (nint)height * count;
+            int end = Math.Min(first + step, endColumn);
+            for (int k = 0; k < problem.K; k += blockK)
+            {
+                int count = Math.Min(blockK, problem.K - k);
+                Pack(problem.B, alongLines, first, end, Columns, k, count, b, distanceB);
+                float* panel = b;
+                for (int column = first; column < end; column += Columns, panel += distanceB)
+                    Tile(problem, tileRows, row, endRow, column, endColumn, k, count, a + k / blockK * distanceA, panel);
+            }
         }
     }
 
-    private static void PassRows(in Step step, int tileRows, int first, int end, int column, float* a, float* b)
+    // Rows in panels as high as tiles; the last panel may be lower.
+    private static void PackRows(in Operand operand, int tileRows, int row, int endRow, int k, int count, float* to, nint distance)
     {
-        for (int row = first; row < end; row += tileRows)
+        int whole = (endRow - row) / tileRows;
+        Pack(operand, operand.Transposed, row, row + whole * tileRows, tileRows, k, count, to, distance);
+        row += whole * tileRows;
+        if (row < endRow)
+            Pack(operand, operand.Transposed, row, endRow, HeightFor(endRow - row, tileRows), k, count, to + whole * distance, distance);
+    }
+
+    private static void Pack(in Operand operand, bool alongLines, int line, int end, int width, int k, int count, float* to, nint distance)
+    {
+        if (alongLines)
         {
-            int lines = Math.Min(tileRows, end - row), height = HeightFor(lines, tileRows);
-            float* c = step.C + row * step.StrideC + column;
-            if (lines == height && step.Columns == Columns)
-                Tile(height, step.Count, a, b, c, step.StrideC, step.Load, step.Bias == null ? null : step.Bias + column, c + height * step.StrideC);
-            else
-                EdgeTile(step, lines, height, column, a, b, c);
-            a += (nint)height * step.Count;
+            GemmPack<T>.PanelsAlongLines(operand, line, end, width, k, count, to, distance);
+            return;
+        }
+        for (; line < end; line += width, to += distance)
+            GemmPack<T>.PanelAlongK(operand, line, Math.Min(width, end - line), width, k, count, to);
+    }
+
+    // One register beyond the panel, for writes that overlap its end; an odd number of cache lines keeps panels in different sets.
+    private static nint Distance(int width, int count) => (((nint)width * count + 15) / 16 + 1 | 1) * 16;
+
+    private static int BlockSize(int k)
+    {
+        int blocks = (k + BlockK - 1) / BlockK;
+        return Math.Min(k, ((k + blocks - 1) / blocks + 15) & ~15);
+    }
+
+    private static void Tile(in GemmProblem problem, int tileRows, int row, int endRow, int column, int endColumn, int k, int count, float* a, float* b)
+    {
+        int lines = Math.Min(tileRows, endRow - row), height = HeightFor(lines, tileRows), columns = Math.Min(Columns, endColumn - column);
+        float* c = problem.C + row * problem.StrideC + column;
+        bool load = problem.Accumulate || k > 0;
+        FetchNext(c + Columns, lines, problem.StrideC);
+        float* bias = problem.Bias != null && k + count == problem.K ? problem.Bias + column : null;
+        if (lines == height && columns == Columns)
+            Tile(height, count, a, b, c, problem.StrideC, load, bias);
+        else
+            EdgeTile(lines, height, columns, count, a, b, c, problem.StrideC, load, bias);
+    }
+
+    // The tile to the right comes into the L2 cache while this one is computed. It may lie outside C; prefetches never fault.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void FetchNext(float* c, int lines, nint strideC)
+    {
+        if (!Sse.IsSupported)
+            return;
+        for (int r = 0; r < lines; r++)
+        {
+            Sse.Prefetch1(c + r * strideC);
+            if (T.Width == 16)
+                Sse.Prefetch1(c + r * strideC + T.Width);
         }
     }
 
     // A tile over C's edge is computed beside C.
     [SkipLocalsInit]
-    private static void EdgeTile(in Step step, int lines, int height, int column, float* a, float* b, float* c)
+    private static void EdgeTile(int lines, int height, int columns, int k, float* a, float* b, float* c, nint strideC, bool load, float* bias)
     {
         float* tile = stackalloc float[14 * 32];
-        float* bias = null;
-        if (step.Load)
+        float* padded = stackalloc float[32];
+        if (load)
         {
             new Span<float>(tile, height * Columns).Clear();
             for (int r = 0; r < lines; r++)
-                CopyRow(c + r * step.StrideC, tile + r * Columns, step.Columns);
+                CopyRow(c + r * strideC, tile + r * Columns, columns);
         }
-        if (step.Bias != null)
+        if (bias != null)
         {
-            float* padded = stackalloc float[32];
-            bias = padded;
             new Span<float>(padded, Columns).Clear();
-            CopyRow(step.Bias + column, padded, step.Columns);
+            CopyRow(bias, padded, columns);
+            bias = padded;
         }
-        Tile(height, step.Count, a, b, tile, Columns, step.Load, bias, tile);
+        Tile(height, k, a, b, tile, Columns, load, bias);
         for (int r = 0; r < lines; r++)
-            CopyRow(tile + r * Columns, c + r * step.StrideC, step.Columns);
+            CopyRow(tile + r * Columns, c + r * strideC, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -154,27 +213,27 @@ internal static unsafe class GemmBlocks<T>
         _ => tileRows,
     };
 
-    private static void Tile(int height, int k, float* a, float* b, float* c, nint strideC, bool load, float* bias, float* next)
+    private static void Tile(int height, int k, float* a, float* b, float* c, nint strideC, bool load, float* bias)
     {
         switch (height)
         {
             case 1:
-                GemmTile<T, Height1>.Multiply(k, a, b, c, strideC, load, bias, next);
+                GemmTile<T, Height1>.Multiply(k, a, b, c, strideC, load, bias);
                 break;
             case 2:
-                GemmTile<T, Height2>.Multiply(k, a, b, c, strideC, load, bias, next);
+                GemmTile<T, Height2>.Multiply(k, a, b, c, strideC, load, bias);
                 break;
             case 4:
-                GemmTile<T, Height4>.Multiply(k, a, b, c, strideC, load, bias, next);
+                GemmTile<T, Height4>.Multiply(k, a, b, c, strideC, load, bias);
                 break;
             case 6:
-                GemmTile<T, Height6>.Multiply(k, a, b, c, strideC, load, bias, next);
+                GemmTile<T, Height6>.Multiply(k, a, b, c, strideC, load, bias);
                 break;
             case 8:
-                GemmTile<T, Height8>.Multiply(k, a, b, c, strideC, load, bias, next);
+                GemmTile<T, Height8>.Multiply(k, a, b, c, strideC, load, bias);
                 break;
             default:
-                GemmTile<T, Height14>.Multiply(k, a, b, c, strideC, load, bias, next);
+                GemmTile<T, Height14>.Multiply(k, a, b, c, strideC, load, bias);
                 break;
         }
     }
@@ -198,26 +257,9 @@ internal static unsafe class GemmBlocks<T>
         public int RowItems;
         public int ColumnItems;
     }
-
-    /// <summary>What all tiles of one block of k and one panel of B have in common.</summary>
-    private readonly struct Step
-    {
-        public int Count { get; init; }
-
-        public int Columns { get; init; }
-
-        public bool Load { get; init; }
-
-        public float* Bias { get; init; }
-
-        public float* C { get; init; }
-
-        public nint StrideC { get; init; }
-    }
 }
 
 /// <summary>The sizes that depend on the instruction set.</summary>
 /// <param name="Rows">The height of a full tile.</param>
-/// <param name="BlockRows">The most rows of A that an item packs at once, a multiple of Rows.</param>
 /// <param name="BlockColumns">The most columns of C that an item computes.</param>
-internal readonly record struct TileSizes(int Rows, int BlockRows, int BlockColumns);
+internal readonly record struct TileSizes(int Rows, int BlockColumns);

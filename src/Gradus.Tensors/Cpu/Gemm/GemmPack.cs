@@ -1,7 +1,6 @@
 // Packing: a panel of an operand, `width` of its rows (of A) or columns (of B) over a block of k, becomes (k, width) floats in order.
 // Lines beyond the operand's edge are packed as copies of the last one or not at all; what they give is never stored. Nothing outside
-// the operand is read. Writes may go up to one register beyond the panel's end, so the buffer has room there and panels are packed in
-// ascending order.
+// the operand is read. Writes may go up to one register beyond the panel's end; there is room for it between panels.
 
 using System.Runtime.CompilerServices;
 
@@ -13,9 +12,11 @@ internal static unsafe class GemmPack<T>
 {
     private const int MaxWidth = 32;
 
-    /// <summary>Packs one panel.</summary>
+    /// <summary>How many panels <see cref="PanelsAlongLines"/> packs side by side.</summary>
+    public const int PanelsAtOnce = 8;
+
+    /// <summary>Packs one panel of an operand whose neighbours in memory are neighbours in k.</summary>
     /// <param name="operand">The operand; "lines" are the rows of op(A) or the columns of op(B).</param>
-    /// <param name="alongLines">True where neighbours in memory are neighbouring lines; false where they are neighbours in k.</param>
     /// <param name="line">The first line.</param>
     /// <param name="lines">How many lines there are, 1 to <paramref name="width"/>.</param>
     /// <param name="width">The panel's width, up to 32.</param>
@@ -23,69 +24,103 @@ internal static unsafe class GemmPack<T>
     /// <param name="count">How many k.</param>
     /// <param name="to">Room for (count, width) floats and one register.</param>
     [SkipLocalsInit]
-    public static void Panel(in Operand operand, bool alongLines, int line, int lines, int width, int k, int count, float* to)
+    public static void PanelAlongK(in Operand operand, int line, int lines, int width, int k, int count, float* to)
     {
-        int size = operand.ElementBytes;
-        if (alongLines)
-        {
-            byte* from = operand.Data + k * operand.RowBytes + (nint)line * size;
-            if (operand.IsBf16)
-                CopyBf16(from, operand.RowBytes, lines, width, count, to);
-            else
-                Copy(from, operand.RowBytes, lines, width, count, to);
-        }
+        byte** rows = stackalloc byte*[MaxWidth + 16];
+        int registers = (width + T.Width - 1) / T.Width * T.Width;
+        for (int i = 0; i < registers; i++)
+            rows[i] = operand.Data + (line + Math.Min(i, lines - 1)) * operand.RowBytes + (nint)k * operand.ElementBytes;
+        if (operand.IsBf16)
+            TransposeBf16(rows, registers, width, count, to);
         else
-        {
-            byte** rows = stackalloc byte*[MaxWidth + 16];
-            int registers = (width + T.Width - 1) / T.Width * T.Width;
-            for (int i = 0; i < registers; i++)
-                rows[i] = operand.Data + (line + Math.Min(i, lines - 1)) * operand.RowBytes + (nint)k * size;
-            if (operand.IsBf16)
-                TransposeBf16(rows, registers, width, count, to);
-            else
-                Transpose(rows, registers, width, count, to);
-        }
+            Transpose(rows, registers, width, count, to);
         if (operand.RoundToBf16 && !operand.IsBf16)
             Round(to, (nint)count * width);
     }
 
-    // A register at the end of a line's part overlaps the next k, which is written after it: k is the outer loop.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Copy(byte* from, nint rowBytes, int lines, int width, int count, float* to)
+    /// <summary>
+    /// Packs several panels of an operand whose neighbours in memory are neighbouring lines. All go along together, so that memory is read
+    /// in long pieces; a panel every 4 KB would meet no prefetcher and few sets of the cache.
+    /// </summary>
+    /// <param name="operand">The operand.</param>
+    /// <param name="line">The first line.</param>
+    /// <param name="end">The line after the last.</param>
+    /// <param name="width">The width of every panel.</param>
+    /// <param name="k">The first k.</param>
+    /// <param name="count">How many k.</param>
+    /// <param name="to">Panels at a distance of <paramref name="distance"/> floats, at least count · width and one register.</param>
+    /// <param name="distance">The distance of the panels.</param>
+    public static void PanelsAlongLines(in Operand operand, int line, int end, int width, int k, int count, float* to, nint distance)
     {
-        int whole = lines / T.Width * T.Width, rest = lines - whole;
-        if (rest == 0 && whole == 2 * T.Width)
+        for (; line < end; line += PanelsAtOnce * width)
         {
-            for (; count > 0; count--)
-            {
-                T.Store(to, T.Load((float*)from));
-                T.Store(to + T.Width, T.Load((float*)from + T.Width));
-                from += rowBytes;
-                to += width;
-            }
-            return;
+            int lines = Math.Min(PanelsAtOnce * width, end - line);
+            byte* from = operand.Data + k * operand.RowBytes + (nint)line * operand.ElementBytes;
+            if (operand.IsBf16)
+                CopyBf16(from, operand.RowBytes, lines, width, count, to, distance);
+            else if (lines % width == 0 && width == 2 * T.Width)
+                CopyWhole(from, operand.RowBytes, lines, count, to, distance);
+            else
+                Copy(from, operand.RowBytes, lines, width, count, to, distance);
+            for (int panel = 0; panel < PanelsAtOnce && operand.RoundToBf16 && !operand.IsBf16; panel++)
+                Round(to + panel * distance, panel * width < lines ? (nint)count * width : 0);
+            to += PanelsAtOnce * distance;
         }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void CopyWhole(byte* from, nint rowBytes, int lines, int count, float* to, nint distance)
+    {
         for (; count > 0; count--)
         {
-            for (int i = 0; i < whole; i += T.Width)
-                T.Store(to + i, T.Load((float*)from + i));
-            if (rest > 0)
-                T.Store(to + whole, T.LoadTail((float*)from + whole, rest));
+            float* panel = to;
+            for (int i = 0; i < lines; i += 2 * T.Width)
+            {
+                T.Store(panel, T.Load((float*)from + i));
+                T.Store(panel + T.Width, T.Load((float*)from + i + T.Width));
+                panel += distance;
+            }
+            from += rowBytes;
+            to += 2 * T.Width;
+        }
+    }
+
+    // A register at the end of a panel's part overlaps the next k, which is written after it: k is the outer loop.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Copy(byte* from, nint rowBytes, int lines, int width, int count, float* to, nint distance)
+    {
+        for (; count > 0; count--)
+        {
+            float* panel = to;
+            for (int first = 0; first < lines; first += width)
+            {
+                int here = Math.Min(width, lines - first), i = 0;
+                for (; i + T.Width <= here; i += T.Width)
+                    T.Store(panel + i, T.Load((float*)from + first + i));
+                if (i < here)
+                    T.Store(panel + i, T.LoadTail((float*)from + first + i, here - i));
+                panel += distance;
+            }
             from += rowBytes;
             to += width;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CopyBf16(byte* from, nint rowBytes, int lines, int width, int count, float* to)
+    private static void CopyBf16(byte* from, nint rowBytes, int lines, int width, int count, float* to, nint distance)
     {
-        int whole = lines / T.Width * T.Width, rest = lines - whole;
         for (; count > 0; count--)
         {
-            for (int i = 0; i < whole; i += T.Width)
-                T.Store(to + i, LaneFormats<T>.LoadBf16((ushort*)from + i));
-            if (rest > 0)
-                T.Store(to + whole, T.ShiftLeft(LaneFormats<T>.LoadBits16Tail((ushort*)from + whole, rest), 16));
+            float* panel = to;
+            for (int first = 0; first < lines; first += width)
+            {
+                int here = Math.Min(width, lines - first), i = 0;
+                for (; i + T.Width <= here; i += T.Width)
+                    T.Store(panel + i, LaneFormats<T>.LoadBf16((ushort*)from + first + i));
+                if (i < here)
+                    T.Store(panel + i, T.ShiftLeft(LaneFormats<T>.LoadBits16Tail((ushort*)from + first + i, here - i), 16));
+                panel += distance;
+            }
             from += rowBytes;
             to += width;
         }

@@ -2,7 +2,6 @@
 // drops the rows that a tile does not have. Long because each accumulator must be a local of its own to stay in a register.
 
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace Gradus.Tensors.Cpu;
 
@@ -27,9 +26,8 @@ internal static unsafe class GemmTile<T, THeight>
     /// <param name="ldc">The distance of C's rows, in floats.</param>
     /// <param name="load">Start from C, not from zero.</param>
     /// <param name="bias">2 · Width values, or null.</param>
-    /// <param name="next">The tile to fetch into cache meanwhile, same distance of rows; any address.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply(int k, float* a, float* b, float* c, nint ldc, bool load, float* bias, float* next)
+    public static void Multiply(int k, float* a, float* b, float* c, nint ldc, bool load, float* bias)
     {
         T c00 = T.Zero, c01 = T.Zero;
         T c10 = T.Zero, c11 = T.Zero;
@@ -115,8 +113,6 @@ internal static unsafe class GemmTile<T, THeight>
                 cD1 = T.Load(c + 13 * ldc + T.Width);
             }
         }
-        if (Sse.IsSupported)
-            Prefetch(next, ldc);
         for (; k > 0; k--)
         {
             T b0 = T.Load(b), b1 = T.Load(b + T.Width), x = T.Broadcast(a[0]);
@@ -340,17 +336,6 @@ internal static unsafe class GemmTile<T, THeight>
         {
             T.Store(c + 13 * ldc, cD0);
             T.Store(c + 13 * ldc + T.Width, cD1);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(float* next, nint ldc)
-    {
-        for (int r = 0; r < THeight.Rows; r++)
-        {
-            Sse.Prefetch0(next + r * ldc);
-            if (T.Width == 16)
-                Sse.Prefetch0(next + r * ldc + T.Width);
         }
     }
 }
