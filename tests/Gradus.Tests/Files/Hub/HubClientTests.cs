@@ -318,6 +318,16 @@ public sealed class HubClientTests : IDisposable
         Assert.Equal(1, _hub.Downloads.Count(r => r.Path.EndsWith(".json", StringComparison.Ordinal)));
     }
 
+    [Fact]
+    public async Task FetchesAnEmptyFile()
+    {
+        _hub.Add("vocab.txt", []);
+        using HubClient client = Client();
+        string snapshot = await client.PullAsync(Model);
+        Assert.Empty(File.ReadAllBytes(Path.Combine(snapshot, "vocab.txt")));
+        Assert.Equal(3, Names(snapshot).Count());
+    }
+
     [Theory]
     [InlineData("gpt2", true)]
     [InlineData("org/name", true)]
