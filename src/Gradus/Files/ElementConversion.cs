@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Gradus.Tensors;
@@ -49,20 +50,33 @@ internal static class ElementConversion
     private static void WidenBFloat16(ReadOnlySpan<ushort> source, Span<float> destination)
     {
         Span<uint> bits = MemoryMarshal.Cast<float, uint>(destination);
-        for (int i = 0; i < bits.Length; i++)
+        int i = 0;
+        for (int width = Vector<ushort>.Count; i <= source.Length - width; i += width)
+        {
+            Vector.Widen(new Vector<ushort>(source[i..]), out Vector<uint> low, out Vector<uint> high);
+            (low << 16).CopyTo(bits[i..]);
+            (high << 16).CopyTo(bits[(i + Vector<uint>.Count)..]);
+        }
+        for (; i < source.Length; i++)
             bits[i] = (uint)source[i] << 16;
     }
 
     private static void NarrowBFloat16(ReadOnlySpan<float> source, Span<ushort> destination)
     {
         ReadOnlySpan<uint> bits = MemoryMarshal.Cast<float, uint>(source);
-        for (int i = 0; i < bits.Length; i++)
-        {
-            uint value = bits[i];
-            // Rounding would carry a NaN with only low fraction bits into infinity: keep it a quiet NaN instead.
-            destination[i] = (value & 0x7FFF_FFFF) > 0x7F80_0000
-                ? (ushort)((value >> 16) | 0x40)
-                : (ushort)((value + 0x7FFF + ((value >> 16) & 1)) >> 16);
-        }
+        int i = 0;
+        for (int width = Vector<ushort>.Count; i <= source.Length - width; i += width)
+            Vector.Narrow(Round(new Vector<uint>(bits[i..])), Round(new Vector<uint>(bits[(i + Vector<uint>.Count)..]))).CopyTo(destination[i..]);
+        for (; i < source.Length; i++)
+            destination[i] = (ushort)Round(new Vector<uint>(bits[i]))[0];
+    }
+
+    /// <summary>The upper halves of binary32 bit patterns, rounded to nearest with ties to even.</summary>
+    private static Vector<uint> Round(Vector<uint> bits)
+    {
+        Vector<uint> rounded = (bits + new Vector<uint>(0x7FFF) + ((bits >> 16) & Vector<uint>.One)) >> 16;
+        // Rounding would carry a NaN with only low fraction bits into infinity: keep it a quiet NaN instead.
+        Vector<uint> isNaN = Vector.GreaterThan(bits & new Vector<uint>(0x7FFF_FFFF), new Vector<uint>(0x7F80_0000));
+        return Vector.ConditionalSelect(isNaN, (bits >> 16) | new Vector<uint>(0x40), rounded);
     }
 }

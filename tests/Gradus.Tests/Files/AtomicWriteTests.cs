@@ -82,6 +82,18 @@ public sealed class AtomicWriteTests : IDisposable
     }
 
     [Fact]
+    public void AnotherProcessIsRefusedUntilTheFirstDies()
+    {
+        using Process child = SavingChild.Start("hold", _folder["c"]);
+        IOException e = Assert.Throws<IOException>(() => AtomicFolder.Begin(_folder["c"]));
+        Assert.Contains($"process {child.Id}", e.Message, StringComparison.Ordinal);
+        child.Kill();
+        child.WaitForExit();
+        SavingChild.SaveFolder(_folder["c"], 1);
+        Assert.Equal(["c"], Names(_folder.Path));
+    }
+
+    [Fact]
     public void LockIsGivenOnceAtATime()
     {
         int inside = 0, most = 0, taken = 0;

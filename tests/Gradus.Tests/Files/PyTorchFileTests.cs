@@ -157,6 +157,16 @@ public sealed class PyTorchFileTests : IDisposable
     }
 
     [Fact]
+    public void ReadsZip64AsLargeCheckpointsHaveIt()
+    {
+        using (BinaryWriter zip = new(File.Create(_folder["large.pt"])))
+            WriteZip64(zip, ("x/data.pkl", Encoding.Latin1.GetBytes(Sample)), ("x/data/0", MemoryMarshal.AsBytes((ReadOnlySpan<float>)[1, 2, 3, 4, 5, 6]).ToArray()));
+        using PyTorchFile file = PyTorchFile.Open(_folder["large.pt"]);
+        Assert.Equal([1, 2, 3, 4, 5, 6], Values(file, "a"));
+        HostileFiles.Fuzz(File.ReadAllBytes(_folder["large.pt"]), 500, _folder, "y.pt", path => PyTorchFile.Open(path).Dispose());
+    }
+
+    [Fact]
     public void RefusesEveryTruncation() => HostileFiles.EveryTruncation(File.ReadAllBytes(Archive(Sample)), _folder, "x.pt", path => PyTorchFile.Open(path).Dispose());
 
     [Fact]
@@ -199,5 +209,41 @@ public sealed class PyTorchFileTests : IDisposable
             stream.Write(content);
         }
         return path;
+    }
+
+    /// <summary>An archive that keeps every size and place in the 64-bit fields.</summary>
+    private static void WriteZip64(BinaryWriter zip, params (string Name, byte[] Content)[] files)
+    {
+        List<long> places = [];
+        foreach ((string name, byte[] content) in files)
+        {
+            places.Add(zip.BaseStream.Position);
+            WriteParts(zip, 0x04034B50u, (ushort)45, (ushort)0, (ushort)0, 0u, 0u, uint.MaxValue, uint.MaxValue, (ushort)name.Length, (ushort)20, Encoding.ASCII.GetBytes(name), (ushort)1, (ushort)16, (long)content.Length, (long)content.Length, content);
+        }
+        long directory = zip.BaseStream.Position;
+        for (int i = 0; i < files.Length; i++)
+        {
+            long length = files[i].Content.Length;
+            WriteParts(zip, 0x02014B50u, (ushort)45, (ushort)45, (ushort)0, (ushort)0, 0u, 0u, uint.MaxValue, uint.MaxValue, (ushort)files[i].Name.Length, (ushort)28, (ushort)0, (ushort)0, (ushort)0, 0u, uint.MaxValue, Encoding.ASCII.GetBytes(files[i].Name), (ushort)1, (ushort)24, length, length, places[i]);
+        }
+        long end = zip.BaseStream.Position;
+        WriteParts(zip, 0x06064B50u, 44L, (ushort)45, (ushort)45, 0u, 0u, (long)files.Length, (long)files.Length, end - directory, directory);
+        WriteParts(zip, 0x07064B50u, 0u, end, 1u);
+        WriteParts(zip, 0x06054B50u, (ushort)0, (ushort)0, ushort.MaxValue, ushort.MaxValue, uint.MaxValue, uint.MaxValue, (ushort)0);
+    }
+
+    private static void WriteParts(BinaryWriter writer, params object[] parts)
+    {
+        foreach (object part in parts)
+        {
+            switch (part)
+            {
+                case ushort v: writer.Write(v); break;
+                case uint v: writer.Write(v); break;
+                case long v: writer.Write(v); break;
+                case byte[] v: writer.Write(v); break;
+                default: throw new ArgumentException(part.GetType().Name);
+            }
+        }
     }
 }

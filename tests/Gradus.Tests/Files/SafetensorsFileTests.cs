@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 using Gradus.Files;
 using Gradus.Tensors;
@@ -144,16 +145,54 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void RoundsToBFloat16ToNearestEvenAndKeepsNaN()
     {
-        uint[] bits = [0x3F80_8000, 0x3F81_8000, 0x3F80_8001, 0x7F80_0001, 0xFFFF_FFFF, 0x7F7F_FFFF];
-        using (SafetensorsWriter writer = new(File.Create(_folder["x.safetensors"]), [new TensorEntry("x", DType.BF16, new Shape(bits.Length))]))
+        uint[] bits = [0x3F80_8000, 0x3F81_8000, 0x3F80_8001, 0x7F80_0001, 0xFFFF_FFFF, 0x7F7F_FFFF, 0xFF80_0000, 0x8000_0000];
+        ushort[] expected = [0x3F80, 0x3F82, 0x3F81, 0x7FC0, 0xFFFF, 0x7F80, 0xFF80, 0x8000];
+        // Long enough for vectors, odd enough for a rest.
+        const int Times = 21;
+        float[] values = [.. Enumerable.Range(0, Times).SelectMany(_ => bits).Select(BitConverter.UInt32BitsToSingle), 1.5f];
+        using (SafetensorsWriter writer = new(File.Create(_folder["x.safetensors"]), [new TensorEntry("x", DType.BF16, new Shape(values.Length))]))
         {
-            writer.Write("x", Array.ConvertAll(bits, BitConverter.UInt32BitsToSingle));
+            writer.Write("x", values);
             writer.Complete();
         }
         using SafetensorsFile file = SafetensorsFile.Open(_folder["x.safetensors"]);
-        ushort[] stored = new ushort[bits.Length];
-        System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ushort>(file.Bytes(file["x"]).Span).CopyTo(stored);
-        Assert.Equal<ushort>([0x3F80, 0x3F82, 0x3F81, 0x7FC0, 0xFFFF, 0x7F80], stored);
+        ushort[] stored = MemoryMarshal.Cast<byte, ushort>(file.Bytes(file["x"]).Span).ToArray();
+        Assert.Equal<ushort>([.. Enumerable.Range(0, Times).SelectMany(_ => expected), 0x3FC0], stored);
+    }
+
+    [Fact]
+    public void WidensEveryBFloat16()
+    {
+        ushort[] all = [.. Enumerable.Range(0, 65536).Select(i => (ushort)i), 0x3F80];
+        using (SafetensorsWriter writer = new(File.Create(_folder["x.safetensors"]), [new TensorEntry("x", DType.BF16, new Shape(all.Length))]))
+        {
+            writer.Write("x", MemoryMarshal.AsBytes(all.AsSpan()));
+            writer.Complete();
+        }
+        using SafetensorsFile file = SafetensorsFile.Open(_folder["x.safetensors"]);
+        float[] values = new float[all.Length];
+        file.Read(file["x"], values);
+        Assert.Equal(all.Select(v => (uint)v << 16), values.Select(BitConverter.SingleToUInt32Bits));
+    }
+
+    [Fact]
+    public void MapsTensorsBeyondTheReachOfSpans()
+    {
+        // A sparse file of 6 GB: no byte of it is stored but the header and the last three values.
+        string path = _folder.Write("large.safetensors", WithHeader("""{"w":{"dtype":"BF16","shape":[3,1000000000],"data_offsets":[0,6000000000]}}""", 0));
+        using (FileStream stream = new(path, FileMode.Open))
+        {
+            stream.SetLength(stream.Length + 6_000_000_000);
+            stream.Seek(-6, SeekOrigin.End);
+            stream.Write([0x80, 0x3F, 0x00, 0x40, 0x40, 0x40]);
+        }
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        TensorEntry entry = file["w"];
+        Assert.Equal(6_000_000_000, file.Bytes(entry).Length);
+        Assert.Throws<InvalidOperationException>(() => { _ = file.Bytes(entry).Span; });
+        float[] last = new float[4];
+        file.Read(entry, 2_999_999_996, last);
+        Assert.Equal([0f, 1f, 2f, 3f], last);
     }
 
     [SharedTheory]

@@ -14,7 +14,7 @@ public static class SavingChild
     public const int Files = 4;
     public const int FileLength = 300_000;
 
-    /// <summary>Starts a child that saves <paramref name="mode"/> (folder or file) at a path and waits until it has begun.</summary>
+    /// <summary>Starts a child that saves a folder or file, or only holds a folder (mode "hold"), at a path and waits until it has begun.</summary>
     public static Process Start(string mode, string path)
     {
         ProcessStartInfo start = new("dotnet") { RedirectStandardOutput = true };
@@ -51,6 +51,12 @@ public static class SavingChild
     {
         if (Environment.GetEnvironmentVariable("GRADUS_TEST_SAVER")?.Split('|') is not [string mode, string path])
             return;
+        if (mode == "hold")
+        {
+            using AtomicFolder held = AtomicFolder.Begin(path);
+            Console.WriteLine("saving");
+            Thread.Sleep(Timeout.Infinite);
+        }
         for (int step = 1; ; step++)
         {
             if (mode == "folder")
