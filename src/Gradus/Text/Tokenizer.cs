@@ -221,7 +221,7 @@ public sealed partial class Tokenizer
         List<(AddedToken, byte[])> tokens = [];
         foreach (AddedToken token in _parts.AddedTokens)
         {
-            if (token.Normalized != normalized)
+            if (token.Normalized != normalized || (token.Special && !_parts.FindsSpecialTokens))
                 continue;
             byte[] pattern = System.Text.Encoding.UTF8.GetBytes(token.Content);
             if (normalized && _parts.Normalizer is { } normalizer)
