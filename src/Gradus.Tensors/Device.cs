@@ -104,6 +104,12 @@ public abstract partial class Device
     /// <summary>From y = softmax(x) (or its logarithm): dx.</summary>
     public abstract void SoftmaxGradient(Tensor y, Tensor dy, Tensor dx, bool log);
 
+    /// <summary>y[r] = log Σ_c exp(x[r, c]); −∞ for a row of nothing but −∞.</summary>
+    public abstract void LogSumExp(Tensor x, Tensor y);
+
+    /// <summary>From y = logsumexp(x): dx[r, c] = exp(x[r, c] − y[r]) · dy[r].</summary>
+    public abstract void LogSumExpGradient(Tensor x, Tensor y, Tensor dy, Tensor dx);
+
     /// <summary>y = (x − mean)/√(var + ε) · w + b, keeping mean and 1/√(var + ε) of every row.</summary>
     public abstract void LayerNorm(Tensor x, Tensor? weight, Tensor? bias, float epsilon, Tensor y, Tensor mean, Tensor rstd);
 

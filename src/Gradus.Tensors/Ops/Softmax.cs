@@ -27,4 +27,25 @@ public sealed partial class Tensor
             x.AddGradient(dx);
         }
     }
+
+    /// <summary>y = log Σ exp(x) over the last axis, one value for each row: (…, C) → (N).</summary>
+    public Tensor LogSumExp()
+    {
+        Tensor y = Workspace.Empty(RowShape());
+        Device.LogSumExp(this, y);
+        if (Workspace.Records(this))
+            Workspace.Tape!.Record(y, new LogSumExpNode(this));
+        return y;
+    }
+
+    // dx = exp(x − y)·dy: the softmax times the row's gradient.
+    private sealed class LogSumExpNode(Tensor x) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            Tensor dx = dy.Workspace.Empty(x.Shape);
+            dy.Device.LogSumExpGradient(x, Output, dy, dx);
+            x.AddGradient(dx);
+        }
+    }
 }

@@ -66,6 +66,25 @@ public sealed unsafe partial class ReferenceDevice
     }
 
     /// <inheritdoc/>
+    public override void LogSumExp(Tensor x, Tensor y)
+    {
+        int columns = x.Shape.Columns;
+        for (long r = 0; r < x.Shape.Rows; r++)
+            y.Floats[r] = (float)LogSumExp(x.Floats + (r * columns), columns);
+    }
+
+    /// <inheritdoc/>
+    public override void LogSumExpGradient(Tensor x, Tensor y, Tensor dy, Tensor dx)
+    {
+        int columns = x.Shape.Columns;
+        for (long r = 0; r < x.Shape.Rows; r++)
+        {
+            for (long i = r * columns; i < (r + 1) * columns; i++)
+                dx.Floats[i] = (float)(Math.Exp((double)x.Floats[i] - y.Floats[r]) * dy.Floats[r]);
+        }
+    }
+
+    /// <inheritdoc/>
     public override void LayerNorm(Tensor x, Tensor? weight, Tensor? bias, float epsilon, Tensor y, Tensor mean, Tensor rstd)
     {
         int columns = x.Shape.Columns;

@@ -66,6 +66,46 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    public override void LogSumExp(Tensor x, Tensor y)
+    {
+        SoftmaxJob job = new() { X = x.Floats, LogSumExp = y.Floats, Rows = x.Shape.Rows, Columns = x.Shape.Columns };
+        Split(job.Rows, RowsPerPiece(job.Columns), &job, &LogSumExpPiece);
+    }
+
+    private static void LogSumExpPiece(void* context, int item, int worker)
+    {
+        SoftmaxJob* job = (SoftmaxJob*)context;
+        long piece = RowsPerPiece(job->Columns), end = Math.Min(job->Rows, (item + 1) * piece);
+        for (long r = item * piece; r < end; r++)
+            job->LogSumExp[r] = RowLogSumExp(job->X + (r * job->Columns), job->Columns);
+    }
+
+    public override void LogSumExpGradient(Tensor x, Tensor y, Tensor dy, Tensor dx)
+    {
+        SoftmaxJob job = new() { X = x.Floats, LogSumExp = y.Floats, Dy = dy.Floats, Y = dx.Floats, Rows = x.Shape.Rows, Columns = x.Shape.Columns };
+        Split(job.Rows, RowsPerPiece(job.Columns), &job, &LogSumExpGradientPiece);
+    }
+
+    // dx = exp(x − y)·dy
+    private static void LogSumExpGradientPiece(void* context, int item, int worker)
+    {
+        SoftmaxJob* job = (SoftmaxJob*)context;
+        long piece = RowsPerPiece(job->Columns), end = Math.Min(job->Rows, (item + 1) * piece);
+        for (long r = item * piece; r < end; r++)
+            ScaledSoftmax(job->X + (r * job->Columns), job->LogSumExp[r], job->Dy[r], job->Columns, job->Y + (r * job->Columns));
+    }
+
+    // y = exp(x − lse)·scale
+    private static void ScaledSoftmax(float* x, float logSumExp, float scale, int columns, float* y)
+    {
+        T shift = T.Broadcast(logSumExp), factor = T.Broadcast(scale);
+        for (int c = 0; c < columns; c += T.Width)
+        {
+            int n = Math.Min(T.Width, columns - c);
+            T.StoreTail(y + c, n, LaneMath<T>.Exp(T.LoadTail(x + c, n) - shift) * factor);
+        }
+    }
+
     public override void CrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp)
     {
         SoftmaxJob job = new()
@@ -123,12 +163,7 @@ internal sealed unsafe partial class CpuDevice<T>
                 new Span<float>(dx, columns).Clear();
                 continue;
             }
-            T lse = T.Broadcast(job->LogSumExp[r]), scale = T.Broadcast(job->Losses[r]);
-            for (int c = 0; c < columns; c += T.Width)
-            {
-                int n = Math.Min(T.Width, columns - c);
-                T.StoreTail(dx + c, n, LaneMath<T>.Exp(T.LoadTail(x + c, n) - lse) * scale);
-            }
+            ScaledSoftmax(x, job->LogSumExp[r], job->Losses[r], columns, dx);
             dx[target] -= job->Losses[r];
         }
     }
