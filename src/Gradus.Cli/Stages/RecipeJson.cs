@@ -16,5 +16,6 @@ namespace Gradus.Cli.Stages;
 [JsonSerializable(typeof(PretrainRecipe))]
 [JsonSerializable(typeof(FinetuneRecipe))]
 [JsonSerializable(typeof(EvaluateRecipe))]
+[JsonSerializable(typeof(StageRecipe))]
 [JsonSerializable(typeof(PipelineRecipe))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

@@ -8,7 +8,6 @@ namespace Gradus.Tensors.Cpu;
 /// </summary>
 public abstract unsafe class CpuDevice : Device
 {
-    private const long HugePage = 2 << 20;
     private static readonly Lazy<CpuDevice> Shared = new(() => Create(CpuFeatures.Best, Workers.Default));
 
     private protected CpuDevice(Isa isa, Workers workers)
@@ -49,36 +48,13 @@ public abstract unsafe class CpuDevice : Device
     };
 
     /// <inheritdoc/>
-    protected internal override nint Allocate(long bytes)
-    {
-        nuint alignment = bytes >= HugePage ? (nuint)HugePage : 64;
-        void* address = NativeMemory.AlignedAlloc((nuint)bytes, alignment);
-        if (bytes >= HugePage && OperatingSystem.IsLinux())
-            LargePages.Advise((nint)address, bytes);
-        return (nint)address;
-    }
+    protected internal override nint Allocate(long bytes) => (nint)AlignedMemory.Allocate((nuint)bytes);
 
     /// <inheritdoc/>
-    protected internal override void Free(nint address, long bytes) => NativeMemory.AlignedFree((void*)address);
+    protected internal override void Free(nint address, long bytes) => AlignedMemory.Free((void*)address);
 
     /// <inheritdoc/>
     protected internal override void Poison(nint address, long bytes) => NativeMemory.Fill((void*)address, (nuint)bytes, 0xFF);
-
-    /// <summary>Asks Linux to back large blocks by pages of 2 MiB: fewer misses of the address cache in large products.</summary>
-    private static class LargePages
-    {
-        private const int AdviseHugePage = 14;
-
-        public static void Advise(nint address, long bytes)
-        {
-            // Advice only: where it is refused, the memory works all the same.
-            _ = Madvise(address, (nuint)bytes, AdviseHugePage);
-        }
-
-        [DllImport("libc", EntryPoint = "madvise")]
-        [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-        private static extern int Madvise(nint address, nuint length, int advice);
-    }
 }
 
 /// <summary>The kernels of one width. Each family has a file of its own in <c>Kernels</c>.</summary>
