@@ -1,1 +1,4 @@
-Console.WriteLine("gradus");
+using Gradus.Cli.Console;
+
+using CommandContext context = new();
+return new Application(context, []).Run(args);

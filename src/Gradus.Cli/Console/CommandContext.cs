@@ -1,0 +1,110 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace Gradus.Cli.Console;
+
+/// <summary>
+/// What a verb may touch of the world around it: standard input and output, the terminal, and the wish to stop. Results go to
+/// <see cref="Out"/>, and so into pipes and files; what is only for the person watching goes to <see cref="Status"/> or
+/// <see cref="Note"/>, on standard error.
+/// </summary>
+internal sealed class CommandContext : IDisposable
+{
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
+    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions Indented = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private readonly Lazy<IAnsiConsole> _console;
+    private readonly Lazy<IAnsiConsole> _status;
+
+    /// <summary>The context of this process.</summary>
+    public CommandContext()
+    {
+        Out = new StreamWriter(StandardOutput.Open(), Utf8) { AutoFlush = !System.Console.IsOutputRedirected };
+        Error = new StreamWriter(System.Console.OpenStandardError(), Utf8) { AutoFlush = true };
+        OutputIsTerminal = !System.Console.IsOutputRedirected;
+        InputIsTerminal = !System.Console.IsInputRedirected;
+        ErrorIsTerminal = !System.Console.IsErrorRedirected;
+        _console = new(() => Create(Out, OutputIsTerminal));
+        _status = new(() => Create(Error, ErrorIsTerminal));
+        Interrupts = new Interrupts(Note);
+    }
+
+    /// <summary>Standard output, UTF-8. Flushed when the verb ends; a verb that streams flushes itself.</summary>
+    public TextWriter Out { get; }
+
+    /// <summary>Standard error, UTF-8, written at once.</summary>
+    public TextWriter Error { get; }
+
+    /// <summary>Tables, rules and progress on standard output; plain text where that is no terminal.</summary>
+    public IAnsiConsole Console => _console.Value;
+
+    /// <summary>The same on standard error, for verbs whose output is data.</summary>
+    public IAnsiConsole Status => _status.Value;
+
+    /// <summary>Whether a person types: questions may be asked and a prompt printed.</summary>
+    public bool InputIsTerminal { get; }
+
+    /// <summary>Whether a person reads standard output: colours and progress bars make sense.</summary>
+    public bool OutputIsTerminal { get; }
+
+    /// <summary>Whether a person reads standard error.</summary>
+    public bool ErrorIsTerminal { get; }
+
+    /// <summary>Whether errors come with their stack trace.</summary>
+    public bool Verbose { get; set; }
+
+    /// <summary>Ctrl-C and SIGTERM.</summary>
+    public Interrupts Interrupts { get; }
+
+    /// <summary>Cancelled when the work is to stop: save, then return or throw <see cref="OperationCanceledException"/>; both exit with 130 (143).</summary>
+    public CancellationToken Cancellation => Interrupts.Token;
+
+    /// <summary>Standard input as bytes.</summary>
+    public static Stream OpenInput() => System.Console.OpenStandardInput();
+
+    /// <summary>Says something to the person watching: one line on standard error.</summary>
+    public void Note(string line) => Error.WriteLine($"gradus: {line}");
+
+    /// <summary>Writes one JSON value as one line, and flushes: a reader can follow along.</summary>
+    public void WriteJsonLine(JsonNode value)
+    {
+        WriteJson(value, Compact);
+        Out.Flush();
+    }
+
+    /// <summary>Writes one JSON value, indented.</summary>
+    public void WriteJson(JsonNode value) => WriteJson(value, Indented);
+
+    /// <summary>Writes what is left in the buffers and stops listening to signals.</summary>
+    public void Dispose()
+    {
+        Interrupts.Dispose();
+        Out.Flush();
+        Error.Flush();
+    }
+
+    private void WriteJson(JsonNode value, JsonWriterOptions options)
+    {
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter writer = new(stream, options))
+            value.WriteTo(writer);
+        Out.WriteLine(Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length));
+    }
+
+    private static IAnsiConsole Create(TextWriter writer, bool terminal)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = terminal ? AnsiSupport.Detect : AnsiSupport.No,
+            ColorSystem = terminal ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            Interactive = terminal ? InteractionSupport.Detect : InteractionSupport.No,
+            Out = new AnsiConsoleOutput(writer),
+        });
+        if (!terminal)
+            console.Profile.Width = 120;
+        return console;
+    }
+}
