@@ -41,9 +41,8 @@ internal static class KScales
         Span<byte> packed = block.Slice(4, Bytes);
         for (int j = 0; j < 8; j++)
         {
-            (int scale, int min) = AffineBlocks.Round(scales[j], mins[j], d, dmin, 63);
+            (int scale, int min) = AffineBlocks.Quantize(weights.Slice(j * 32, 32), scales[j], mins[j], d, dmin, 63, high, q.Slice(j * 32, 32));
             Write(packed, j, scale, min);
-            AffineBlocks.Quantize(weights.Slice(j * 32, 32), d * scale, dmin * min, high, q.Slice(j * 32, 32));
         }
     }
 }

@@ -37,9 +37,8 @@ internal sealed class Q2_K : PackedFormat
         Span<int> q = stackalloc int[16];
         for (int j = 0; j < 16; j++)
         {
-            (int scale, int min) = AffineBlocks.Round(scales[j], mins[j], d, dmin, 15);
+            (int scale, int min) = AffineBlocks.Quantize(weights.Slice(j * 16, 16), scales[j], mins[j], d, dmin, 15, 3, q);
             block[j] = (byte)(scale | (min << 4));
-            AffineBlocks.Quantize(weights.Slice(j * 16, 16), d * scale, dmin * min, 3, q);
             for (int k = 0; k < 16; k++)
             {
                 int i = (j * 16) + k;
