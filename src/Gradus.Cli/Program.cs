@@ -1,4 +1,4 @@
 using Gradus.Cli.Console;
 
 using CommandContext context = new();
-return new Application(context, []).Run(args);
+return new Application(context, [Gradus.Cli.Stages.PretrainVerb.Create(context)]).Run(args);

@@ -10,7 +10,7 @@ internal static class EvaluationSection
     /// <summary>All evaluations of one task, the earliest state of the model first.</summary>
     private sealed record TaskGroup(string Task, IReadOnlyList<EvaluationFile> Files);
 
-    public static void Write(ReportPage page, string id, RunFolder run)
+    public static void Write(ReportPage page, string id, RunContents run)
     {
         if (run.Evaluations.Count == 0)
             return;

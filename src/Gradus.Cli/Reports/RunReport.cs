@@ -44,7 +44,7 @@ public static class RunReport
 
     private static string RenderRun(string folder, string shown)
     {
-        RunFolder run = RunFolder.Read(folder);
+        RunContents run = RunContents.Read(folder);
         string name = run.RunText("name") ?? run.RunText("stage") ?? run.Name;
         ReportPage page = new($"{name} · Gradus");
         page.Header.Add($"<h1>{name}</h1>");
@@ -66,7 +66,7 @@ public static class RunReport
             problems.Add("There is no list of stages (quickstart.json): the folders are shown by name.");
             stages = [.. StageFolders(folder).Select(name => new QuickstartStage(Folder: name))];
         }
-        (QuickstartStage Stage, RunFolder Run)[] read = [.. stages.Select(stage => (stage, ReadStage(folder, stage)))];
+        (QuickstartStage Stage, RunContents Run)[] read = [.. stages.Select(stage => (stage, ReadStage(folder, stage)))];
         ReportPage page = new("Quickstart · Gradus");
         double seconds = stages.Sum(stage => stage.Seconds ?? 0);
         string time = seconds > 0 ? $" and {Figures.Duration(seconds)}" : "";
@@ -84,22 +84,22 @@ public static class RunReport
 
     /// <summary>The folders that hold something a stage would leave.</summary>
     private static List<string> StageFolders(string folder) =>
-        [.. RunFolder.Subfolders(folder).Where(name => Array.Exists(
+        [.. RunContents.Subfolders(folder).Where(name => Array.Exists(
             ["run.json", "log.jsonl", "tokenizer-report.json"], file => File.Exists(Path.Combine(folder, name, file))))];
 
-    private static RunFolder ReadStage(string folder, QuickstartStage stage)
+    private static RunContents ReadStage(string folder, QuickstartStage stage)
     {
         // A zero character is no part of any path, and an error to the path methods.
         string root = Path.GetFullPath(folder), path = Path.GetFullPath(Path.Combine(root, (stage.Folder ?? "").Replace("\0", "")));
         bool inside = path.StartsWith(Path.TrimEndingDirectorySeparator(root) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
         if (inside)
-            return RunFolder.Read(path);
+            return RunContents.Read(path);
         string problem = $"quickstart.json names the folder \"{stage.Folder}\", which is not below this one. It is not read.";
-        return new RunFolder("", null, null, [], [], null, null, new HashSet<string>(), [problem]);
+        return new RunContents("", null, null, [], [], null, null, new HashSet<string>(), [problem]);
     }
 
     /// <summary>When, with which seed and on what the run was made.</summary>
-    private static void WriteOrigin(HtmlWriter html, RunFolder run)
+    private static void WriteOrigin(HtmlWriter html, RunContents run)
     {
         html.Add($"""<ul class="origin">""");
         if (run.RunText("started") is { } started)

@@ -14,7 +14,7 @@ internal static class SamplesSection
 
     private sealed record PromptGroup(string Prompt, List<Entry> Entries);
 
-    public static void Write(ReportPage page, string id, RunFolder run)
+    public static void Write(ReportPage page, string id, RunContents run)
     {
         List<PromptGroup> groups = Group(run.Samples);
         if (groups.Count == 0)
@@ -78,7 +78,7 @@ internal static class SamplesSection
     private static bool SaysMore(string? title, long? step) =>
         !string.IsNullOrWhiteSpace(title) && (step is null || !title.Contains($"{step}", StringComparison.Ordinal));
 
-    private static void WriteGroup(HtmlWriter html, PromptGroup group, string? title, RunLog? log)
+    private static void WriteGroup(HtmlWriter html, PromptGroup group, string? title, LogContents? log)
     {
         html.Add($"""<article class="sample">""");
         bool inline = group.Prompt.Length <= LongestOpenPrompt && group.Prompt.Count(c => c == '\n') <= 3;
@@ -102,7 +102,7 @@ internal static class SamplesSection
         html.Add($"</article>");
     }
 
-    private static void WriteEntries(HtmlWriter html, List<Entry> entries, string prompt, string? groupTitle, RunLog? log)
+    private static void WriteEntries(HtmlWriter html, List<Entry> entries, string prompt, string? groupTitle, LogContents? log)
     {
         html.Add($"""<ol class="timeline">""");
         foreach (Entry entry in entries)

@@ -6,7 +6,7 @@ namespace Gradus.Cli.Reports;
 internal static class StageSection
 {
     /// <summary>The list of the stages: what came out of each and how long it took.</summary>
-    public static void WriteOverview(ReportPage page, IReadOnlyList<(QuickstartStage Stage, RunFolder Run)> stages, IReadOnlyList<string> problems)
+    public static void WriteOverview(ReportPage page, IReadOnlyList<(QuickstartStage Stage, RunContents Run)> stages, IReadOnlyList<string> problems)
     {
         HtmlWriter html = page.Main;
         page.AddToContents("overview", "Overview");
@@ -16,7 +16,7 @@ internal static class StageSection
         double longest = stages.Select(stage => stage.Stage.Seconds ?? 0).Append(0).Max();
         for (int i = 0; i < stages.Count; i++)
         {
-            (QuickstartStage stage, RunFolder run) = stages[i];
+            (QuickstartStage stage, RunContents run) = stages[i];
             double seconds = stage.Seconds ?? 0;
             int width = longest > 0 && seconds > 0 && double.IsFinite(longest) ? Math.Max(1, (int)Math.Round(100 * seconds / longest)) : 0;
             html.Add($"""
@@ -28,7 +28,7 @@ internal static class StageSection
         html.Add($"</ol></section>");
     }
 
-    public static void Write(ReportPage page, int number, QuickstartStage stage, RunFolder run)
+    public static void Write(ReportPage page, int number, QuickstartStage stage, RunContents run)
     {
         HtmlWriter html = page.Main;
         string id = $"stage-{number}", title = TitleOf(stage, run);
@@ -47,7 +47,7 @@ internal static class StageSection
     }
 
     /// <summary>Everything that a run folder holds, and what it lacks.</summary>
-    public static void WriteContent(ReportPage page, string id, RunFolder run, bool stage)
+    public static void WriteContent(ReportPage page, string id, RunContents run, bool stage)
     {
         HtmlWriter html = page.Main;
         WriteProblems(html, run.Problems);
@@ -83,11 +83,11 @@ internal static class StageSection
         html.Add($"</section>");
     }
 
-    private static string TitleOf(QuickstartStage stage, RunFolder run) =>
+    private static string TitleOf(QuickstartStage stage, RunContents run) =>
         new[] { stage.Title, run.RunText("name"), run.RunText("stage"), stage.Folder }.FirstOrDefault(title => !string.IsNullOrWhiteSpace(title)) ?? "Stage";
 
     /// <summary>The one result that says most about a stage.</summary>
-    private static string Headline(RunFolder run)
+    private static string Headline(RunContents run)
     {
         if (run.Tokenizer is { VocabularySize: { } size, BytesPerToken: { } bytes })
             return $"{Figures.Count(size)} tokens, {Figures.Number(bytes)} bytes each";

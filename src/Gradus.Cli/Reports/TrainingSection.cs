@@ -6,7 +6,7 @@ internal static class TrainingSection
     /// <summary>Evaluations in the table of numbers; more are thinned.</summary>
     private const int MostRows = 200;
 
-    public static void Write(ReportPage page, string id, RunLog log)
+    public static void Write(ReportPage page, string id, LogContents log)
     {
         HtmlWriter html = page.Main;
         if (log.Steps.Count == 0 && log.Evaluations.Count == 0)
@@ -32,7 +32,7 @@ internal static class TrainingSection
     public static LogLine? Best(IReadOnlyList<LogLine> lines) =>
         lines.Where(line => line.Loss is { } loss && double.IsFinite(loss)).MinBy(line => line.Loss!.Value);
 
-    private static void WriteTiles(HtmlWriter html, RunLog log)
+    private static void WriteTiles(HtmlWriter html, LogContents log)
     {
         html.Add($"""<dl class="tiles">""");
         LogLine[] losses = [.. log.Steps.Where(line => line.Loss is not null)];
@@ -123,7 +123,7 @@ internal static class TrainingSection
             """);
     }
 
-    private static void WriteNotes(HtmlWriter html, RunLog log, Curve train, Curve validation)
+    private static void WriteNotes(HtmlWriter html, LogContents log, Curve train, Curve validation)
     {
         if (log.Evaluations.Count == 0)
             html.Add($"""<p class="note">No validation was logged: the curve shows training alone, and says nothing about over-fitting.</p>""");

@@ -22,7 +22,7 @@ internal static class PretrainStage
             ? CharacterTokenizer.Train(documents.Concat(TextFiles.Documents(recipe.Data.Validation)))
             : Tokenizer.Load(recipe.Tokenizer);
         using LanguageModel model = recipe.StartFrom is { } from
-            ? ModelFolder.Open(from, context.Device).Model
+            ? Verbs.ModelFolder.Open(from, context.Device).Model
             : Checkpoint.Create(recipe.Model.WithVocabulary(tokenizer.VocabularySize), (ulong)recipe.Training.Seed, context.Device);
         if (tokenizer.VocabularySize > model.Config.Vocabulary)
             throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");

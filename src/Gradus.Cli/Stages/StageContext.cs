@@ -16,14 +16,20 @@ internal sealed record StageContext(TextWriter Output, bool Json, bool Resume, D
     public void Say(string line)
     {
         if (!Json)
-            Output.WriteLine(line);
+            Write(line);
     }
 
     /// <summary>What a program reads; nothing in text mode.</summary>
     public void Emit(JsonObject line)
     {
         if (Json)
-            Output.WriteLine(line.ToJsonString());
+            Write(line.ToJsonString());
+    }
+
+    private void Write(string line)
+    {
+        Output.WriteLine(line);
+        Output.Flush();
     }
 
     /// <summary>A number of seconds for people: 42 s, 3 min 05 s.</summary>

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Gradus.Files;
 using Gradus.Text;
 using Gradus.Text.Chat;
 using Gradus.Training.Data;

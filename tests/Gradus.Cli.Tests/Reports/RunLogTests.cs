@@ -7,7 +7,7 @@ public sealed class RunLogTests
     [Fact]
     public void ReadsStepsAndEvaluations()
     {
-        RunLog log = Read("""
+        LogContents log = Read("""
             {"kind":"step","step":1,"loss":2.5,"learning_rate":1e-3,"gradient_norm":0.5,"tokens":64,"tokens_per_second":100.5,"seconds":0.6,"new":[1]}
             {"kind":"evaluation","step":1,"loss":2.25,"perplexity":9.4,"bits_per_byte":1.5}
             {"kind":"checkpoint","step":1}
@@ -24,7 +24,7 @@ public sealed class RunLogTests
     [Fact]
     public void LastLineCutOffIsLeftOutAndSaid()
     {
-        RunLog log = Read("{\"kind\":\"step\",\"step\":1,\"loss\":2}\n{\"kind\":\"step\",\"st");
+        LogContents log = Read("{\"kind\":\"step\",\"step\":1,\"loss\":2}\n{\"kind\":\"step\",\"st");
         Assert.Single(log.Steps);
         Assert.True(log.LastLineCutOff);
         Assert.Equal((0, 0), (log.UnreadableLines, log.FirstUnreadable));
@@ -33,7 +33,7 @@ public sealed class RunLogTests
     [Fact]
     public void UnreadableLinesAreCounted()
     {
-        RunLog log = Read("{\"kind\":\"step\",\"step\":1}\nnot json\n{\"kind\":\"step\",\"step\":\"x\"}\n{\"kind\":\"step\",\"step\":2}\n");
+        LogContents log = Read("{\"kind\":\"step\",\"step\":1}\nnot json\n{\"kind\":\"step\",\"step\":\"x\"}\n{\"kind\":\"step\",\"step\":2}\n");
         Assert.Equal(2, log.Steps.Count);
         Assert.Equal((2, 2, false), (log.UnreadableLines, log.FirstUnreadable, log.LastLineCutOff));
     }
@@ -41,7 +41,7 @@ public sealed class RunLogTests
     [Fact]
     public void AfterAResumeTheLaterLineHolds()
     {
-        RunLog log = Read("""
+        LogContents log = Read("""
             {"kind":"step","step":1,"loss":3}
             {"kind":"step","step":2,"loss":2.5}
             {"kind":"step","step":3,"loss":2.4}
@@ -64,7 +64,7 @@ public sealed class RunLogTests
     public void NullIsNoValue() => Assert.Null(Assert.Single(Read("{\"kind\":\"step\",\"step\":1,\"loss\":null}").Steps).Loss);
 
     [Fact]
-    public void AbsentFileIsNull() => Assert.Null(RunLog.Read(Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString(), "log.jsonl")));
+    public void AbsentFileIsNull() => Assert.Null(LogContents.Read(Path.Combine(Path.GetTempPath(), Guid.NewGuid().ToString(), "log.jsonl")));
 
     [Fact]
     public void OnlyLiteralsOutsideOfStringsAreQuoted()
@@ -73,9 +73,9 @@ public sealed class RunLogTests
         Assert.Null(TolerantJson.QuoteNonFinite("""{"a":"NaN and Infinity"}"""));
     }
 
-    private static RunLog Read(string text)
+    private static LogContents Read(string text)
     {
         using StringReader reader = new(text);
-        return RunLog.Read(reader);
+        return LogContents.Read(reader);
     }
 }

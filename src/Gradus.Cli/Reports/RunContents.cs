@@ -15,10 +15,10 @@ namespace Gradus.Cli.Reports;
 /// <param name="Checkpoint">The latest complete checkpoint, relative to the folder, with forward slashes.</param>
 /// <param name="Present">The parts of a run folder that are on the disk, readable or not.</param>
 /// <param name="Problems">One sentence for each thing that could not be read.</param>
-internal sealed record RunFolder(
+internal sealed record RunContents(
     string Name,
     JsonElement? Run,
-    RunLog? Log,
+    LogContents? Log,
     IReadOnlyList<SampleFile> Samples,
     IReadOnlyList<EvaluationFile> Evaluations,
     TokenizerReport? Tokenizer,
@@ -36,15 +36,15 @@ internal sealed record RunFolder(
     ];
 
     /// <summary>Reads the folder; one that does not exist gives an empty result.</summary>
-    public static RunFolder Read(string path)
+    public static RunContents Read(string path)
     {
         List<string> problems = [];
-        RunLog? log = ReadLog(path, problems);
+        LogContents? log = ReadLog(path, problems);
         SampleFile[] samples = [.. ReadAll(path, "samples", RunFilesJson.Default.SampleFile, problems).OrderBy(file => file.Step ?? 0)];
         EvaluationFile[] evaluations = [.. ReadAll(path, "eval", RunFilesJson.Default.EvaluationFile, problems).OrderBy(Place)];
         TokenizerReport? tokenizer = TolerantJson.Read(
             Path.Combine(path, "tokenizer-report.json"), "tokenizer-report.json", RunFilesJson.Default.TokenizerReport, problems);
-        return new RunFolder(
+        return new RunContents(
             Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))),
             ReadRun(path, problems), log, samples, evaluations, tokenizer, LatestCheckpoint(path, problems),
             Parts.Select(part => part.Part).Append("tokenizer-report.json").Where(part => Path.Exists(Path.Combine(path, part))).ToHashSet(),
@@ -85,11 +85,11 @@ internal sealed record RunFolder(
         return null;
     }
 
-    private static RunLog? ReadLog(string path, List<string> problems)
+    private static LogContents? ReadLog(string path, List<string> problems)
     {
         try
         {
-            RunLog? log = RunLog.Read(Path.Combine(path, "log.jsonl"));
+            LogContents? log = LogContents.Read(Path.Combine(path, "log.jsonl"));
             if (log is { LastLineCutOff: true })
                 problems.Add("The last line of log.jsonl is cut off: the run was stopped while it wrote, or is still going. That line is left out.");
             if (log is { UnreadableLines: 1 })

@@ -12,7 +12,7 @@ namespace Gradus.Cli.Reports;
 /// <param name="FirstUnreadable">Number of the first such line, from 1; 0 where there is none.</param>
 /// <param name="LastLineCutOff">The file ends inside a line.</param>
 /// <param name="Resumes">How often the step goes back.</param>
-internal sealed record RunLog(
+internal sealed record LogContents(
     IReadOnlyList<LogLine> Steps,
     IReadOnlyList<LogLine> Evaluations,
     int UnreadableLines,
@@ -22,7 +22,7 @@ internal sealed record RunLog(
 {
     /// <summary>Reads the file, or returns null where it is absent.</summary>
     /// <exception cref="IOException">The file exists but cannot be read.</exception>
-    public static RunLog? Read(string path)
+    public static LogContents? Read(string path)
     {
         if (!File.Exists(path))
             return null;
@@ -32,7 +32,7 @@ internal sealed record RunLog(
     }
 
     /// <summary>Reads all lines of <paramref name="reader"/>.</summary>
-    public static RunLog Read(TextReader reader)
+    public static LogContents Read(TextReader reader)
     {
         SortedDictionary<long, LogLine> steps = [], evaluations = [];
         int number = 0, unreadable = 0, first = 0, resumes = 0;
@@ -65,7 +65,7 @@ internal sealed record RunLog(
             unreadable--;
             first = unreadable == 0 ? 0 : first;
         }
-        return new RunLog([.. steps.Values], [.. evaluations.Values], unreadable, first, lastUnreadable, resumes);
+        return new LogContents([.. steps.Values], [.. evaluations.Values], unreadable, first, lastUnreadable, resumes);
     }
 
     private static bool TryParse(string text, out LogLine? line)
