@@ -102,15 +102,20 @@ internal sealed unsafe class GemmCase : IDisposable
     private int BatchStrideC => Math.Max(M * StrideC, 1);
 
     /// <summary>Computes on fresh memory and returns the result.</summary>
-    public float[] Multiply(Isa isa, Workers workers)
+    public float[] Multiply(Isa isa, Workers workers) => Compute(problem => Gemm.Multiply(isa, workers, problem));
+
+    /// <summary>Computes on fresh memory by any means and returns the result.</summary>
+    public float[] Compute(Action<GemmProblem> multiply)
     {
         _before.CopyTo(_c.AsFloats);
-        Gemm.Multiply(isa, workers, Problem);
+        multiply(Problem);
         return _c.AsFloats.ToArray();
     }
 
     /// <summary>Compares the last result with sums in double, to a part of Σ|a||b|, and looks at what must not have been written.</summary>
-    public void AssertClose(double tolerance = 1e-5)
+    /// <param name="tolerance">The part of Σ|a||b| that the result may be off.</param>
+    /// <param name="rounded">The sums are of operands rounded to bf16.</param>
+    public void AssertClose(double tolerance = 1e-5, bool rounded = false)
     {
         _a.AssertIntact();
         _b.AssertIntact();
@@ -127,7 +132,7 @@ internal sealed unsafe class GemmCase : IDisposable
             (double expected, double size) = (Accumulate ? _before[i] : 0, Accumulate ? Math.Abs(_before[i]) : 0);
             for (int k = 0; k < K; k++)
             {
-                double product = (double)A(entry, row, k) * B(entry, k, column);
+                double product = rounded ? (double)Bf16Of(A(entry, row, k)) * Bf16Of(B(entry, k, column)) : (double)A(entry, row, k) * B(entry, k, column);
                 expected += product;
                 size += Math.Abs(product);
             }
@@ -159,6 +164,12 @@ internal sealed unsafe class GemmCase : IDisposable
         _b.Dispose();
         _c.Dispose();
         _bias.Dispose();
+    }
+
+    private static float Bf16Of(float value)
+    {
+        int bits = BitConverter.SingleToInt32Bits(value);
+        return BitConverter.Int32BitsToSingle((bits + 0x7FFF + ((bits >> 16) & 1)) & unchecked((int)0xFFFF0000));
     }
 
     private static void Fill(Span<float> values, Random random)

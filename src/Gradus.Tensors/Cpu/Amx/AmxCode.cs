@@ -1,0 +1,130 @@
+// The machine code of the AMX kernels, assembled once per process: .NET has no intrinsics for AMX or AVX512-BF16.
+// Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2 (LDTILECFG, TILELOADD, TDPBF16PS, VCVTNE2PS2BF16).
+// Arguments come in rdi, rsi, rdx, rcx, r8, r9 (System V); nothing that the callee must preserve is touched.
+
+using Iced.Intel;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Gradus.Tensors.Cpu;
+
+/// <summary>Assembles the kernels, as bytes.</summary>
+internal static class AmxCode
+{
+    private const int TileBytes = 1024;
+
+    /// <summary>
+    /// The tile configuration that <see cref="Configure"/> loads: palette 1, eight tiles of 16 rows × 64 bytes.
+    /// </summary>
+    public static byte[] Configuration()
+    {
+        byte[] bytes = new byte[64];
+        bytes[0] = 1;
+        for (int tile = 0; tile < 8; tile++)
+            (bytes[16 + 2 * tile], bytes[48 + tile]) = (64, 16);
+        return bytes;
+    }
+
+    /// <summary>void Configure(configuration): makes the tile registers of this thread usable and zero.</summary>
+    public static byte[] Configure()
+    {
+        Assembler code = new(64);
+        code.ldtilecfg(__[rdi]);
+        code.ret();
+        return Bytes(code);
+    }
+
+    /// <summary>void Release(): gives the tile registers of this thread back, so that switching threads costs no more than before.</summary>
+    public static byte[] Release()
+    {
+        Assembler code = new(64);
+        code.tilerelease();
+        code.ret();
+        return Bytes(code);
+    }
+
+    /// <summary>
+    /// void Multiply(a, b, c, strideC, steps, load): a block of C, 16 or 32 rows × 32 floats, over steps · 32 of k. Per step a is two tiles
+    /// of (16 rows, 32 k) and b two of (16 pairs of k, 16 columns × 2), 2 KB each. strideC is in bytes. With load the sums start from C.
+    /// </summary>
+    public static byte[] Multiply(bool twoRows)
+    {
+        Assembler code = new(64);
+        Label zero = code.CreateLabel("zero"), step = code.CreateLabel("step"), next = code.CreateLabel("next");
+        code.mov(r10, rcx);
+        code.shl(r10, 4);
+        code.add(r10, rdx);
+        code.test(r9, r9);
+        code.je(zero);
+        code.tileloadd(tmm0, __[rdx + rcx]);
+        code.tileloadd(tmm1, __[rdx + rcx + 64]);
+        if (twoRows)
+        {
+            code.tileloadd(tmm2, __[r10 + rcx]);
+            code.tileloadd(tmm3, __[r10 + rcx + 64]);
+        }
+        code.jmp(next);
+        code.Label(ref zero);
+        code.tilezero(tmm0);
+        code.tilezero(tmm1);
+        if (twoRows)
+        {
+            code.tilezero(tmm2);
+            code.tilezero(tmm3);
+        }
+        code.Label(ref next);
+        code.mov(eax, 64);
+        code.Label(ref step);
+        code.tileloadd(tmm6, __[rsi + rax]);
+        code.tileloadd(tmm4, __[rdi + rax]);
+        code.tdpbf16ps(tmm0, tmm4, tmm6);
+        code.tileloadd(tmm7, __[rsi + rax + TileBytes]);
+        code.tdpbf16ps(tmm1, tmm4, tmm7);
+        if (twoRows)
+        {
+            code.tileloadd(tmm5, __[rdi + rax + TileBytes]);
+            code.tdpbf16ps(tmm2, tmm5, tmm6);
+            code.tdpbf16ps(tmm3, tmm5, tmm7);
+        }
+        code.add(rdi, 2 * TileBytes);
+        code.add(rsi, 2 * TileBytes);
+        code.dec(r8);
+        code.jne(step);
+        code.tilestored(__[rdx + rcx], tmm0);
+        code.tilestored(__[rdx + rcx + 64], tmm1);
+        if (twoRows)
+        {
+            code.tilestored(__[r10 + rcx], tmm2);
+            code.tilestored(__[r10 + rcx + 64], tmm3);
+        }
+        code.ret();
+        return Bytes(code);
+    }
+
+    /// <summary>
+    /// void Convert(from, to, steps, stride): steps times 32 floats, one after the other, to 32 bf16 (nearest even; subnormals become zero,
+    /// as the products take them), each 64 bytes written stride bytes further.
+    /// </summary>
+    public static byte[] Convert()
+    {
+        Assembler code = new(64);
+        Label step = code.CreateLabel("step");
+        code.Label(ref step);
+        code.vmovups(zmm0, __zmmword_ptr[rdi + 64]);
+        code.vcvtne2ps2bf16(zmm0, zmm0, __zmmword_ptr[rdi]);
+        code.vmovups(__zmmword_ptr[rsi], zmm0);
+        code.add(rdi, 128);
+        code.add(rsi, rcx);
+        code.dec(rdx);
+        code.jne(step);
+        code.vzeroupper();
+        code.ret();
+        return Bytes(code);
+    }
+
+    private static byte[] Bytes(Assembler code)
+    {
+        using MemoryStream stream = new();
+        code.Assemble(new StreamCodeWriter(stream), 0);
+        return stream.ToArray();
+    }
+}

@@ -1,0 +1,165 @@
+// Matrix products in bf16 with fp32 sums on AMX tiles. Both operands are packed first, all workers together, then blocks of C are shared
+// out. A row's sums run over ascending k in pairs, whatever the blocking, the other rows and the number of threads; so its bits are the
+// same alone or in a batch. TDPBF16PS rounds to nearest even and takes subnormals as zero, whatever the control register says.
+
+namespace Gradus.Tensors.Cpu;
+
+/// <summary>Matrix products on AMX; only where <see cref="AmxPermission.WhyNot"/> is null.</summary>
+internal static unsafe class AmxGemm
+{
+    // 32 lines × 512 k are 32 KB: a panel of A stays in the L1 cache while panels of B pass.
+    private const int BlockSteps = 16;
+    private const int BlockColumnPanels = 16;
+    private const long SmallestItem = 1 << 22;
+
+    /// <summary>Elements of all panels of an operand.</summary>
+    public static long PanelElements(int lines, int k) =>
+        (long)((lines + AmxPack.Lines - 1) / AmxPack.Lines) * AmxPack.Steps(k) * AmxPack.StepElements;
+
+    /// <summary>Packs a whole operand.</summary>
+    public static void Pack(Workers workers, in Operand operand, bool alongLines, bool pairsFirst, int lines, int k, ushort* to)
+    {
+        PackJob job = new() { Operand = operand, AlongLines = alongLines, PairsFirst = pairsFirst, Lines = lines, K = k, To = to };
+        workers.For((lines + AmxPack.Lines - 1) / AmxPack.Lines, &job, &PackPanel);
+    }
+
+    /// <summary>Computes a product, or a batch of them, with operands rounded to bf16.</summary>
+    /// <param name="workers">Who computes.</param>
+    /// <param name="problem">The product.</param>
+    /// <param name="panels">B's panels, which stand for problem.B; null packs B now.</param>
+    public static void Multiply(Workers workers, in GemmProblem problem, Bf16Panels? panels = null)
+    {
+        if (problem.M <= 0 || problem.N <= 0 || problem.Batch <= 0)
+            return;
+        if (problem.K == 0)
+        {
+            Gemm.Multiply(Isa.Avx512, workers, problem);
+            return;
+        }
+        if (panels is not null && (panels.N != problem.N || panels.K != problem.K || problem.Batch != 1))
+            throw new ArgumentException($"The panels are of a ({panels.K}, {panels.N}) operand, the product needs ({problem.K}, {problem.N}), once.", nameof(panels));
+        ushort* a = (ushort*)Scratch.Get(Scratch.Slot.ProductA, (nuint)PanelElements(problem.M, problem.K) * sizeof(ushort));
+        ushort* b = panels is not null ? panels.Data : (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)PanelElements(problem.N, problem.K) * sizeof(ushort));
+        for (int entry = 0; entry < problem.Batch; entry++)
+        {
+            GemmProblem one = problem.OfBatch(entry);
+            Pack(workers, one.A, one.A.Transposed, pairsFirst: false, one.M, one.K, a);
+            if (panels is null && (entry == 0 || problem.B.BatchStride != 0))
+                Pack(workers, one.B, !one.B.Transposed, pairsFirst: true, one.N, one.K, b);
+            MultiplyPacked(workers, one, a, b);
+        }
+    }
+
+    private static void MultiplyPacked(Workers workers, in GemmProblem problem, ushort* a, ushort* b)
+    {
+        Job job = new() { Problem = problem, A = a, B = b, RowItems = 1 };
+        int rowPanels = (problem.M + AmxPack.Lines - 1) / AmxPack.Lines, columnPanels = (problem.N + AmxPack.Lines - 1) / AmxPack.Lines;
+        job.ColumnItems = (columnPanels + BlockColumnPanels - 1) / BlockColumnPanels;
+        long work = (long)problem.M * problem.N * problem.K;
+        long wanted = workers.Count == 1 ? 1 : Math.Min(4L * workers.Count, work / SmallestItem);
+        while ((long)job.RowItems * job.ColumnItems < wanted && (job.RowItems < rowPanels || job.ColumnItems < columnPanels))
+        {
+            if (job.RowItems < rowPanels && (job.ColumnItems == columnPanels || problem.M / job.RowItems > problem.N / job.ColumnItems))
+                job.RowItems++;
+            else
+                job.ColumnItems++;
+        }
+        workers.For(job.RowItems * job.ColumnItems, &job, &Item);
+    }
+
+    private static void PackPanel(void* context, int item, int worker)
+    {
+        PackJob* job = (PackJob*)context;
+        int line = item * AmxPack.Lines;
+        ushort* to = job->To + (nint)item * AmxPack.Steps(job->K) * AmxPack.StepElements;
+        AmxPack.Panel(job->Operand, job->AlongLines, job->PairsFirst, line, Math.Min(AmxPack.Lines, job->Lines - line), job->K, to);
+    }
+
+    private static void Item(void* context, int item, int worker)
+    {
+        Job* job = (Job*)context;
+        GemmProblem problem = job->Problem;
+        (int firstRow, int endRow) = Part(problem.M, item / job->ColumnItems, job->RowItems);
+        (int firstColumn, int endColumn) = Part(problem.N, item % job->ColumnItems, job->ColumnItems);
+        int steps = AmxPack.Steps(problem.K);
+        nint panel = (nint)steps * AmxPack.StepElements;
+        AmxKernels.Configure();
+        for (int step = 0; step < steps; step += BlockSteps)
+        {
+            int count = Math.Min(BlockSteps, steps - step);
+            bool load = step > 0 || problem.Accumulate;
+            float* bias = step + count == steps ? problem.Bias : null;
+            for (int row = firstRow; row < endRow; row += AmxPack.Lines)
+            {
+                ushort* a = job->A + row / AmxPack.Lines * panel + (nint)step * AmxPack.StepElements;
+                for (int column = firstColumn; column < endColumn; column += AmxPack.Lines)
+                {
+                    ushort* b = job->B + column / AmxPack.Lines * panel + (nint)step * AmxPack.StepElements;
+                    float* c = problem.C + row * problem.StrideC + column;
+                    Block(a, b, c, problem.StrideC, Math.Min(endRow - row, AmxPack.Lines), Math.Min(endColumn - column, AmxPack.Lines), count, load);
+                    if (bias != null)
+                        AddBias(c, problem.StrideC, bias + column, Math.Min(endRow - row, AmxPack.Lines), Math.Min(endColumn - column, AmxPack.Lines));
+                }
+            }
+        }
+        AmxKernels.Release();
+    }
+
+    private static (int First, int End) Part(int size, int part, int parts)
+    {
+        long panels = (size + AmxPack.Lines - 1) / AmxPack.Lines;
+        long first = panels * part / parts * AmxPack.Lines, end = panels * (part + 1) / parts * AmxPack.Lines;
+        return ((int)Math.Min(first, size), (int)Math.Min(end, size));
+    }
+
+    private static void Block(ushort* a, ushort* b, float* c, nint strideC, int lines, int columns, int steps, bool load)
+    {
+        bool twoRows = lines > 16;
+        if (columns == AmxPack.Lines && lines is 16 or AmxPack.Lines)
+            AmxKernels.Multiply(twoRows, a, b, c, strideC, steps, load);
+        else
+            EdgeBlock(a, b, c, strideC, lines, columns, steps, load);
+    }
+
+    // A block over C's edge is computed beside C.
+    private static void EdgeBlock(ushort* a, ushort* b, float* c, nint strideC, int lines, int columns, int steps, bool load)
+    {
+        float* block = stackalloc float[AmxPack.Lines * AmxPack.Lines];
+        nint bytes = (nint)columns * sizeof(float);
+        for (int r = 0; r < lines && load; r++)
+            Buffer.MemoryCopy(c + r * strideC, block + r * AmxPack.Lines, bytes, bytes);
+        AmxKernels.Multiply(lines > 16, a, b, block, AmxPack.Lines, steps, load);
+        for (int r = 0; r < lines; r++)
+            Buffer.MemoryCopy(block + r * AmxPack.Lines, c + r * strideC, bytes, bytes);
+    }
+
+    private static void AddBias(float* c, nint strideC, float* bias, int lines, int columns)
+    {
+        int first = Math.Min(columns, 16), second = columns - first;
+        Lanes16 low = Lanes16.LoadTail(bias, first), high = Lanes16.LoadTail(bias + first, second);
+        for (int r = 0; r < lines; r++, c += strideC)
+        {
+            Lanes16.StoreTail(c, first, Lanes16.LoadTail(c, first) + low);
+            Lanes16.StoreTail(c + first, second, Lanes16.LoadTail(c + first, second) + high);
+        }
+    }
+
+    private struct PackJob
+    {
+        public Operand Operand;
+        public bool AlongLines;
+        public bool PairsFirst;
+        public int Lines;
+        public int K;
+        public ushort* To;
+    }
+
+    private struct Job
+    {
+        public GemmProblem Problem;
+        public ushort* A;
+        public ushort* B;
+        public int RowItems;
+        public int ColumnItems;
+    }
+}

@@ -1,0 +1,151 @@
+// Packing for AMX. Operands become blocks of 16 lines × 16 pairs of k in bf16, 1 KB each; a panel is 32 lines, so two blocks per step of
+// 32 k. Rows of A lie as (line, pair), columns of B as (pair, line): "VNNI". The source is either along k, which is A's order, or along
+// lines, which is B's; the other one is a transpose of 16 × 16 elements of 32 bits. k beyond the end is zero on both sides; lines beyond
+// the end are copies of the last one, and what they give is never stored.
+
+using System.Runtime.CompilerServices;
+
+namespace Gradus.Tensors.Cpu;
+
+/// <summary>Packs one panel of 32 lines for <see cref="AmxKernels.Multiply"/>.</summary>
+internal static unsafe class AmxPack
+{
+    /// <summary>Lines in a panel.</summary>
+    public const int Lines = 32;
+
+    /// <summary>k in a step.</summary>
+    public const int StepK = 32;
+
+    /// <summary>Elements of a panel in one step.</summary>
+    public const int StepElements = Lines * StepK;
+
+    private const int Block = 16;
+
+    /// <summary>The number of steps over k.</summary>
+    public static int Steps(int k) => (k + StepK - 1) / StepK;
+
+    /// <summary>Packs a panel over all of k: Steps(k) · 1024 elements.</summary>
+    /// <param name="operand">The operand.</param>
+    /// <param name="alongLines">True where neighbours in memory are neighbouring lines; false where they are neighbours in k.</param>
+    /// <param name="pairsFirst">True for B's order, false for A's.</param>
+    /// <param name="line">The first line.</param>
+    /// <param name="lines">How many lines there are, 1 to 32.</param>
+    /// <param name="k">The number of k.</param>
+    /// <param name="to">The panel.</param>
+    public static void Panel(in Operand operand, bool alongLines, bool pairsFirst, int line, int lines, int k, ushort* to)
+    {
+        for (int first = 0; first < lines; first += Block)
+        {
+            int here = Math.Min(Block, lines - first);
+            ushort* block = to + first * StepK;
+            if (alongLines)
+                AlongLines(operand, pairsFirst, line + first, here, k, block);
+            else
+                AlongK(operand, pairsFirst, line + first, here, k, block);
+        }
+    }
+
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AlongK(in Operand operand, bool pairsFirst, int line, int lines, int k, ushort* to)
+    {
+        byte** rows = stackalloc byte*[Block];
+        float* space = stackalloc float[Block * Block + Block];
+        ushort* natural = (ushort*)(((nint)space + 63) & ~63);
+        for (int i = 0; i < Block; i++)
+            rows[i] = operand.Data + (line + Math.Min(i, lines - 1)) * operand.RowBytes;
+        int whole = k / StepK;
+        if (!pairsFirst)
+        {
+            for (int i = 0; i < Block && whole > 0; i++)
+                Convert(operand.IsBf16, rows[i], to + i * StepK, whole, StepElements);
+        }
+        else
+        {
+            byte** converted = stackalloc byte*[Block];
+            for (int i = 0; i < Block; i++)
+                converted[i] = (byte*)(natural + i * StepK);
+            for (int step = 0; step < whole; step++)
+            {
+                for (int i = 0; i < Block; i++)
+                    Convert(operand.IsBf16, rows[i] + (nint)step * StepK * operand.ElementBytes, natural + i * StepK, 1, 0);
+                Lanes16.Transpose(converted, 0, (float*)(to + (nint)step * StepElements), Block);
+            }
+        }
+        if (whole * StepK < k)
+            Rest(operand, alongLines: false, pairsFirst, line, lines, whole * StepK, k, to + (nint)whole * StepElements);
+    }
+
+    private static void Convert(bool isBf16, byte* from, ushort* to, int steps, int stride)
+    {
+        if (!isBf16)
+        {
+            AmxKernels.Convert((float*)from, to, steps, stride * sizeof(ushort));
+            return;
+        }
+        for (int step = 0; step < steps; step++)
+            Lanes16.Store((float*)(to + (nint)step * stride), Lanes16.Load((float*)from + step * Block));
+    }
+
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AlongLines(in Operand operand, bool pairsFirst, int line, int lines, int k, ushort* to)
+    {
+        if (lines < Block)
+        {
+            for (int first = 0; first < k; first += StepK)
+                Rest(operand, alongLines: true, pairsFirst, line, lines, first, Math.Min(first + StepK, k), to + (nint)(first / StepK) * StepElements);
+            return;
+        }
+        float* space = stackalloc float[Block * Block + Block];
+        byte** pairs = stackalloc byte*[Block];
+        byte* natural = (byte*)(((nint)space + 63) & ~63);
+        for (int i = 0; i < Block; i++)
+            pairs[i] = natural + i * Block * sizeof(float);
+        int whole = k / StepK;
+        byte* from = operand.Data + (nint)line * operand.ElementBytes;
+        for (int step = 0; step < whole; step++)
+        {
+            float* block = (float*)(to + (nint)step * StepElements), target = pairsFirst ? block : (float*)natural;
+            for (int pair = 0; pair < Block; pair++, from += 2 * operand.RowBytes)
+                Lanes16.Store(target + pair * Block, Pair(operand.IsBf16, from, from + operand.RowBytes));
+            if (!pairsFirst)
+                Lanes16.Transpose(pairs, 0, block, Block);
+        }
+        if (whole * StepK < k)
+            Rest(operand, alongLines: true, pairsFirst, line, lines, whole * StepK, k, to + (nint)whole * StepElements);
+    }
+
+    // Sixteen lines at two neighbouring k, the first in the low halves.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Lanes16 Pair(bool isBf16, byte* even, byte* odd)
+    {
+        if (isBf16)
+            return Lanes16.LoadBits16((ushort*)even) | Lanes16.ShiftLeft(Lanes16.LoadBits16((ushort*)odd), 16);
+        Lanes16 low = LaneFormats<Lanes16>.RoundToBf16(Lanes16.Load((float*)even)), high = LaneFormats<Lanes16>.RoundToBf16(Lanes16.Load((float*)odd));
+        return Lanes16.ShiftRight(low, 16) | high;
+    }
+
+    // One step that is not whole, element by element.
+    private static void Rest(in Operand operand, bool alongLines, bool pairsFirst, int line, int lines, int k, int end, ushort* to)
+    {
+        for (int i = 0; i < Block; i++)
+        {
+            int at = line + Math.Min(i, lines - 1);
+            for (int j = 0; j < StepK; j++)
+            {
+                nint offset = alongLines ? (k + j) * operand.RowBytes + (nint)at * operand.ElementBytes : at * operand.RowBytes + (nint)(k + j) * operand.ElementBytes;
+                to[pairsFirst ? j / 2 * StepK + 2 * i + j % 2 : i * StepK + j] = k + j < end ? Element(operand, offset) : (ushort)0;
+            }
+        }
+    }
+
+    private static ushort Element(in Operand operand, nint offset)
+    {
+        if (operand.IsBf16)
+            return *(ushort*)(operand.Data + offset);
+        ushort bits;
+        LaneFormats<Lanes1>.StoreBf16(&bits, Lanes1.Load((float*)(operand.Data + offset)));
+        return bits;
+    }
+}

@@ -1,0 +1,155 @@
+namespace Gradus.Tensors.Cpu.Tests;
+
+/// <summary>A fact that needs AMX; skipped with the reason where this machine cannot use it.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class AmxFactAttribute : FactAttribute
+{
+    public AmxFactAttribute() => Skip = CpuFeatures.WhyNot(Isa.Amx);
+}
+
+/// <summary>A theory that needs AMX; skipped with the reason where this machine cannot use it.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class AmxTheoryAttribute : TheoryAttribute
+{
+    public AmxTheoryAttribute() => Skip = CpuFeatures.WhyNot(Isa.Amx);
+}
+
+public sealed unsafe class AmxTests
+{
+    private static readonly int[] Sizes = [1, 2, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 97];
+    private static readonly int[] Depths = [1, 2, 31, 32, 33, 64, 127, 257, 511, 512, 513, 545, 1025];
+
+    // Read off Intel's manual: the encodings must not change unnoticed.
+    [Fact]
+    public void The_code_is_what_the_manual_says()
+    {
+        Assert.Equal("C4E2784907C3", Convert.ToHexString(AmxCode.Configure()));
+        Assert.Equal("C4E27849C0C3", Convert.ToHexString(AmxCode.Release()));
+        string multiply = Convert.ToHexString(AmxCode.Multiply(twoRows: true));
+        Assert.Contains("C4E27B4B3406", multiply, StringComparison.Ordinal); // tileloadd tmm6, [rsi+rax]
+        Assert.Contains("C4E27B4B2407", multiply, StringComparison.Ordinal); // tileloadd tmm4, [rdi+rax]
+        Assert.Contains("C4E24A5CC4", multiply, StringComparison.Ordinal); // tdpbf16ps tmm0, tmm4, tmm6
+        Assert.Contains("C4E2425CDD", multiply, StringComparison.Ordinal); // tdpbf16ps tmm3, tmm5, tmm7
+        Assert.Contains("C4E27A4B040A", multiply, StringComparison.Ordinal); // tilestored [rdx+rcx], tmm0
+        Assert.EndsWith("C3", multiply, StringComparison.Ordinal);
+        Assert.Contains("62F27F487207", Convert.ToHexString(AmxCode.Convert()), StringComparison.Ordinal); // vcvtne2ps2bf16 zmm0, zmm0, [rdi]
+    }
+
+    [Fact]
+    public void The_configuration_is_eight_whole_tiles()
+    {
+        byte[] bytes = AmxCode.Configuration();
+        Assert.Equal(64, bytes.Length);
+        Assert.Equal(1, bytes[0]);
+        Assert.All(Enumerable.Range(0, 8), tile => Assert.Equal((64, 0, 16), (bytes[16 + 2 * tile], bytes[17 + 2 * tile], bytes[48 + tile])));
+        Assert.Equal(8 * (64 + 16) + 1, bytes.Sum(b => b));
+    }
+
+    [AmxTheory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void Products_of_every_shape_are_sums_of_rounded_operands(bool transposeA, bool transposeB)
+    {
+        using Workers workers = new(2);
+        Random random = new(9);
+        for (int i = 0; i < 120; i++)
+        {
+            using GemmCase product = new(Pick(Sizes), Pick(Sizes), Pick(Depths), transposeA, transposeB, accumulate: random.Next(2) == 0,
+                bias: random.Next(2) == 0, bf16: random.Next(3) == 0, batch: random.Next(4) == 0 ? 3 : 1, seed: i);
+            product.Compute(problem => AmxGemm.Multiply(workers, problem));
+            product.AssertClose(rounded: true);
+        }
+
+        int Pick(int[] from) => from[random.Next(from.Length)];
+    }
+
+    [AmxFact]
+    public void Threads_and_company_change_no_bit()
+    {
+        using GemmCase product = new(77, 200, 1100, transposeB: true, bias: true);
+        using Workers one = new(1);
+        float[] alone = product.Compute(problem => AmxGemm.Multiply(one, problem));
+        foreach (int threads in (int[])[2, 3, 8])
+        {
+            using Workers workers = new(threads);
+            Assert.Equal(alone, product.Compute(problem => AmxGemm.Multiply(workers, problem)));
+        }
+        float[] row = new float[product.N];
+        fixed (float* c = row)
+        {
+            for (int m = 0; m < product.M; m++)
+            {
+                GemmProblem whole = product.Problem;
+                AmxGemm.Multiply(one, whole with { M = 1, A = whole.A with { Data = whole.A.Data + m * whole.A.RowBytes }, C = c });
+                Assert.Equal(alone[product.IndexOf(0, m, 0)..product.IndexOf(0, m, product.N)], row);
+            }
+        }
+    }
+
+    [AmxFact]
+    public void Panels_are_kept_until_the_version_changes()
+    {
+        using Workers workers = new(2);
+        using Bf16Panels panels = new();
+        using GemmCase product = new(20, 70, 300, transposeB: true);
+        float[] fresh = product.Compute(problem => AmxGemm.Multiply(workers, problem));
+        panels.Update(workers, product.Problem.B, product.K, product.N, version: 1);
+        Assert.Equal(fresh, product.Compute(problem => AmxGemm.Multiply(workers, problem, panels)));
+
+        *(float*)product.Problem.B.Data += 1;
+        panels.Update(workers, product.Problem.B, product.K, product.N, version: 1);
+        Assert.Equal(fresh, product.Compute(problem => AmxGemm.Multiply(workers, problem, panels)));
+        panels.Update(workers, product.Problem.B, product.K, product.N, version: 2);
+        Assert.Equal(product.Compute(problem => AmxGemm.Multiply(workers, problem)), product.Compute(problem => AmxGemm.Multiply(workers, problem, panels)));
+        Assert.NotEqual(fresh, product.Result.ToArray());
+
+        using GemmCase other = new(20, 71, 300, transposeB: true);
+        string message = Assert.Throws<ArgumentException>(() => AmxGemm.Multiply(workers, other.Problem, panels)).Message;
+        Assert.Contains("(300, 70)", message, StringComparison.Ordinal);
+    }
+
+    [AmxFact]
+    public void Nan_and_infinity_come_through()
+    {
+        using Workers workers = new(1);
+        using GemmCase product = new(40, 40, 64);
+        float* a = (float*)product.Problem.A.Data;
+        a[3] = float.NaN;
+        *(float*)(product.Problem.A.Data + 20 * product.Problem.A.RowBytes) = float.PositiveInfinity;
+        float[] result = product.Compute(problem => AmxGemm.Multiply(workers, problem));
+        for (int n = 0; n < product.N; n++)
+        {
+            Assert.True(float.IsNaN(result[product.IndexOf(0, 0, n)]));
+            Assert.True(float.IsInfinity(result[product.IndexOf(0, 20, n)]));
+            Assert.True(float.IsFinite(result[product.IndexOf(0, 1, n)]));
+        }
+    }
+
+    [Fact]
+    public void Products_in_bf16_are_within_a_hundredth_of_those_in_fp32_on_every_instruction_set()
+    {
+        using Workers workers = new(2);
+        foreach (Isa isa in CpuFeatures.Available)
+        {
+            using GemmCase product = new(50, 60, 400, transposeB: true, bias: true);
+            product.Compute(problem => Bf16Gemm.Multiply(isa, workers, problem));
+            product.AssertClose(tolerance: 1e-2);
+            product.AssertClose(rounded: true);
+        }
+    }
+
+    [AmxFact]
+    public void A_product_allocates_nothing()
+    {
+        using Workers workers = new(1);
+        using GemmCase product = new(64, 64, 64);
+        GemmProblem problem = product.Problem;
+        AmxGemm.Multiply(workers, problem);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 20; i++)
+            AmxGemm.Multiply(workers, problem);
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+}
