@@ -50,6 +50,24 @@ public sealed class AttentionLayout
     /// <summary>All queries.</summary>
     public int TotalQueries => _queryStarts[Sequences];
 
+    /// <summary>All keys (unpaged).</summary>
+    public int TotalKeys => _keyStarts[Sequences];
+
+    /// <summary>The most queries and the most keys that a sequence has.</summary>
+    public (int Queries, int Keys) Longest
+    {
+        get
+        {
+            int queries = 0, keys = 0;
+            for (int s = 0; s < Sequences; s++)
+            {
+                queries = Math.Max(queries, QueryCount(s));
+                keys = Math.Max(keys, KeyCount(s));
+            }
+            return (queries, keys);
+        }
+    }
+
     /// <summary>Row of the first query of a sequence.</summary>
     public int QueryStart(int sequence) => _queryStarts[sequence];
 
@@ -85,6 +103,22 @@ public sealed class AttentionLayout
         PageStarts = pageStarts;
     }
 
+    /// <summary>Fails where a sequence has too few pages, or one that is not there.</summary>
+    internal void CheckPages(int pages)
+    {
+        for (int s = 0; s < Sequences; s++)
+        {
+            int count = (KeyCount(s) + PageSize - 1) / PageSize, start = PageStarts[s];
+            if (start < 0 || start > Pages.Length - count)
+                throw new ArgumentException($"Attention: sequence {s} has {KeyCount(s)} keys, but not the {count} pages of {PageSize} that they fill.");
+            foreach (int page in Pages.AsSpan(start, count))
+            {
+                if ((uint)page >= (uint)pages)
+                    throw new ArgumentException($"Attention: sequence {s} speaks of page {page}, but there are {pages}.");
+            }
+        }
+    }
+
     private static void Check(int[] starts, string name)
     {
         if (starts.Length == 0 || starts[0] != 0)
@@ -111,7 +145,7 @@ public readonly record struct AttentionOptions(float Scale, bool Causal, int Win
     public (int First, int End) Visible(int query, int queries, int keys)
     {
         int position = query + keys - queries;
-        int end = Causal ? Math.Min(keys, position + 1) : keys;
+        int end = Causal ? Math.Clamp(position + 1, 0, keys) : keys;
         int first = Window > 0 ? Math.Max(0, position - Window + 1) : 0;
         return (Math.Min(first, end), end);
     }

@@ -164,7 +164,7 @@ public enum BinaryOp
 }
 
 /// <summary>A (batched) matrix product: C(b, M, N) = op(A) · op(B) + bias (+ C).</summary>
-/// <param name="A">(M, K), or (K, M) if transposed.</param>
+/// <param name="A">(M, K), or (K, M) if transposed; may be BF16 or F16.</param>
 /// <param name="B">(K, N), or (N, K) if transposed; may be BF16 or F16.</param>
 /// <param name="C">(M, N).</param>
 /// <param name="M">Rows of C.</param>

@@ -65,12 +65,17 @@ public readonly struct Shape : IEquatable<Shape>
     }
 
     /// <summary>This shape with another last axis.</summary>
-    public Shape WithColumns(int columns)
+    public Shape WithColumns(int columns) => With(-1, columns);
+
+    /// <summary>This shape with another size of one axis; negative indices count from the last (−1).</summary>
+    public Shape With(int axis, int size)
     {
+        int changed = axis < 0 ? axis + Rank : axis;
+        if ((uint)changed >= (uint)Rank)
+            throw new ArgumentOutOfRangeException(nameof(axis), axis, $"The shape {this} has no axis {axis}.");
         Span<int> axes = stackalloc int[MaxRank];
         for (int i = 0; i < Rank; i++)
-            axes[i] = _axes[i];
-        axes[Rank - 1] = columns;
+            axes[i] = i == changed ? size : _axes[i];
         return new Shape(axes[..Rank]);
     }
 

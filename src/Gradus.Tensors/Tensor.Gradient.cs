@@ -6,7 +6,7 @@ public sealed partial class Tensor
     public Tensor? Gradient => Owner is { } parameter ? parameter.Gradient : _gradient;
 
     /// <summary>Adds to this tensor's gradient. Does nothing where none is needed.</summary>
-    /// <param name="gradient">Of this tensor's shape. It is consumed: its memory may become the gradient, or be freed.</param>
+    /// <param name="gradient">As many values as this tensor has. It is consumed: its memory may become the gradient, or be freed.</param>
     public void AddGradient(Tensor gradient)
     {
         ArgumentNullException.ThrowIfNull(gradient);
@@ -27,7 +27,7 @@ public sealed partial class Tensor
         }
         else if (_gradient is null)
         {
-            _gradient = gradient;
+            _gradient = gradient.Shape == Shape ? gradient : Reshaped(gradient);
         }
         else if (_gradient.IsExclusive)
         {
@@ -37,13 +37,21 @@ public sealed partial class Tensor
         else
         {
             // The present gradient is also somebody else's (a sum passes one gradient to both its inputs): leave it whole.
-            Tensor sum = gradient.IsExclusive ? gradient : Workspace.Empty(Shape);
+            Tensor sum = gradient.IsExclusive && gradient.Shape == Shape ? gradient : Workspace.Empty(Shape);
             Device.Binary(BinaryOp.Add, _gradient, gradient, sum);
             _gradient.Detach();
             if (sum != gradient)
                 gradient.Detach();
             _gradient = sum;
         }
+    }
+
+    // Derivatives read the axes of the gradient they are given, so it has exactly this tensor's.
+    private Tensor Reshaped(Tensor gradient)
+    {
+        Tensor same = gradient.Workspace.Alias(gradient, Shape);
+        gradient.Detach();
+        return same;
     }
 
     /// <summary>

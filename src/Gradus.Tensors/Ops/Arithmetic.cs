@@ -17,7 +17,7 @@ public sealed partial class Tensor
     private Tensor Combine(BinaryOp op, Tensor b)
     {
         ArgumentNullException.ThrowIfNull(b);
-        if (b.Count != Count && b.Count != Shape.Columns && b.Count != 1)
+        if (b.Shape != Shape && b.Count != Shape.Columns && b.Count != 1)
             throw new ArgumentException($"{op}: {Shape} and {b.Shape}: the second has the first's shape, or is one row of {Shape.Columns}, or one value.", nameof(b));
         Workspace w = Workspace.Innermost(this, b);
         Tensor y = w.Empty(Shape);

@@ -12,7 +12,7 @@ public sealed partial class Tensor
         ArgumentNullException.ThrowIfNull(cos);
         ArgumentNullException.ThrowIfNull(sin);
         ArgumentNullException.ThrowIfNull(positions);
-        if (Shape.Rank != 3 || positions.Count != Shape[0] || 2 * cos.Shape.Columns > Shape[2] || cos.Shape != sin.Shape)
+        if (Shape.Rank != 3 || positions.Count != Shape[0] || cos.Shape.Rank != 2 || 2 * cos.Shape.Columns > Shape[2] || cos.Shape != sin.Shape)
             throw new ArgumentException($"Rotate: x {Shape} is (N, H, D), positions {positions.Shape} (N), cos {cos.Shape} and sin {sin.Shape} (positions, at most D/2).");
         foreach (int position in positions.Span<int>())
         {
@@ -57,6 +57,8 @@ public sealed partial class Tensor
             throw new ArgumentException($"Attention: q {Shape} is (N, H, D); k {k.Shape} and v {v.Shape} are (M, Hkv, D), with Hkv dividing H.");
         if (layout.TotalQueries != Shape[0])
             throw new ArgumentException($"Attention: q {Shape} has {Shape[0]} rows, but the layout speaks of {layout.TotalQueries}.", nameof(layout));
+        CheckKeys(k, v, layout);
+        CheckBiases(layout, slopes, bias);
         Workspace w = Workspace.Innermost(this, k, v);
         Tensor y = w.Empty(new Shape(Shape[0], Shape[1], v.Shape[-1])), lse = w.Empty(new Shape(Shape[0], Shape[1]));
         AttentionTask task = new(this, k, v, y, lse, layout, options) { Slopes = slopes, Bias = bias };
@@ -64,6 +66,31 @@ public sealed partial class Tensor
         if (w.Records(this, k, v) || (bias is not null && w.Records(bias)))
             w.Tape!.Record(y, new AttentionNode(task));
         return y;
+    }
+
+    private static void CheckKeys(Tensor k, Tensor v, AttentionLayout layout)
+    {
+        if (layout.PageSize > 0)
+        {
+            if (k.Shape.Rank != 4 || k.Shape[1] != layout.PageSize || v.Shape[0] != k.Shape[0] || v.Shape[1] != k.Shape[1])
+                throw new ArgumentException($"Attention: pages k {k.Shape} and v {v.Shape} are (P, {layout.PageSize}, Hkv, D).");
+            layout.CheckPages(k.Shape[0]);
+        }
+        else if (k.Shape.Rank != 3 || k.Shape[0] != layout.TotalKeys || v.Shape[0] != layout.TotalKeys)
+        {
+            throw new ArgumentException($"Attention: k {k.Shape} and v {v.Shape} have not the {layout.TotalKeys} rows that the layout speaks of.", nameof(layout));
+        }
+    }
+
+    private void CheckBiases(AttentionLayout layout, Tensor? slopes, Tensor? bias)
+    {
+        if (slopes is not null && slopes.Count != Shape[1])
+            throw new ArgumentException($"Attention: {Shape[1]} heads, but slopes {slopes.Shape}.", nameof(slopes));
+        if (bias is null)
+            return;
+        (int queries, int keys) = layout.Longest;
+        if (bias.Shape.Rank != 3 || bias.Shape[0] != Shape[1] || bias.Shape[1] < queries || bias.Shape[2] < keys)
+            throw new ArgumentException($"Attention: the bias {bias.Shape} is ({Shape[1]} heads, at least {queries} queries, at least {keys} keys).", nameof(bias));
     }
 
     // P = softmax(S), D = Σ dY·Y:  dV = Pᵀ·dY,  dS = P∘(dY·Vᵀ − D),  dQ = scale·dS·K,  dK = scale·dSᵀ·Q,  dbias = dS.

@@ -42,10 +42,14 @@ public sealed partial class Tensor
         ArgumentNullException.ThrowIfNull(weight);
         ArgumentNullException.ThrowIfNull(targets);
         ArgumentOutOfRangeException.ThrowIfLessThan(chunkRows, 1);
+        if (weight.Shape.Rank != 2)
+            throw new ArgumentException($"LinearCrossEntropy: the weight must be a matrix, but it is {weight.Shape}.", nameof(weight));
         int rows = checked((int)Shape.Rows), vocabulary = weight.Shape[0], columns = weight.Shape[1];
         CheckTargets(targets, rows, vocabulary);
         if (Shape.Columns != columns)
             throw new ArgumentException($"LinearCrossEntropy: the input {Shape} has {Shape.Columns} columns, but the weight {weight.Shape} takes {columns}.", nameof(weight));
+        if (bias is not null && bias.Count != vocabulary)
+            throw new ArgumentException($"LinearCrossEntropy: the weight {weight.Shape} makes {vocabulary} columns, but the bias is {bias.Shape}.", nameof(bias));
         Workspace w = Workspace.Innermost(this, weight, targets);
         Tensor losses = w.Empty(new Shape(rows)), lse = w.Empty(new Shape(rows));
         LinearCrossEntropyNode node = new(this, weight, bias, targets, lse, chunkRows);
@@ -80,6 +84,11 @@ public sealed partial class Tensor
             Tensor? dx = x.NeedsGradient ? x.GradientTarget(out addX) : null;
             Tensor? dw = weight.NeedsGradient ? weight.GradientTarget(out addW) : null;
             Tensor? db = bias is { NeedsGradient: true } ? bias.GradientTarget(out addB) : null;
+            if (_rows == 0)
+            {
+                ClearNew(dw, addW);
+                ClearNew(db, addB);
+            }
             for (int start = 0; start < _rows; start += chunkRows)
             {
                 Tensor z = Logits(w, start, out int count);
@@ -107,6 +116,12 @@ public sealed partial class Tensor
                 Release(z, d, s, t);
             }
             lse.Detach();
+        }
+
+        private static void ClearNew(Tensor? gradient, bool add)
+        {
+            if (!add)
+                gradient?.Clear();
         }
 
         private Tensor Logits(Workspace w, int start, out int count)

@@ -25,10 +25,8 @@ public sealed partial class Tensor
     {
         if (Shape.Rank == 0 || start < 0 || count < 0 || start > Shape[0] - count)
             throw new ArgumentOutOfRangeException(nameof(start), $"Rows: {Shape} has no rows {start} … {start + count}.");
-        int[] axes = Shape.ToArray();
-        long rowBytes = axes[0] == 0 ? 0 : Count / axes[0] * DType.Size();
-        axes[0] = count;
-        Tensor y = Workspace.Alias(this, new Shape(axes), start * rowBytes);
+        long rowBytes = Shape[0] == 0 ? 0 : Count / Shape[0] * DType.Size();
+        Tensor y = Workspace.Alias(this, Shape.With(0, count), start * rowBytes);
         if (Workspace.Records(this))
             Workspace.Tape!.Record(y, new RowsNode(this, start));
         return y;
@@ -42,7 +40,9 @@ public sealed partial class Tensor
             Tensor dx = x.GradientTarget(out bool add);
             if (!add)
                 dx.Clear();
-            Tensor part = dy.Workspace.Alias(dx, dy.Shape, start * (x.Count / x.Shape[0]) * sizeof(float));
+            if (dy.Count == 0)
+                return;
+            Tensor part = dy.Workspace.Alias(dx, dy.Shape, start * (dy.Count / dy.Shape[0]) * sizeof(float));
             dy.Device.Axpy(1f, dy, part);
             part.Detach();
         }
@@ -111,10 +111,8 @@ public sealed partial class Tensor
     {
         if (Shape.Rank < 2)
             throw new InvalidOperationException($"SwapAxes: {Shape} has fewer than two axes.");
-        int[] axes = Shape.ToArray();
-        (axes[0], axes[1]) = (axes[1], axes[0]);
-        Tensor y = Workspace.Empty(new Shape(axes));
-        Device.SwapAxes(this, y, axes[1], axes[0], Inner());
+        Tensor y = Workspace.Empty(Shape.With(0, Shape[1]).With(1, Shape[0]));
+        Device.SwapAxes(this, y, Shape[0], Shape[1], Inner());
         if (Workspace.Records(this))
             Workspace.Tape!.Record(y, new SwapAxesNode(this));
         return y;

@@ -211,6 +211,8 @@ public sealed unsafe partial class ReferenceDevice
         double max = double.NegativeInfinity, sum = 0;
         for (int c = 0; c < columns; c++)
             max = Math.Max(max, row[c]);
+        if (double.IsNegativeInfinity(max))
+            return max;
         for (int c = 0; c < columns; c++)
             sum += Math.Exp(row[c] - max);
         return max + Math.Log(sum);

@@ -198,7 +198,7 @@ public sealed unsafe partial class ReferenceDevice : Device
                     double sum = task.Bias is null ? 0 : task.Bias.Floats[j];
                     for (long l = 0; l < k; l++)
                     {
-                        float left = a.Floats[(batch * m * k) + (task.TransposeA ? (l * m) + i : (i * k) + l)];
+                        float left = Load(a, (batch * m * k) + (task.TransposeA ? (l * m) + i : (i * k) + l));
                         float right = Load(b, (batch * k * n) + (task.TransposeB ? (j * k) + l : (l * n) + j));
                         sum += round ? (double)ToBF16(left) * ToBF16(right) : (double)left * right;
                     }

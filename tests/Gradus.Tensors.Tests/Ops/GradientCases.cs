@@ -28,8 +28,7 @@ internal static partial class GradientCases
             yield return Case(name, "one value", [Normal(3, 5), Given.Positive(1)], x => f(x[0], x[1]));
             yield return Case(name, "no rows", [Normal(0, 5), Given.Positive(5)], x => f(x[0], x[1]));
             yield return Case(name, "the same tensor twice", [Given.Positive(3, 5)], x => f(x[0], x[0]));
-            yield return Case(name, "other axes, whose gradient keeps its own", [Normal(4, 3), Given.Positive(3, 4)], x => f(x[0], x[1].SwapAxes().Reshape(12).Scale(0.5f)));
-            yield return Case(name, "axes of the second come from a product", [Normal(4, 3), Normal(3, 2), Normal(2, 4)], x => f(x[0], x[1].MatMul(x[2]).Activate(Activation.Exp)));
+            yield return Case(name, "a column that becomes a row", [Normal(2, 3), Given.Positive(1, 3)], x => f(x[0], x[1].SwapAxes()));
         }
         yield return Case(nameof(Tensor.Add), "a chain of residuals", [Normal(3, 4), Normal(3, 4)], x => x[0].Add(x[1]).Add(x[0]).Add(x[0].Add(x[1])));
         yield return Case(nameof(Tensor.Scale), "by −1.5", [Normal(3, 5)], x => x[0].Scale(-1.5f));

@@ -49,6 +49,7 @@ public sealed class GradientTests
         Assert.All(output, v => Assert.True(float.IsFinite(v)));
         for (int i = 0; i < c.Inputs.Length; i++)
         {
+            Assert.All(gradients[i] ?? [], g => Assert.True(output.Length > 0 ? float.IsFinite(g) : g == 0, $"{c}: input {i} has the gradient {g}"));
             if (c.Inputs[i].Values.Length > 0 && output.Length > 0)
                 CheckInput(c, i, gradients[i] ?? new float[c.Inputs[i].Values.Length]);
         }

@@ -11,6 +11,9 @@ internal sealed unsafe partial class CpuDevice<T>
     private const int QueryBlock = 64;
     private const int KeyBlock = 64;
 
+    /// <summary>The most queries of a sequence for which scores are dot products. The sequence's own length decides, not the batch's longest.</summary>
+    private const int DecodeQueries = 4;
+
     private struct AttentionJob
     {
         public AttentionTask Task;
@@ -51,10 +54,7 @@ internal sealed unsafe partial class CpuDevice<T>
     public override void Attention(in AttentionTask task)
     {
         AttentionJob job = NewAttentionJob(task);
-        if (Longest(task.Layout) <= 4)
-            Workers.For(task.Layout.Sequences * job.Heads, Unsafe.AsPointer(ref job), &DecodePiece);
-        else
-            Workers.For(task.Layout.Sequences * job.Heads * job.BlocksPerHead, Unsafe.AsPointer(ref job), &AttentionPiece);
+        Workers.For(task.Layout.Sequences * job.Heads * job.BlocksPerHead, Unsafe.AsPointer(ref job), &AttentionPiece);
     }
 
     private static AttentionJob NewAttentionJob(in AttentionTask task) => new()
@@ -65,16 +65,8 @@ internal sealed unsafe partial class CpuDevice<T>
         D = task.Q.Shape[2],
         Dv = task.V.Shape[-1],
         KeysPerBlock = task.Layout.PageSize > 0 ? task.Layout.PageSize : KeyBlock,
-        BlocksPerHead = (Longest(task.Layout) + QueryBlock - 1) / QueryBlock,
+        BlocksPerHead = (task.Layout.Longest.Queries + QueryBlock - 1) / QueryBlock,
     };
-
-    private static int Longest(AttentionLayout layout)
-    {
-        int longest = 0;
-        for (int s = 0; s < layout.Sequences; s++)
-            longest = Math.Max(longest, layout.QueryCount(s));
-        return longest;
-    }
 
     // One block of queries of one head: S = Q·Kᵀ, P = exp(S − m), O = P·V over blocks of keys, with m and Σ P brought up to date.
     private static void AttentionPiece(void* context, int item, int worker)
@@ -85,6 +77,11 @@ internal sealed unsafe partial class CpuDevice<T>
         int first = block * QueryBlock, rows = Math.Min(QueryBlock, view.Queries - first);
         if (rows <= 0)
             return;
+        if (view.Queries <= DecodeQueries)
+        {
+            Decode(ref job, view);
+            return;
+        }
         int d = job.D, dv = job.Dv, step = job.KeysPerBlock, kv = head / (job.Heads / job.KvHeads);
         float* scratch = (float*)Scratch.Get(Scratch.Slot.Attention, (nuint)((((d + QueryBlock) * step) + (QueryBlock * (dv + 2)) + 64) * sizeof(float)));
         float* keys = scratch, scores = keys + (d * step), sum = scores + (QueryBlock * step), max = sum + (QueryBlock * dv), total = max + QueryBlock;
@@ -114,11 +111,9 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // A few queries over cached keys: every key is read once, its score is a dot product.
-    private static void DecodePiece(void* context, int item, int worker)
+    private static void Decode(ref AttentionJob job, in HeadView view)
     {
-        ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
-        int head = item % job.Heads, kv = head / (job.Heads / job.KvHeads), d = job.D, dv = job.Dv, step = job.KeysPerBlock;
-        HeadView view = new(ref job.Task, item / job.Heads, head);
+        int head = view.Head, kv = head / (job.Heads / job.KvHeads), d = job.D, dv = job.Dv, step = job.KeysPerBlock;
         float* scores = (float*)Scratch.Get(Scratch.Slot.Attention, (nuint)((step + dv) * sizeof(float))), sum = scores + step;
         for (int i = 0; i < view.Queries; i++)
         {

@@ -4,6 +4,11 @@ internal sealed unsafe partial class CpuDevice<T>
 {
     public override void MatMul(in MatMulTask task)
     {
+        if (task.A.DType == DType.F16 || task.B.DType == DType.F16)
+        {
+            MatMulWidened(task);
+            return;
+        }
         bool round = task.Precision == Precision.BF16;
         Gemm.Multiply(Isa, Workers, new GemmProblem
         {
@@ -21,10 +26,28 @@ internal sealed unsafe partial class CpuDevice<T>
         });
     }
 
-    private Operand Operand(Tensor x, int stride, bool transposed, nint batchStride, bool round) => x.DType switch
+    // F16 operands are widened whole: a format to store models in, not to compute with.
+    private void MatMulWidened(in MatMulTask task)
+    {
+        Tensor a = Widened(task.A, task.C.Workspace), b = Widened(task.B, task.C.Workspace);
+        MatMul(task with { A = a, B = b });
+        a.Detach();
+        b.Detach();
+    }
+
+    private Tensor Widened(Tensor x, Workspace workspace)
+    {
+        if (x.DType != DType.F16)
+            return workspace.Alias(x, x.Shape);
+        Tensor wide = workspace.Empty(x.Shape);
+        Convert(x, wide);
+        return wide;
+    }
+
+    private static Operand Operand(Tensor x, int stride, bool transposed, nint batchStride, bool round) => x.DType switch
     {
         DType.F32 => new Operand(x.Floats, stride, transposed) { BatchStride = batchStride, RoundToBf16 = round },
         DType.BF16 => new Operand((ushort*)x.Address, stride, transposed) { BatchStride = batchStride },
-        _ => throw new NotSupportedException($"MatMul: weights of type {x.DType} are widened when they are loaded."),
+        _ => throw new NotSupportedException($"MatMul: {x.DType} is not a floating-point type to compute with."),
     };
 }
