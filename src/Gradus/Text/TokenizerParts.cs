@@ -19,8 +19,8 @@ public sealed record TokenizerParts(TokenModel Model)
     /// <summary>Tokens found in the text as a whole. An id may lie in the model's vocabulary (with the same text) or after it.</summary>
     public IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
 
-    /// <summary>Whether special tokens are found in the text. Where they are not (SentencePiece), their text is text like any other.</summary>
-    public bool FindsSpecialTokens { get; init; } = true;
+    /// <summary>What is done with the text of special tokens; a SentencePiece model takes it as text.</summary>
+    public SpecialTokenPolicy SpecialTokenPolicy { get; init; }
 
     /// <summary>Which tokens begin, end, pad and so on.</summary>
     public SpecialTokens SpecialTokens { get; init; } = SpecialTokens.None;

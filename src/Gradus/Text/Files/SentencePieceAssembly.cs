@@ -11,7 +11,7 @@ internal static class SentencePieceAssembly
         Vocabulary.Builder builder = new(byteLevel: false, n);
         for (int id = 0; id < n; id++)
             builder.Add(Encoding.UTF8.GetBytes(spec.Pieces[id].Piece), id);
-        Vocabulary vocabulary = builder.Build(spec.Place);
+        Vocabulary vocabulary = builder.Build(spec.Place, allowDuplicates: spec.AllowsDuplicates);
         SentencePieceKind[] kinds = [.. spec.Pieces.Select(p => p.Kind)];
         int unknown = Array.IndexOf(kinds, SentencePieceKind.Unknown);
         CheckBytes(spec, vocabulary);
@@ -22,7 +22,7 @@ internal static class SentencePieceAssembly
                 added.Add(new AddedToken(id, spec.Pieces[id].Piece));
         }
         SpecialTokens special = new(
-            Bos: Control(spec.BosPiece), Eos: Control(spec.EosPiece), Pad: Control(spec.PadPiece), Unknown: spec.Pieces[unknown].Piece);
+            Bos: Control(spec.BosPiece), Eos: Control(spec.EosPiece), Pad: Control(spec.PadPiece), Unknown: unknown >= 0 ? spec.Pieces[unknown].Piece : null);
         byte[][] userDefined = [.. Enumerable.Range(0, n).Where(id => kinds[id] == SentencePieceKind.UserDefined).Select(id => vocabulary.GetBytes(id).ToArray())];
         TokenModel model = CreateModel(spec, vocabulary, kinds, unknown);
         return new Tokenizer(new TokenizerParts(model)
@@ -32,7 +32,7 @@ internal static class SentencePieceAssembly
             PostProcessor = Template(special, vocabulary, addBos, addEos),
             AddedTokens = added,
             SpecialTokens = special,
-            FindsSpecialTokens = false,
+            SpecialTokenPolicy = SpecialTokenPolicy.Text,
         });
 
         string? Control(string piece) => vocabulary.Find(piece) is int id && kinds[id] == SentencePieceKind.Control ? piece : null;
@@ -69,7 +69,7 @@ internal static class SentencePieceAssembly
             return new Unigram(vocabulary, [.. spec.Pieces.Select(p => (double)p.Score)], unknown, spec.ByteFallback, kinds);
         if (spec.ModelType == SentencePieceSpec.WordType)
             return new SentencePieceWords(vocabulary, kinds, unknown, spec.WhitespaceAsSuffix, spec.ByteFallback);
-        BpeOptions options = new(UnknownToken: spec.Pieces[unknown].Piece, FuseUnknown: true, ByteFallback: spec.ByteFallback);
+        BpeOptions options = new(UnknownToken: unknown >= 0 ? spec.Pieces[unknown].Piece : null, FuseUnknown: true, ByteFallback: spec.ByteFallback);
         int[] priority = spec.ModelType == SentencePieceSpec.CharType ? NoMerges(kinds.Length) : RankByScore([.. spec.Pieces.Select(p => p.Score)], kinds);
         bool[]? unused = kinds.Contains(SentencePieceKind.Unused) && spec.ModelType == SentencePieceSpec.BpeType ? [.. kinds.Select(k => k == SentencePieceKind.Unused)] : null;
         Bpe bpe = Bpe.FromPriorities(vocabulary, priority, options, unused);

@@ -57,6 +57,9 @@ internal sealed class SentencePieceSpec
 
     public string Place { get; init; } = "model";
 
+    /// <summary>Whether two pieces may be the same; the first is then the one found.</summary>
+    public bool AllowsDuplicates { get; init; }
+
     public List<(string Piece, float Score, SentencePieceKind Kind)> Pieces { get; } = [];
 
     public int ModelType { get; set; } = UnigramType;
