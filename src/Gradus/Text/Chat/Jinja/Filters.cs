@@ -36,7 +36,7 @@ internal static partial class Filters
         ["last"] = Last,
         ["length"] = Length,
         ["list"] = static (c, v, a) => ToList(c, v, a),
-        ["lower"] = static (c, v, a) => Mapped(c, v, a, "lower", static t => t.ToLowerInvariant()),
+        ["lower"] = static (c, v, a) => Mapped(c, v, a, "lower", TextCase.Lower),
         ["map"] = Map,
         ["max"] = static (c, v, a) => Extreme(c, v, a, "max", 1),
         ["min"] = static (c, v, a) => Extreme(c, v, a, "min", -1),
@@ -57,7 +57,7 @@ internal static partial class Filters
         ["trim"] = static (c, v, a) => TextMethods.Strip(c, Printer.ToText(c, v), a.Bind(c, "trim", 0, "chars")[0]),
         ["truncate"] = Truncate,
         ["unique"] = Unique,
-        ["upper"] = static (c, v, a) => Mapped(c, v, a, "upper", static t => t.ToUpperInvariant()),
+        ["upper"] = static (c, v, a) => Mapped(c, v, a, "upper", TextCase.Upper),
         ["urlencode"] = UrlEncode,
         ["wordcount"] = WordCount,
     }.ToFrozenDictionary(StringComparer.Ordinal);
@@ -226,22 +226,23 @@ internal static partial class Filters
         bool start = true;
         foreach (Rune rune in text.EnumerateRunes())
         {
-            target.Append(start ? Rune.ToUpperInvariant(rune) : Rune.ToLowerInvariant(rune));
+            target.Append(start ? TextCase.Upper(rune.ToString()) : Rune.ToLowerInvariant(rune).ToString());
             start = rune.IsBmp && ((char)rune.Value is '-' or '(' or '{' or '[' or '<' || PythonText.IsSpace((char)rune.Value));
         }
         return target.ToString();
     }
 
-    private static TextValue Truncate(RenderContext context, Value value, Arguments arguments)
+    private static Value Truncate(RenderContext context, Value value, Arguments arguments)
     {
         Value?[] bound = arguments.Bind(context, "truncate", 0, "length", "killwords", "end", "leeway");
-        TextValue text = Printer.ToText(context, value);
         TextValue end = bound[2] is null ? Value.Of("...") : Printer.ToText(context, bound[2]!);
         int length = WholeNumber(context, bound[0], 255, "truncate"), leeway = WholeNumber(context, bound[3], 5, "truncate");
         if (length < end.CodePoints || leeway < 0)
             throw context.Error($"truncate: the length is at least that of the end ({end.CodePoints}), the leeway at least 0");
-        if (text.CodePoints <= (long)length + leeway)
-            return text;
+        if (value.Count is int count && count <= (long)length + leeway)
+            return value;
+        if (value is not TextValue text)
+            throw context.Error($"truncate needs a string, not {value.TypeName}");
         TextValue kept = text.Part(context, 0, text.Utf16Position(length - end.CodePoints));
         int space = bound[1]?.IsTrue ?? false ? -1 : kept.Text.LastIndexOf(' ');
         return TextValue.Concat(context, space < 0 ? kept : kept.Part(context, 0, space), end);

@@ -130,7 +130,9 @@ internal static class Operators
                 context.ChargeSearch(text.Text.Length, part.Text.Length);
                 return text.Text.Contains(part.Text, StringComparison.Ordinal);
             case DictValue dict:
-                return KeyComparer.IsHashable(element) && dict.Entries.ContainsKey(element);
+                return KeyComparer.IsHashable(element) || element is UndefinedValue
+                    ? dict.Item(context, element) is not null
+                    : throw context.Error($"a {element.TypeName} cannot be a dict key");
             default:
                 foreach (Value candidate in context.Iterate(container))
                 {
