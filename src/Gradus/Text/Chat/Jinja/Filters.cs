@@ -6,7 +6,7 @@ namespace Gradus.Text.Chat.Jinja;
 
 /// <summary>
 /// Jinja's built-in filters; this file has the table and those of one value, Filters.Sequences.cs those of many.
-/// Auto-escaping is off as in the reference, and <c>safe</c> returns plain text.
+/// Auto-escaping is off as in the reference.
 /// Left out: filesizeformat, pprint, random, striptags, urlize, wordwrap, xmlattr.
 /// </summary>
 internal static partial class Filters
@@ -26,7 +26,7 @@ internal static partial class Filters
         ["escape"] = Escape,
         ["first"] = First,
         ["float"] = Float,
-        ["forceescape"] = Escape,
+        ["forceescape"] = static (c, v, a) => String(c, v, a).AsMarkup(false).Escape(c),
         ["format"] = Format,
         ["groupby"] = GroupBy,
         ["indent"] = Indent,
@@ -45,14 +45,14 @@ internal static partial class Filters
         ["replace"] = Replace,
         ["reverse"] = Reverse,
         ["round"] = Round,
-        ["safe"] = String,
+        ["safe"] = static (c, v, a) => String(c, v, a).AsMarkup(true),
         ["select"] = static (c, v, a) => Select(c, v, a, true, false),
         ["selectattr"] = static (c, v, a) => Select(c, v, a, true, true),
         ["slice"] = Slice,
         ["sort"] = Sort,
         ["string"] = String,
         ["sum"] = Sum,
-        ["title"] = static (c, v, a) => Mapped(c, v, a, "title", Title),
+        ["title"] = static (c, v, a) => Mapped(c, v, a, "title", Title).AsMarkup(false),
         ["tojson"] = JsonPrinter.Filter,
         ["trim"] = static (c, v, a) => TextMethods.Strip(c, Printer.ToText(c, v), a.Bind(c, "trim", 0, "chars")[0]),
         ["truncate"] = Truncate,
@@ -101,15 +101,8 @@ internal static partial class Filters
         return replace ? bound[0] ?? TextValue.Empty : value;
     }
 
-    private static TextValue Escape(RenderContext context, Value value, Arguments arguments)
-    {
-        return Mapped(context, value, arguments, "escape", static text => text
-            .Replace("&", "&amp;", StringComparison.Ordinal)
-            .Replace(">", "&gt;", StringComparison.Ordinal)
-            .Replace("<", "&lt;", StringComparison.Ordinal)
-            .Replace("'", "&#39;", StringComparison.Ordinal)
-            .Replace("\"", "&#34;", StringComparison.Ordinal));
-    }
+    private static TextValue Escape(RenderContext context, Value value, Arguments arguments) =>
+        String(context, value, arguments).Escape(context);
 
     private static Value Float(RenderContext context, Value value, Arguments arguments)
     {
@@ -160,7 +153,7 @@ internal static partial class Filters
         bool first = bound[1]?.IsTrue ?? false, blank = bound[2]?.IsTrue ?? false;
         if (value is not TextValue)
             throw context.Error(value is UndefinedValue undefined ? undefined.Reason : $"indent needs a string, not {value.TypeName}");
-        TextValue text = TextValue.Concat(context, (TextValue)value, Value.Of("\n"));
+        TextValue text = TextValue.Add(context, (TextValue)value, Value.Of("\n"));
         MarkedBuilder target = context.NewBuilder();
         bool isFirst = true;
         foreach (TextValue line in TextMethods.SplitLines(context, text, false))
@@ -172,7 +165,7 @@ internal static partial class Filters
             isFirst = false;
             target.Append(line);
         }
-        return target.ToValue();
+        return target.ToValue().AsMarkup(text.IsMarkup);
     }
 
     private static TextValue Replace(RenderContext context, Value value, Arguments arguments)
@@ -180,7 +173,7 @@ internal static partial class Filters
         Value?[] bound = arguments.Bind(context, "replace", 2, "old", "new", "count");
         bound[0] = Printer.ToText(context, bound[0]!);
         bound[1] = Printer.ToText(context, bound[1]!);
-        return TextMethods.Replace(context, Printer.ToText(context, value), bound);
+        return TextMethods.Replace(context, Printer.ToText(context, value).AsMarkup(false), bound);
     }
 
     private static Value Round(RenderContext context, Value value, Arguments arguments)

@@ -25,7 +25,7 @@ internal static class Tests
         ["sequence"] = static (c, v, a) => None(c, a) && v is TextValue or SequenceValue or DictValue or UndefinedValue,
         ["iterable"] = static (c, v, a) => None(c, a) && v.Iterate(c) is not null,
         ["callable"] = static (c, v, a) => None(c, a) && v is FunctionValue or MacroValue or LoopValue or UndefinedValue,
-        ["escaped"] = static (c, v, a) => !None(c, a),
+        ["escaped"] = static (c, v, a) => None(c, a) && v is TextValue { IsMarkup: true },
         ["lower"] = static (c, v, a) => None(c, a) && TextMethods.IsCased(Printer.Text(c, v), Rune.IsLower),
         ["upper"] = static (c, v, a) => None(c, a) && TextMethods.IsCased(Printer.Text(c, v), Rune.IsUpper),
         ["even"] = static (c, v, a) => None(c, a) && IsRemainder(c, v, new IntValue(2), 0),

@@ -105,6 +105,8 @@ internal static partial class TextMethods
     {
         string old = Text(context, bound[0]!, "replace");
         TextValue replacement = bound[1] as TextValue ?? Value.Of(Text(context, bound[1]!, "replace"));
+        if (text.IsMarkup)
+            (old, replacement) = (((TextValue)bound[0]!).Escape(context).Text, replacement.Escape(context));
         int limit = Limit(context, bound[2], "replace");
         context.ChargeSearch(text.Text.Length, old.Length);
         MarkedBuilder target = context.NewBuilder();
@@ -124,7 +126,7 @@ internal static partial class TextMethods
         if (position == 0 && target.Length == 0)
             return text;
         target.Append(text.Part(context, position, text.Text.Length - position));
-        return target.ToValue();
+        return target.ToValue().AsMarkup(text.IsMarkup);
     }
 
     private static string Self(RenderContext context, Value self, Arguments arguments, string name)
@@ -206,7 +208,7 @@ internal static partial class TextMethods
         context.ChargeCharacters((long)missing * fill.Length);
         int left = name switch { "rjust" => missing, "ljust" => 0, _ => (missing / 2) + (missing & width & 1) };
         TextValue padded = TextValue.Concat(context, Value.Of(string.Concat(Enumerable.Repeat(fill, left))), text);
-        return TextValue.Concat(context, padded, Value.Of(string.Concat(Enumerable.Repeat(fill, missing - left))));
+        return TextValue.Concat(context, padded, Value.Of(string.Concat(Enumerable.Repeat(fill, missing - left)))).AsMarkup(text.IsMarkup);
     }
 
     private static TextValue ZeroFill(RenderContext context, Value self, Arguments arguments)
