@@ -98,7 +98,8 @@ public sealed class ChatTemplate
     /// system prompt), where comparing renderings of growing prefixes does not. Within a turn the assistant's part starts where the
     /// generation prompt ends: the conversation before the turn is rendered with and without the prompt, and what it adds is looked
     /// for at the start of the turn. It ends with the turn; white space after the end-of-turn token is left out, because the model
-    /// never has to write it. Characters traced to a message of another role are never in an assistant span.
+    /// never has to write it. Characters traced to a message of another role are never in an
+    /// assistant span; text that a template prints before a tool's result inside the assistant's own turn is.
     /// </remarks>
     /// <param name="conversation">The messages, tools and documents.</param>
     /// <param name="options">Generation prompt, tokens, variables, clock and limits; the defaults where null.</param>

@@ -63,12 +63,14 @@ internal sealed class RoleTracer
 
     private IEnumerable<RoleSpan> Written(List<RoleSpan> messages)
     {
+        HashSet<int> withTurn = [.. _turns.Select(t => t.Message)];
         int end = 0;
         foreach (RoleSpan span in messages)
         {
-            if (!IsAssistant(span.Message) || span.Start < end)
-                continue;
             bool isTurn = Covering(_turns, span.Start, span.End)?.Message == span.Message;
+            // Elsewhere than in its own turn, such as a function's name in the header of its result, nothing was written by the assistant.
+            if (!IsAssistant(span.Message) || span.Start < end || (!isTurn && withTurn.Contains(span.Message)))
+                continue;
             (int from, int to) = isTurn ? (AnswerStart(span), AnswerEnd(span)) : (span.Start, span.End);
             end = span.End;
             if (to > from)
@@ -155,7 +157,10 @@ internal sealed class RoleTracer
         }
     }
 
-    /// <summary>A span without the characters that come from a message of another role.</summary>
+    /// <summary>
+    /// A span without the characters that come from a message of another role. What follows them is kept only where
+    /// the assistant's content goes on: else it is the frame around a tool's result.
+    /// </summary>
     private IEnumerable<RoleSpan> WithoutOthers(RoleSpan span)
     {
         int start = span.Start;
@@ -163,12 +168,14 @@ internal sealed class RoleTracer
         {
             if (IsAssistant(other.Message))
                 continue;
-            if (other.Start > start)
+            if (other.Start > start && IsKept(start, other.Start))
                 yield return span with { Start = start, Length = other.Start - start };
             start = other.End;
         }
-        if (start < span.End)
+        if (start < span.End && IsKept(start, span.End))
             yield return span with { Start = start, Length = span.End - start };
+
+        bool IsKept(int from, int to) => from == span.Start || Within(from, to).Any(c => IsAssistant(c.Message));
     }
 
     private IEnumerable<Mark> ContentOf(RoleSpan turn) => Within(turn.Start, turn.End).Where(c => c.Message == turn.Message);

@@ -121,12 +121,17 @@ internal static partial class Filters
     private static GeneratorValue Items(RenderContext context, Value value, Arguments arguments)
     {
         arguments.Bind(context, "items", 0);
-        return value switch
+        return new GeneratorValue(Pairs());
+
+        IEnumerable<Value> Pairs()
         {
-            UndefinedValue => new GeneratorValue([]),
-            DictValue dict => new GeneratorValue(new DictViewValue(dict, "items").Iterate(context)),
-            _ => throw context.Error($"items needs a dict, not {value.TypeName}"),
-        };
+            if (value is UndefinedValue)
+                yield break;
+            if (value is not DictValue dict)
+                throw context.Error($"items needs a dict, not {value.TypeName}");
+            foreach (Value pair in new DictViewValue(dict, "items").Iterate(context))
+                yield return pair;
+        }
     }
 
     private static TextValue Join(RenderContext context, Value value, Arguments arguments)
@@ -157,11 +162,11 @@ internal static partial class Filters
             Value?[] bound = arguments.Bind(context, "map", 0, "attribute", "default");
             if (bound[0] is null)
                 throw context.Error("map needs the name of a filter or attribute=");
-            return new GeneratorValue(Iterate(context, value).Select(Getter(context, bound[0], bound[1])));
+            return new GeneratorValue(IterateIfTrue(context, value).Select(Getter(context, bound[0], bound[1])));
         }
         NativeFunction filter = Find(context.Position, Printer.Text(context, arguments.Positional[0]));
         Arguments rest = arguments.Skip(1);
-        return new GeneratorValue(Iterate(context, value).Select(v => filter(context, v, rest)));
+        return new GeneratorValue(IterateIfTrue(context, value).Select(v => filter(context, v, rest)));
     }
 
     private static GeneratorValue Select(RenderContext context, Value value, Arguments arguments, bool keep, bool byAttribute)
@@ -171,10 +176,10 @@ internal static partial class Filters
             throw context.Error("selectattr and rejectattr need the name of an attribute");
         Func<Value, Value> key = byAttribute ? Getter(context, arguments.Positional[0], null) : static v => v;
         if (arguments.Positional.Length == offset)
-            return new GeneratorValue(Iterate(context, value).Where(v => key(v).IsTrue == keep));
+            return new GeneratorValue(IterateIfTrue(context, value).Where(v => key(v).IsTrue == keep));
         TestFunction test = Tests.Find(context.Position, Printer.Text(context, arguments.Positional[offset]));
         Arguments rest = arguments.Skip(offset + 1);
-        return new GeneratorValue(Iterate(context, value).Where(v => test(context, key(v), rest) == keep));
+        return new GeneratorValue(IterateIfTrue(context, value).Where(v => test(context, key(v), rest) == keep));
     }
 
     /// <summary>Smallest (sign −1) or largest (sign 1); the first of equals.</summary>
@@ -258,8 +263,11 @@ internal static partial class Filters
         }
     }
 
+    /// <summary>Nothing for false, none and other false values, as map and select take them.</summary>
+    private static IEnumerable<Value> IterateIfTrue(RenderContext context, Value value) => value.IsTrue ? Iterate(context, value) : [];
+
     private static Value Folded(RenderContext context, Value value, bool keepCase) =>
-        keepCase || value is not TextValue text ? value : text.Derive(context, text.Text.ToLowerInvariant());
+        keepCase || value is not TextValue text ? value : text.Derive(context, TextCase.Lower(text.Text));
 
     /// <summary>Follows a path such as "function.name" or "0"; the identity where there is none.</summary>
     private static Func<Value, Value> Getter(RenderContext context, Value? attribute, Value? missing)

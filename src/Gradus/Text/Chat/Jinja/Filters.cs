@@ -6,7 +6,7 @@ namespace Gradus.Text.Chat.Jinja;
 
 /// <summary>
 /// Jinja's built-in filters; this file has the table and those of one value, Filters.Sequences.cs those of many.
-/// Auto-escaping is off as in the reference, and <c>safe</c> returns plain text.
+/// Auto-escaping is off as in the reference.
 /// Left out: filesizeformat, pprint, random, striptags, urlize, wordwrap, xmlattr.
 /// </summary>
 internal static partial class Filters
@@ -26,7 +26,7 @@ internal static partial class Filters
         ["escape"] = Escape,
         ["first"] = First,
         ["float"] = Float,
-        ["forceescape"] = Escape,
+        ["forceescape"] = static (c, v, a) => String(c, v, a).AsMarkup(false).Escape(c),
         ["format"] = Format,
         ["groupby"] = GroupBy,
         ["indent"] = Indent,
@@ -36,7 +36,7 @@ internal static partial class Filters
         ["last"] = Last,
         ["length"] = Length,
         ["list"] = static (c, v, a) => ToList(c, v, a),
-        ["lower"] = static (c, v, a) => Mapped(c, v, a, "lower", static t => t.ToLowerInvariant()),
+        ["lower"] = static (c, v, a) => Mapped(c, v, a, "lower", TextCase.Lower),
         ["map"] = Map,
         ["max"] = static (c, v, a) => Extreme(c, v, a, "max", 1),
         ["min"] = static (c, v, a) => Extreme(c, v, a, "min", -1),
@@ -45,19 +45,19 @@ internal static partial class Filters
         ["replace"] = Replace,
         ["reverse"] = Reverse,
         ["round"] = Round,
-        ["safe"] = String,
+        ["safe"] = static (c, v, a) => String(c, v, a).AsMarkup(true),
         ["select"] = static (c, v, a) => Select(c, v, a, true, false),
         ["selectattr"] = static (c, v, a) => Select(c, v, a, true, true),
         ["slice"] = Slice,
         ["sort"] = Sort,
         ["string"] = String,
         ["sum"] = Sum,
-        ["title"] = static (c, v, a) => Mapped(c, v, a, "title", Title),
+        ["title"] = static (c, v, a) => Mapped(c, v, a, "title", Title).AsMarkup(false),
         ["tojson"] = JsonPrinter.Filter,
         ["trim"] = static (c, v, a) => TextMethods.Strip(c, Printer.ToText(c, v), a.Bind(c, "trim", 0, "chars")[0]),
         ["truncate"] = Truncate,
         ["unique"] = Unique,
-        ["upper"] = static (c, v, a) => Mapped(c, v, a, "upper", static t => t.ToUpperInvariant()),
+        ["upper"] = static (c, v, a) => Mapped(c, v, a, "upper", TextCase.Upper),
         ["urlencode"] = UrlEncode,
         ["wordcount"] = WordCount,
     }.ToFrozenDictionary(StringComparer.Ordinal);
@@ -101,15 +101,8 @@ internal static partial class Filters
         return replace ? bound[0] ?? TextValue.Empty : value;
     }
 
-    private static TextValue Escape(RenderContext context, Value value, Arguments arguments)
-    {
-        return Mapped(context, value, arguments, "escape", static text => text
-            .Replace("&", "&amp;", StringComparison.Ordinal)
-            .Replace(">", "&gt;", StringComparison.Ordinal)
-            .Replace("<", "&lt;", StringComparison.Ordinal)
-            .Replace("'", "&#39;", StringComparison.Ordinal)
-            .Replace("\"", "&#34;", StringComparison.Ordinal));
-    }
+    private static TextValue Escape(RenderContext context, Value value, Arguments arguments) =>
+        String(context, value, arguments).Escape(context);
 
     private static Value Float(RenderContext context, Value value, Arguments arguments)
     {
@@ -160,7 +153,7 @@ internal static partial class Filters
         bool first = bound[1]?.IsTrue ?? false, blank = bound[2]?.IsTrue ?? false;
         if (value is not TextValue)
             throw context.Error(value is UndefinedValue undefined ? undefined.Reason : $"indent needs a string, not {value.TypeName}");
-        TextValue text = TextValue.Concat(context, (TextValue)value, Value.Of("\n"));
+        TextValue text = TextValue.Add(context, (TextValue)value, Value.Of("\n"));
         MarkedBuilder target = context.NewBuilder();
         bool isFirst = true;
         foreach (TextValue line in TextMethods.SplitLines(context, text, false))
@@ -172,7 +165,7 @@ internal static partial class Filters
             isFirst = false;
             target.Append(line);
         }
-        return target.ToValue();
+        return target.ToValue().AsMarkup(text.IsMarkup);
     }
 
     private static TextValue Replace(RenderContext context, Value value, Arguments arguments)
@@ -180,7 +173,7 @@ internal static partial class Filters
         Value?[] bound = arguments.Bind(context, "replace", 2, "old", "new", "count");
         bound[0] = Printer.ToText(context, bound[0]!);
         bound[1] = Printer.ToText(context, bound[1]!);
-        return TextMethods.Replace(context, Printer.ToText(context, value), bound);
+        return TextMethods.Replace(context, Printer.ToText(context, value).AsMarkup(false), bound);
     }
 
     private static Value Round(RenderContext context, Value value, Arguments arguments)
@@ -226,22 +219,23 @@ internal static partial class Filters
         bool start = true;
         foreach (Rune rune in text.EnumerateRunes())
         {
-            target.Append(start ? Rune.ToUpperInvariant(rune) : Rune.ToLowerInvariant(rune));
+            target.Append(start ? TextCase.Upper(rune.ToString()) : Rune.ToLowerInvariant(rune).ToString());
             start = rune.IsBmp && ((char)rune.Value is '-' or '(' or '{' or '[' or '<' || PythonText.IsSpace((char)rune.Value));
         }
         return target.ToString();
     }
 
-    private static TextValue Truncate(RenderContext context, Value value, Arguments arguments)
+    private static Value Truncate(RenderContext context, Value value, Arguments arguments)
     {
         Value?[] bound = arguments.Bind(context, "truncate", 0, "length", "killwords", "end", "leeway");
-        TextValue text = Printer.ToText(context, value);
         TextValue end = bound[2] is null ? Value.Of("...") : Printer.ToText(context, bound[2]!);
         int length = WholeNumber(context, bound[0], 255, "truncate"), leeway = WholeNumber(context, bound[3], 5, "truncate");
         if (length < end.CodePoints || leeway < 0)
             throw context.Error($"truncate: the length is at least that of the end ({end.CodePoints}), the leeway at least 0");
-        if (text.CodePoints <= (long)length + leeway)
-            return text;
+        if (value.Count is int count && count <= (long)length + leeway)
+            return value;
+        if (value is not TextValue text)
+            throw context.Error($"truncate needs a string, not {value.TypeName}");
         TextValue kept = text.Part(context, 0, text.Utf16Position(length - end.CodePoints));
         int space = bound[1]?.IsTrue ?? false ? -1 : kept.Text.LastIndexOf(' ');
         return TextValue.Concat(context, space < 0 ? kept : kept.Part(context, 0, space), end);

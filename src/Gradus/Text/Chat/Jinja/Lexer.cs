@@ -324,8 +324,9 @@ internal sealed class Lexer
                     throw At(offset + i - 1).Error("characters by name (\\N{…}) are not supported; write the character itself");
                 default:
                     int simple = "\\'\"abfnrtv".IndexOf(c);
+                    // Python escapes what is not ASCII before it unescapes, so a backslash before it shows its code.
                     if (simple < 0)
-                        text.Append('\\').Append(c);
+                        text.Append('\\').Append(c < 0x80 || char.IsSurrogate(c) ? c.ToString() : c < 0x100 ? $"x{(int)c:x2}" : $"u{(int)c:x4}");
                     else
                         text.Append("\\'\"\a\b\f\n\r\t\v"[simple]);
                     break;

@@ -48,7 +48,7 @@ internal static class Operators
             (_, UndefinedValue undefined, _) => throw context.Error(undefined.Reason),
             (BinaryOperator.Modulo, TextValue format, _) => PythonFormat.Printf(context, format, right),
             (_, _, UndefinedValue undefined) => throw context.Error(undefined.Reason),
-            (BinaryOperator.Add, TextValue a, TextValue b) => TextValue.Concat(context, a, b),
+            (BinaryOperator.Add, TextValue a, TextValue b) => TextValue.Add(context, a, b),
             (BinaryOperator.Add, ListValue a, ListValue b) => new ListValue(Join(context, a, b), a.Message == b.Message ? a.Message : -1),
             (BinaryOperator.Add, TupleValue a, TupleValue b) => new TupleValue(Join(context, a, b)),
             (BinaryOperator.Multiply, _, _) when Repeat(context, left, right) is Value repeated => repeated,
@@ -130,7 +130,9 @@ internal static class Operators
                 context.ChargeSearch(text.Text.Length, part.Text.Length);
                 return text.Text.Contains(part.Text, StringComparison.Ordinal);
             case DictValue dict:
-                return KeyComparer.IsHashable(element) && dict.Entries.ContainsKey(element);
+                return KeyComparer.IsHashable(element) || element is UndefinedValue
+                    ? dict.Item(context, element) is not null
+                    : throw context.Error($"a {element.TypeName} cannot be a dict key");
             default:
                 foreach (Value candidate in context.Iterate(container))
                 {
@@ -197,7 +199,7 @@ internal static class Operators
         if (left is TextValue repeated)
         {
             context.ChargeCharacters((long)length * times);
-            return TextValue.FromMessage(string.Concat(Enumerable.Repeat(repeated.Text, times)), repeated.Message);
+            return TextValue.FromMessage(string.Concat(Enumerable.Repeat(repeated.Text, times)), repeated.Message).AsMarkup(repeated.IsMarkup);
         }
         context.Charge((long)length * times);
         Value[] elements = [.. Enumerable.Repeat(((SequenceValue)left).Elements, times).SelectMany(e => e)];

@@ -42,7 +42,8 @@ internal static class PythonFormat
                 target.Append(PrintfValue(context, named ?? Next(), specification));
         }
         target.Append(format.Part(context, plain, text.Length - plain));
-        if (next < values.Length && arguments is not DictValue && (arguments is TupleValue || next == 0))
+        bool hasItems = arguments is ListValue or RangeValue or DictValue or UndefinedValue;
+        if (next < values.Length && !hasItems)
             throw context.Error("%: not all arguments are used by the format");
         return target.ToValue();
 
@@ -226,11 +227,10 @@ internal static class PythonFormat
 
     private static TextValue FormatValue(RenderContext context, Value value, Specification specification)
     {
-        if (!Numbers.IsNumber(value) || specification.Type == 's' || (value is BoolValue && specification.Type == '\0'))
+        if (!Numbers.IsNumber(value))
         {
-            TextValue text = Printer.ToText(context, value);
-            if (value is not TextValue && specification.Type is not ('\0' or 's'))
-                throw context.Error($"format: the type '{specification.Type}' does not fit a {value.TypeName}");
+            if (value is not TextValue text || specification.Type is not ('\0' or 's'))
+                throw context.Error($"format: this specification does not fit a {value.TypeName}");
             if (specification.Align is '\0' or '=')
                 specification.Align = '<';
             return Pad(context, Cut(context, text, specification.Precision), specification);

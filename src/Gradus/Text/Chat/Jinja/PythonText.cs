@@ -94,7 +94,7 @@ internal static class PythonText
                 target.Append('\\').Append((char)point);
             else if (point is '\n' or '\r' or '\t')
                 target.Append('\\').Append(point == '\n' ? 'n' : point == '\r' ? 'r' : 't');
-            else if (point == ' ' || IsPrintable(point))
+            else if ((length == 2 || !char.IsSurrogate(text[i])) && IsPrintable(rune))
                 target.Append(text, i, length);
             else
                 target.Append(point <= 0xFF ? $"\\x{point:x2}" : point <= 0xFFFF ? $"\\u{point:x4}" : $"\\U{point:x8}");
@@ -152,8 +152,8 @@ internal static class PythonText
         return double.IsNegative(number) ? "-" + text : text;
     }
 
-    private static bool IsPrintable(int point) =>
-        (point <= 0xFFFF ? CharUnicodeInfo.GetUnicodeCategory((char)point) : CharUnicodeInfo.GetUnicodeCategory(point))
+    /// <summary>Python's notion: everything but controls, separators other than the space, private and unassigned code points.</summary>
+    public static bool IsPrintable(Rune rune) => rune.Value == ' ' || Rune.GetUnicodeCategory(rune)
         is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse
             or UnicodeCategory.OtherNotAssigned or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
             or UnicodeCategory.SpaceSeparator);

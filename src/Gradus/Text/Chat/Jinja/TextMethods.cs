@@ -6,7 +6,7 @@ using System.Text;
 namespace Gradus.Text.Chat.Jinja;
 
 /// <summary>
-/// The methods of Python's str. Case is mapped one character to one (ß stays ß in upper).
+/// The methods of Python's str. Title case is mapped one character to one (ß stays ß).
 /// Left out: encode, maketrans, translate, format_map, expandtabs.
 /// </summary>
 internal static partial class TextMethods
@@ -33,9 +33,9 @@ internal static partial class TextMethods
         ["index"] = static (c, s, a) => Index(c, Find(c, s, a, "index", false)),
         ["rindex"] = static (c, s, a) => Index(c, Find(c, s, a, "rindex", true)),
         ["count"] = Count,
-        ["upper"] = static (c, s, a) => Mapped(c, s, a, "upper", static t => t.ToUpperInvariant()),
-        ["lower"] = static (c, s, a) => Mapped(c, s, a, "lower", static t => t.ToLowerInvariant()),
-        ["casefold"] = static (c, s, a) => Mapped(c, s, a, "casefold", static t => t.ToLowerInvariant().Replace("ß", "ss", StringComparison.Ordinal)),
+        ["upper"] = static (c, s, a) => Mapped(c, s, a, "upper", TextCase.Upper),
+        ["lower"] = static (c, s, a) => Mapped(c, s, a, "lower", TextCase.Lower),
+        ["casefold"] = static (c, s, a) => Mapped(c, s, a, "casefold", static t => TextCase.Lower(t).Replace("ß", "ss", StringComparison.Ordinal)),
         ["title"] = static (c, s, a) => Mapped(c, s, a, "title", Title),
         ["capitalize"] = static (c, s, a) => Mapped(c, s, a, "capitalize", Capitalize),
         ["swapcase"] = static (c, s, a) => Mapped(c, s, a, "swapcase", SwapCase),
@@ -49,6 +49,7 @@ internal static partial class TextMethods
         ["isdigit"] = static (c, s, a) => All(c, s, a, "isdigit", static r => CharUnicodeInfo.GetDigitValue(r.ToString(), 0) >= 0),
         ["isdecimal"] = static (c, s, a) => All(c, s, a, "isdecimal", Rune.IsDigit),
         ["isnumeric"] = static (c, s, a) => All(c, s, a, "isnumeric", static r => Rune.GetNumericValue(r) >= 0),
+        ["isprintable"] = static (c, s, a) => Value.Of(((TextValue)s).Text.Length == 0 || All(c, s, a, "isprintable", PythonText.IsPrintable).IsTrue),
         ["isascii"] = static (c, s, a) => Value.Of(((TextValue)s).Text.Length == 0 || All(c, s, a, "isascii", static r => r.IsAscii).IsTrue),
         ["islower"] = static (c, s, a) => Value.Of(IsCased(Self(c, s, a, "islower"), Rune.IsLower)),
         ["isupper"] = static (c, s, a) => Value.Of(IsCased(Self(c, s, a, "isupper"), Rune.IsUpper)),
@@ -104,6 +105,8 @@ internal static partial class TextMethods
     {
         string old = Text(context, bound[0]!, "replace");
         TextValue replacement = bound[1] as TextValue ?? Value.Of(Text(context, bound[1]!, "replace"));
+        if (text.IsMarkup)
+            (old, replacement) = (((TextValue)bound[0]!).Escape(context).Text, replacement.Escape(context));
         int limit = Limit(context, bound[2], "replace");
         context.ChargeSearch(text.Text.Length, old.Length);
         MarkedBuilder target = context.NewBuilder();
@@ -123,7 +126,7 @@ internal static partial class TextMethods
         if (position == 0 && target.Length == 0)
             return text;
         target.Append(text.Part(context, position, text.Text.Length - position));
-        return target.ToValue();
+        return target.ToValue().AsMarkup(text.IsMarkup);
     }
 
     private static string Self(RenderContext context, Value self, Arguments arguments, string name)
@@ -183,7 +186,7 @@ internal static partial class TextMethods
     {
         StringBuilder target = new(text.Length);
         foreach (Rune rune in text.EnumerateRunes())
-            target.Append(Rune.IsUpper(rune) ? Rune.ToLowerInvariant(rune) : Rune.ToUpperInvariant(rune));
+            target.Append(Rune.IsUpper(rune) ? TextCase.Lower(rune.ToString()) : TextCase.Upper(rune.ToString()));
         return target.ToString();
     }
 
@@ -205,7 +208,7 @@ internal static partial class TextMethods
         context.ChargeCharacters((long)missing * fill.Length);
         int left = name switch { "rjust" => missing, "ljust" => 0, _ => (missing / 2) + (missing & width & 1) };
         TextValue padded = TextValue.Concat(context, Value.Of(string.Concat(Enumerable.Repeat(fill, left))), text);
-        return TextValue.Concat(context, padded, Value.Of(string.Concat(Enumerable.Repeat(fill, missing - left))));
+        return TextValue.Concat(context, padded, Value.Of(string.Concat(Enumerable.Repeat(fill, missing - left)))).AsMarkup(text.IsMarkup);
     }
 
     private static TextValue ZeroFill(RenderContext context, Value self, Arguments arguments)

@@ -1,7 +1,7 @@
 namespace Gradus.Text.Chat.Jinja;
 
 /// <summary>A string. Python counts code points, .NET UTF-16 units: the two differ only where the text has surrogates.</summary>
-internal sealed class TextValue(string text, Mark[] marks) : Value
+internal sealed class TextValue(string text, Mark[] marks, bool isMarkup = false) : Value
 {
     private int _codePoints = -1;
 
@@ -12,7 +12,13 @@ internal sealed class TextValue(string text, Mark[] marks) : Value
     /// <summary>Where ranges of the text came from; positions in UTF-16 characters.</summary>
     public Mark[] Marks { get; } = marks;
 
-    public override string TypeName => "str";
+    /// <summary>
+    /// Whether <c>safe</c> or <c>escape</c> made it: even with auto-escaping off, + then escapes the other side for HTML, and
+    /// published templates print what comes of it. Formatting, join and ~ give plain text again.
+    /// </summary>
+    public bool IsMarkup => isMarkup;
+
+    public override string TypeName => isMarkup ? "Markup" : "str";
 
     public override bool IsTrue => Text.Length > 0;
 
@@ -48,7 +54,7 @@ internal sealed class TextValue(string text, Mark[] marks) : Value
             return this;
         string part = Text.Substring(start, length);
         if (Marks.Length == 0 || length == 0)
-            return new TextValue(part, []);
+            return new TextValue(part, [], isMarkup);
         context.Charge(Marks.Length);
         List<Mark> kept = [];
         foreach (Mark mark in Marks)
@@ -57,15 +63,37 @@ internal sealed class TextValue(string text, Mark[] marks) : Value
             if (to > from)
                 kept.Add(mark with { Start = from - start, Length = to - from });
         }
-        return new TextValue(part, [.. kept]);
+        return new TextValue(part, [.. kept], isMarkup);
     }
 
     /// <summary>A text computed from this one: counts as content of the same message as a whole.</summary>
     public TextValue Derive(RenderContext context, string text)
     {
         context.ChargeCharacters(text.Length);
-        return text == Text ? this : FromMessage(text, Message);
+        return text == Text ? this : FromMessage(text, Message).AsMarkup(isMarkup);
     }
+
+    /// <summary>The same text as markup or as plain text.</summary>
+    public TextValue AsMarkup(bool markup) => markup == isMarkup ? this : new TextValue(Text, Marks, markup);
+
+    /// <summary>This text as markup: escaped for HTML unless it is markup already.</summary>
+    public TextValue Escape(RenderContext context)
+    {
+        if (isMarkup)
+            return this;
+        string escaped = Text
+            .Replace("&", "&amp;", StringComparison.Ordinal)
+            .Replace(">", "&gt;", StringComparison.Ordinal)
+            .Replace("<", "&lt;", StringComparison.Ordinal)
+            .Replace("'", "&#39;", StringComparison.Ordinal)
+            .Replace("\"", "&#34;", StringComparison.Ordinal);
+        return Derive(context, escaped).AsMarkup(true);
+    }
+
+    /// <summary>left + right.</summary>
+    public static TextValue Add(RenderContext context, TextValue left, TextValue right) => left.IsMarkup || right.IsMarkup
+        ? Concat(context, left.Escape(context), right.Escape(context)).AsMarkup(true)
+        : Concat(context, left, right);
 
     /// <summary>A text that comes from a message as a whole; from none where the message is negative.</summary>
     public static TextValue FromMessage(string text, int message) =>
@@ -112,7 +140,7 @@ internal sealed class TextValue(string text, Mark[] marks) : Value
         {
             context.Step();
             int length = char.IsSurrogatePair(Text, i) ? 2 : 1;
-            yield return Part(context, i, length);
+            yield return Part(context, i, length).AsMarkup(false);
             i += length;
         }
     }
