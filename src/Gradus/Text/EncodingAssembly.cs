@@ -102,16 +102,10 @@ internal static class EncodingAssembly
                 CutOne(seconds, b - excess, truncation);
                 break;
             case TruncationStrategy.LongestFirst:
-                // The shorter text keeps what it can; past the middle both are cut to halves.
-                int shorter = Math.Min(a, b);
-                int longer = shorter > room ? shorter : Math.Max(shorter, room - shorter);
-                if (shorter + longer > room)
-                {
-                    shorter = room / 2;
-                    longer = shorter + (room % 2);
-                }
-                CutOne(firsts, a > b ? longer : shorter, truncation);
-                CutOne(seconds, a > b ? shorter : longer, truncation);
+                // The shorter text keeps what it can; where both are cut, the first keeps the odd token (as transformers' own tokenizers do).
+                int first = Math.Min(a, Math.Max(room - b, (room + 1) / 2));
+                CutOne(firsts, first, truncation);
+                CutOne(seconds, room - first, truncation);
                 break;
             default:
                 throw new ArgumentException($"Truncation: the text that {truncation.Strategy} cuts is too short to make up for {excess} tokens too many. Use {nameof(TruncationStrategy.LongestFirst)}, or a larger MaxLength.");

@@ -104,6 +104,13 @@ internal sealed class TextBuffer
         _nextLength += bytes.Length;
     }
 
+    /// <summary>Takes every repetition of <paramref name="bytes"/> off the end of the new version, down to a length.</summary>
+    public void TrimRewrittenEnd(ReadOnlySpan<byte> bytes, int least)
+    {
+        while (_nextLength - bytes.Length >= least && _nextBytes.AsSpan(0, _nextLength).EndsWith(bytes))
+            _nextLength -= bytes.Length;
+    }
+
     /// <summary>Makes the new version the text.</summary>
     public void EndRewrite()
     {

@@ -27,6 +27,17 @@ public sealed partial class Tokenizer
         return EncodingAssembly.Assemble(_parts.PostProcessor, a, b, addSpecialTokens, truncation);
     }
 
+    /// <summary>Makes encodings equally long.</summary>
+    /// <param name="encodings">The encodings.</param>
+    /// <param name="padding">How.</param>
+    /// <returns>The encodings in their order; those that are long enough are the same objects.</returns>
+    public static IReadOnlyList<TokenEncoding> Pad(IReadOnlyList<TokenEncoding> encodings, Padding padding)
+    {
+        ArgumentNullException.ThrowIfNull(encodings);
+        ArgumentNullException.ThrowIfNull(padding);
+        return EncodingAssembly.Pad(encodings, padding);
+    }
+
     private EncodeScratch Rent() => _pool.TryTake(out EncodeScratch? scratch) ? scratch : new EncodeScratch();
 
     private void EncodeIds(ReadOnlySpan<char> text, bool addSpecialTokens, EncodeScratch scratch)
@@ -76,6 +87,8 @@ public sealed partial class Tokenizer
         while (at < text.Length)
         {
             AddedToken? token = _rawMatcher.Find(text, at, findSpecial: true, out int start, out int end);
+            if (token is { Special: true } && _parts.SpecialTokenPolicy == SpecialTokenPolicy.Reject)
+                throw new ArgumentException($"The text holds the special token {token.Content} at byte {start}. Encode it with {nameof(SpecialTokenPolicy)}.{nameof(SpecialTokenPolicy.Text)} to take it as text, or with {nameof(SpecialTokenPolicy.Find)} to take it as the token.");
             EncodeSegment(text, at, start, scratch);
             if (token is not null)
                 AddWhole(token.Id, start, end, scratch);

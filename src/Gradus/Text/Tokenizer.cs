@@ -201,6 +201,10 @@ public sealed partial class Tokenizer
         return new Tokenizer(_parts with { AddedTokens = added });
     }
 
+    /// <summary>The same tokenizer with another way with the text of special tokens.</summary>
+    /// <param name="policy">The way.</param>
+    public Tokenizer WithSpecialTokenPolicy(SpecialTokenPolicy policy) => new(_parts with { SpecialTokenPolicy = policy });
+
     private void Register(AddedToken token)
     {
         if (token.Content.Length == 0)
@@ -221,7 +225,7 @@ public sealed partial class Tokenizer
         List<(AddedToken, byte[])> tokens = [];
         foreach (AddedToken token in _parts.AddedTokens)
         {
-            if (token.Normalized != normalized)
+            if (token.Normalized != normalized || (token.Special && _parts.SpecialTokenPolicy == SpecialTokenPolicy.Text))
                 continue;
             byte[] pattern = System.Text.Encoding.UTF8.GetBytes(token.Content);
             if (normalized && _parts.Normalizer is { } normalizer)

@@ -19,6 +19,9 @@ public sealed record TokenizerParts(TokenModel Model)
     /// <summary>Tokens found in the text as a whole. An id may lie in the model's vocabulary (with the same text) or after it.</summary>
     public IReadOnlyList<AddedToken> AddedTokens { get; init; } = [];
 
+    /// <summary>What is done with the text of special tokens; a SentencePiece model takes it as text.</summary>
+    public SpecialTokenPolicy SpecialTokenPolicy { get; init; }
+
     /// <summary>Which tokens begin, end, pad and so on.</summary>
     public SpecialTokens SpecialTokens { get; init; } = SpecialTokens.None;
 

@@ -64,6 +64,21 @@ public sealed partial class Tokenizer
 
         public static Tokenizer LoadFile(string path)
         {
+            string name = Path.GetFileName(path);
+            byte[] head = new byte[4];
+            int read;
+            using (FileStream stream = File.OpenRead(path))
+                read = stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
+            if (read == 4 && head.AsSpan().SequenceEqual("GGUF"u8))
+                return GgufVocabulary.Load(path);
+            if (name.EndsWith(".tiktoken", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".tiktoken.gz", StringComparison.OrdinalIgnoreCase))
+                return TiktokenFile.Load(path);
+            if (name.EndsWith(".txt", StringComparison.OrdinalIgnoreCase))
+                return BertVocabulary.Load(path);
+            if (name.EndsWith(".bin", StringComparison.OrdinalIgnoreCase))
+                return Llama2cFile.Load(path);
+            if (name.EndsWith(".model", StringComparison.OrdinalIgnoreCase))
+                return SentencePieceFile.Load(path);
             Tokenizer tokenizer = TokenizerJson.Load(path);
             return Path.GetFileName(path) == JsonFile ? WithConfig(tokenizer, Path.GetDirectoryName(Path.GetFullPath(path))!) : tokenizer;
         }
@@ -84,7 +99,16 @@ public sealed partial class Tokenizer
 
         private static Tokenizer LoadOther(string folder)
         {
-            throw new FileNotFoundException($"{folder}: there is no {JsonFile}. Give the folder of a tokenizer, or one tokenizer file.", folder);
+            string vocabulary = Path.Combine(folder, "vocab.json");
+            string merges = Path.Combine(folder, "merges.txt");
+            if (File.Exists(vocabulary) && File.Exists(merges))
+                return WithConfig(Gpt2Files.Load(vocabulary, merges), folder);
+            foreach (string name in new[] { "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "tokenizer.bin" })
+            {
+                if (File.Exists(Path.Combine(folder, name)))
+                    return WithConfig(LoadFile(Path.Combine(folder, name)), folder);
+            }
+            throw new FileNotFoundException($"{folder}: there is no {JsonFile}, and no other tokenizer file that is known. Give the folder of a tokenizer, or one tokenizer file.", folder);
         }
 
         private static Tokenizer WithConfig(Tokenizer tokenizer, string folder)

@@ -58,6 +58,7 @@ public static partial class TokenizerJson
     private sealed class ModelContent(ModelContext context)
     {
         private readonly List<Merge> _merges = [];
+        private readonly List<double> _scores = [];
         private byte[] _text = new byte[256];
         private byte[] _joined = new byte[256];
 
@@ -71,6 +72,11 @@ public static partial class TokenizerJson
 
         public void ReadVocabulary(ref Utf8JsonReader reader)
         {
+            if (reader.TokenType == JsonTokenType.StartArray)
+            {
+                ReadScoredVocabulary(ref reader);
+                return;
+            }
             bool byteLevel = context.ByteLevel && Type is "BPE" or "" && IsEmpty("continuing_subword_prefix") && IsEmpty("end_of_word_suffix");
             if (reader.TokenType != JsonTokenType.StartObject)
                 throw new InvalidDataException("model.vocab: expected an object of tokens and ids.");
@@ -96,6 +102,26 @@ public static partial class TokenizerJson
                 }
             }
             Vocabulary = builder.Build("model.vocab", context.IsAdded);
+        }
+
+        /// <summary>A unigram model lists tokens with their scores; the place in the list is the id.</summary>
+        private void ReadScoredVocabulary(ref Utf8JsonReader reader)
+        {
+            Vocabulary.Builder builder = new(byteLevel: false, 1 << 15);
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            {
+                string place = $"model.vocab[{_scores.Count}]";
+                if (reader.TokenType != JsonTokenType.StartArray || !reader.Read() || reader.TokenType != JsonTokenType.String)
+                    throw new InvalidDataException($"{place}: expected a token and its score.");
+                builder.Add(_text.AsSpan(0, CopyText(ref reader, place)), _scores.Count);
+                if (!reader.Read() || reader.TokenType != JsonTokenType.Number || !reader.TryGetDouble(out double score) || !double.IsFinite(score)
+                    || !reader.Read() || reader.TokenType != JsonTokenType.EndArray)
+                {
+                    throw new InvalidDataException($"{place}: expected a token and its score.");
+                }
+                _scores.Add(score);
+            }
+            Vocabulary = builder.Build("model.vocab", allowDuplicates: true);
         }
 
         public void ReadMerges(ref Utf8JsonReader reader)
@@ -138,6 +164,8 @@ public static partial class TokenizerJson
             if (Vocabulary is null)
                 throw new InvalidDataException("model: there is no \"vocab\".");
             string type = Type;
+            if (type.Length == 0 && _scores.Count > 0)
+                type = "Unigram";
             if (type.Length == 0)
                 type = Settings.ContainsKey("continuing_subword_prefix") && _merges.Count == 0 ? "WordPiece" : _merges.Count > 0 ? "BPE" : "WordLevel";
             return type switch
@@ -149,9 +177,21 @@ public static partial class TokenizerJson
                     this["fuse_unk"].Flag(false),
                     this["byte_fallback"].Flag(false),
                     this["ignore_merges"].Flag(false))),
+                "WordPiece" => new WordPiece(Vocabulary, this["unk_token"].Text("[UNK]"), this["continuing_subword_prefix"].Text("##"), this["max_input_chars_per_word"].Number(100)),
+                "Unigram" => new Unigram(Vocabulary, [.. _scores], UnknownOfUnigram(), this["byte_fallback"].Flag(false)),
                 "WordLevel" => new WordLevel(Vocabulary, this["unk_token"].Text("<unk>")),
                 _ => throw new InvalidDataException($"model.type: the model \"{type}\" is not known; BPE, WordPiece, Unigram and WordLevel are."),
             };
+        }
+
+        private int UnknownOfUnigram()
+        {
+            JsonPlace id = this["unk_id"];
+            if (_scores.Count == 0)
+                throw new InvalidDataException("model.vocab: a unigram model needs at least one token with a score.");
+            if (id.IsNull)
+                return -1;
+            return id.Number() is var n && n >= 0 && n < _scores.Count ? n : throw id.Wrong("the id of a token");
         }
 
         private static string? NullIfEmpty(string? text) => string.IsNullOrEmpty(text) ? null : text;

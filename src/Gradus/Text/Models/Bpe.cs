@@ -22,9 +22,13 @@ public sealed partial class Bpe : TokenModel
     private readonly int[] _byteIds;
     private readonly PairFilter? _boundaries;
 
-    private Bpe(Vocabulary vocabulary, Merge[]? merges, int[]? priority, BpeOptions options)
+    // Tokens that only lead to longer ones; where one is left over it is taken apart again.
+    private readonly bool[]? _unused;
+
+    private Bpe(Vocabulary vocabulary, Merge[]? merges, int[]? priority, BpeOptions options, bool[]? unused)
         : base(vocabulary)
     {
+        _unused = unused;
         _merges = merges;
         _pairs = merges is null ? null : new MergeTable(merges);
         _priority = priority;
@@ -44,10 +48,10 @@ public sealed partial class Bpe : TokenModel
     internal BpeOptions Options => _options;
 
     /// <summary>A model whose merges are listed in order, as in tokenizer.json and merges.txt.</summary>
-    internal static Bpe FromMerges(Vocabulary vocabulary, Merge[] merges, BpeOptions options) => new(vocabulary, merges, null, options);
+    internal static Bpe FromMerges(Vocabulary vocabulary, Merge[] merges, BpeOptions options) => new(vocabulary, merges, null, options, null);
 
     /// <summary>A model in which two tokens join where their text together is a token; of several, the one with the lowest priority first.</summary>
-    internal static Bpe FromPriorities(Vocabulary vocabulary, int[] priority, BpeOptions options) => new(vocabulary, null, priority, options);
+    internal static Bpe FromPriorities(Vocabulary vocabulary, int[] priority, BpeOptions options, bool[]? unused = null) => new(vocabulary, null, priority, options, unused);
 
     /// <summary>The merges as ids, in order: listed, or derived from the priorities (every split of a token into two tokens).</summary>
     internal IReadOnlyList<Merge> ListMerges()
@@ -149,8 +153,39 @@ public sealed partial class Bpe : TokenModel
             MergeByQueue(word, memory);
         else
             MergeByScan(word, memory);
+        if (_unused is not null)
+        {
+            EmitUsed(word, offset, scratch);
+            return;
+        }
         for (int i = 0; i < memory.Count; i++)
             scratch.Add(memory.Id[i], offset + memory.Start[i], offset + memory.Start[i + 1]);
+    }
+
+    /// <summary>Takes unused tokens apart into the two they were joined from, and those again.</summary>
+    private void EmitUsed(ReadOnlySpan<byte> word, int offset, EncodeScratch scratch)
+    {
+        MergeMemory memory = scratch.Merge;
+        (int Id, int Start, int End)[] symbols = new (int, int, int)[memory.Count];
+        for (int i = 0; i < symbols.Length; i++)
+            symbols[i] = (memory.Id[i], memory.Start[i], memory.Start[i + 1]);
+        foreach ((int id, int start, int end) in symbols)
+        {
+            int characters = 0;
+            for (int i = start; i < end; i += CharacterClasses.LengthOf(word[i]))
+                characters++;
+            if (!_unused![id] || characters < 2)
+            {
+                scratch.Add(id, offset + start, offset + end);
+                continue;
+            }
+            // Without the last join, the same joins lead to its two parts.
+            StartFromCharacters(word[start..end], memory);
+            memory.Banned = id;
+            MergeByScan(word[start..end], memory);
+            memory.Banned = -1;
+            EmitUsed(word[start..end], offset + start, scratch);
+        }
     }
 
     private int PairRank(ReadOnlySpan<byte> word, int left, int right, int start, int end, out int joined)
@@ -180,7 +215,7 @@ public sealed partial class Bpe : TokenModel
                     best = i;
                 }
             }
-            if (lowest == NoRank)
+            if (lowest == NoRank || (n == 2 && joined[0] == memory.Banned))
                 break;
             id[best] = joined[best];
             n--;

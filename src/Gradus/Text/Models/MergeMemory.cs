@@ -13,6 +13,9 @@ internal sealed class MergeMemory
     public int[] Previous = [];
     public readonly MergeQueue Queue = new();
 
+    /// <summary>A token that the whole piece must not become, or −1.</summary>
+    public int Banned = -1;
+
     /// <summary>The number of symbols; <see cref="Start"/> holds one more entry, the end of the last.</summary>
     public int Count;
 

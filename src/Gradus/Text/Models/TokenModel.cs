@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Gradus.Text;
 
 /// <summary>
-/// The part of a tokenizer that turns one piece of text into ids: <see cref="Bpe"/>, WordPiece, Unigram or
+/// The part of a tokenizer that turns one piece of text into ids: <see cref="Bpe"/>, <see cref="WordPiece"/>, <see cref="Unigram"/> or
 /// <see cref="WordLevel"/>. Immutable and safe for use by many threads.
 /// </summary>
 public abstract class TokenModel

@@ -41,15 +41,17 @@ internal sealed class WordCache
     {
         public ulong Low;
         public ulong High;
-        public int KeyLength;
-        public int Count;
+        public short KeyLength;
+        public short Count;
+        public float Margin;
         public ShortIds Ids;
     }
 
     private struct LongEntry
     {
-        public int KeyLength;
-        public int Count;
+        public short KeyLength;
+        public short Count;
+        public float Margin;
         public LongKey Key;
         public LongIds Ids;
     }
@@ -70,14 +72,37 @@ internal sealed class WordCache
         return true;
     }
 
-    /// <summary>Remembers the ids of a piece, where both fit.</summary>
-    public void Store(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids)
+    /// <summary>The ids of a piece that is known, and the margin they were stored with.</summary>
+    public bool TryGet(ReadOnlySpan<byte> piece, out ReadOnlySpan<int> ids, out float margin)
+    {
+        if (piece.Length > ShortKeyLength)
+        {
+            if (piece.Length <= MaxKeyLength && _long is not null)
+            {
+                ref readonly LongEntry known = ref _long[LongSlotOf(piece)];
+                ids = ((ReadOnlySpan<int>)known.Ids)[..known.Count];
+                margin = known.Margin;
+                return known.KeyLength == piece.Length && piece.SequenceEqual(((ReadOnlySpan<byte>)known.Key)[..piece.Length]);
+            }
+            ids = default;
+            margin = 0;
+            return false;
+        }
+        ReadKey(piece, out ulong low, out ulong high);
+        ref readonly ShortEntry entry = ref _short[SlotOf(low, high, piece.Length)];
+        ids = ((ReadOnlySpan<int>)entry.Ids)[..entry.Count];
+        margin = entry.Margin;
+        return entry.Low == low && entry.High == high && entry.KeyLength == piece.Length;
+    }
+
+    /// <summary>Remembers the ids of a piece, where both fit, with a number of the caller's.</summary>
+    public void Store(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids, float margin = 0)
     {
         if (piece.IsEmpty)
             return;
         if (piece.Length > ShortKeyLength)
         {
-            StoreLong(piece, ids);
+            StoreLong(piece, ids, margin);
             return;
         }
         if (ids.Length > MaxShortIds)
@@ -86,8 +111,9 @@ internal sealed class WordCache
         ref ShortEntry entry = ref _short[SlotOf(low, high, piece.Length)];
         entry.Low = low;
         entry.High = high;
-        entry.KeyLength = piece.Length;
-        entry.Count = ids.Length;
+        entry.KeyLength = (short)piece.Length;
+        entry.Count = (short)ids.Length;
+        entry.Margin = margin;
         ids.CopyTo(entry.Ids);
     }
 
@@ -102,14 +128,15 @@ internal sealed class WordCache
         return true;
     }
 
-    private void StoreLong(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids)
+    private void StoreLong(ReadOnlySpan<byte> piece, ReadOnlySpan<int> ids, float margin)
     {
         if (piece.Length > MaxKeyLength || ids.Length > MaxLongIds)
             return;
         _long ??= new LongEntry[LongSlots];
         ref LongEntry entry = ref _long[LongSlotOf(piece)];
-        entry.KeyLength = piece.Length;
-        entry.Count = ids.Length;
+        entry.KeyLength = (short)piece.Length;
+        entry.Count = (short)ids.Length;
+        entry.Margin = margin;
         piece.CopyTo(entry.Key);
         ids.CopyTo(entry.Ids);
     }

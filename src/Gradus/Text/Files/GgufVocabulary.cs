@@ -1,0 +1,182 @@
+// The vocabulary that a GGUF model carries. Source: llama.cpp's conversion (gguf keys tokenizer.ggml.*) and, for the pre-token patterns
+// that tokenizer.ggml.pre names, the patterns that the models' own tokenizer.json files have.
+// Leaves out: RWKV and the vocabularies of audio models.
+
+using System.Text;
+
+namespace Gradus.Text;
+
+/// <summary>Reads the tokenizer of a GGUF file.</summary>
+public static class GgufVocabulary
+{
+    private const string Prefix = "tokenizer.ggml.";
+
+    /// <summary>Reads a file's metadata; the tensors are not touched.</summary>
+    /// <param name="path">Path of the .gguf file.</param>
+    /// <exception cref="InvalidDataException">The file carries no tokenizer that is known; the message says where and why.</exception>
+    public static Tokenizer Load(string path)
+    {
+        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        return Read(stream, path);
+    }
+
+    /// <summary>Reads the metadata from a stream that can seek.</summary>
+    /// <param name="stream">The stream, at the start of the file.</param>
+    /// <param name="name">What errors call it.</param>
+    public static Tokenizer Read(Stream stream, string name = "gguf")
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        GgufMetadata metadata = GgufMetadata.Read(stream, name, "tokenizer.");
+        string model = metadata.Get<string>(Prefix + "model") ?? throw new InvalidDataException($"{name}: there is no {Prefix}model; the file carries no tokenizer.");
+        GgufTokens tokens = new(metadata, name);
+        Tokenizer tokenizer = model switch
+        {
+            "gpt2" => ByteLevel(tokens),
+            "llama" => SentencePiece(tokens, SentencePieceSpec.BpeType),
+            "t5" => SentencePiece(tokens, SentencePieceSpec.UnigramType),
+            "bert" => Bert(tokens),
+            _ => throw new InvalidDataException($"{name}: the tokenizer model \"{model}\" is not known; gpt2, llama, t5 and bert are."),
+        };
+        return metadata.Get<string>("tokenizer.chat_template") is { } template ? new Tokenizer(tokenizer.Parts with { ChatTemplate = template }) : tokenizer;
+    }
+
+    private static Tokenizer ByteLevel(GgufTokens tokens)
+    {
+        Vocabulary.Builder builder = new(byteLevel: true, tokens.Count);
+        for (int id = 0; id < tokens.Count; id++)
+            builder.AddText(Encoding.UTF8.GetBytes(tokens.Text(id)), id);
+        Vocabulary vocabulary = builder.Build($"{tokens.Place}: {Prefix}tokens");
+        List<Merge> merges = [];
+        foreach (string line in tokens.Merges)
+        {
+            int space = line.IndexOf(' ', 1);
+            if (space < 0)
+                throw new InvalidDataException($"{tokens.Place}: {Prefix}merges[{merges.Count}] is \"{line}\", not two tokens with a space between them.");
+            merges.Add(new Merge(Id(line[..space]), Id(line[(space + 1)..]), Id(line.Remove(space, 1))));
+        }
+        (PreTokenizer pre, bool ignoreMerges) = GgufPatterns.Find(tokens.Pre, tokens.Place);
+        return new Tokenizer(new TokenizerParts(Bpe.FromMerges(vocabulary, [.. merges], new BpeOptions(IgnoreMerges: ignoreMerges)))
+        {
+            PreTokenizer = pre,
+            Decoder = new ByteLevelDecoder(),
+            PostProcessor = SentencePieceAssembly.Template(tokens.Special, vocabulary, tokens.AddBos(false), tokens.AddEos(false)),
+            AddedTokens = tokens.Added(),
+            SpecialTokens = tokens.Special,
+        });
+
+        int Id(string token) => vocabulary.Find(token) ?? throw new InvalidDataException($"{tokens.Place}: {Prefix}merges[{merges.Count}] needs the token \"{token}\", which is not in the vocabulary.");
+    }
+
+    private static Tokenizer SentencePiece(GgufTokens tokens, int type)
+    {
+        bool unigram = type == SentencePieceSpec.UnigramType;
+        SentencePieceSpec spec = new()
+        {
+            Place = tokens.Place,
+            ModelType = type,
+            AddDummyPrefix = tokens.Metadata.GetFlag(Prefix + "add_space_prefix", true),
+            RemoveExtraWhitespaces = tokens.Metadata.GetFlag(Prefix + "remove_extra_whitespaces", unigram),
+            Charsmap = tokens.Metadata.Get<byte[]>(Prefix + "precompiled_charsmap") ?? [],
+            AllowsDuplicates = true,
+            BosPiece = tokens.Special.Bos ?? "",
+            EosPiece = tokens.Special.Eos ?? "",
+            PadPiece = tokens.Special.Pad ?? "",
+        };
+        for (int id = 0; id < tokens.Count; id++)
+            spec.Pieces.Add((tokens.Text(id), tokens.Score(id), tokens.Kind(id)));
+        spec.ByteFallback = spec.Pieces.Count(p => p.Kind == SentencePieceKind.Byte) == 256;
+        Tokenizer plain = SentencePieceAssembly.Build(spec, addBos: false, addEos: false);
+        return new Tokenizer(plain.Parts with
+        {
+            AddedTokens = tokens.Added(),
+            SpecialTokens = tokens.Special,
+            SpecialTokenPolicy = SpecialTokenPolicy.Find,
+            PostProcessor = SentencePieceAssembly.Template(tokens.Special, plain.Parts.Model.Vocabulary, tokens.AddBos(!unigram), tokens.AddEos(unigram)),
+        });
+    }
+
+    /// <summary>The conversion writes word starts with ▁ and takes ## off the others; this puts both back.</summary>
+    private static Tokenizer Bert(GgufTokens tokens)
+    {
+        Vocabulary.Builder builder = new(byteLevel: false, tokens.Count);
+        for (int id = 0; id < tokens.Count; id++)
+        {
+            string token = tokens.Text(id);
+            bool special = token.StartsWith('[') && token.EndsWith(']');
+            builder.Add(Encoding.UTF8.GetBytes(token.StartsWith('▁') ? token[1..] : special ? token : "##" + token), id);
+        }
+        Vocabulary vocabulary = builder.Build($"{tokens.Place}: {Prefix}tokens", allowDuplicates: true);
+        return BertVocabulary.Build(vocabulary, tokens.Place, new BertNormalizer());
+    }
+
+    /// <summary>The lists of tokens, scores and kinds, checked against one another.</summary>
+    private sealed class GgufTokens
+    {
+        private readonly List<string> _texts;
+        private readonly List<float>? _scores;
+        private readonly List<object>? _kinds;
+
+        public GgufTokens(GgufMetadata metadata, string place)
+        {
+            Metadata = metadata;
+            Place = place;
+            _texts = metadata.Get<List<string>>(Prefix + "tokens") ?? throw new InvalidDataException($"{place}: there is no {Prefix}tokens.");
+            _scores = metadata.Get<List<float>>(Prefix + "scores");
+            _kinds = metadata.Get<List<object>>(Prefix + "token_type");
+            if ((_scores is not null && _scores.Count != Count) || (_kinds is not null && _kinds.Count != Count))
+                throw new InvalidDataException($"{place}: {Count} tokens, but {_scores?.Count} scores and {_kinds?.Count} types.");
+            Special = new SpecialTokens(
+                Bos: Name("bos_token_id"), Eos: Name("eos_token_id"), Unknown: Name("unknown_token_id"), Pad: Name("padding_token_id"),
+                Separator: Name("seperator_token_id"), Classifier: Name("cls_token_id"), Mask: Name("mask_token_id"));
+        }
+
+        public GgufMetadata Metadata { get; }
+
+        public string Place { get; }
+
+        public int Count => _texts.Count;
+
+        public SpecialTokens Special { get; }
+
+        public string Pre => Metadata.Get<string>(Prefix + "pre") ?? "default";
+
+        public List<string> Merges => Metadata.Get<List<string>>(Prefix + "merges") ?? throw new InvalidDataException($"{Place}: there is no {Prefix}merges.");
+
+        public string Text(int id) => _texts[id];
+
+        public float Score(int id) => _scores is null ? 0 : float.IsFinite(_scores[id]) ? _scores[id] : throw new InvalidDataException($"{Place}: {Prefix}scores[{id}] is {_scores[id]}.");
+
+        public SentencePieceKind Kind(int id)
+        {
+            if (_kinds is null)
+                return SentencePieceKind.Normal;
+            return _kinds[id] is long kind and >= 1 and <= 6 ? (SentencePieceKind)kind : SentencePieceKind.Normal;
+        }
+
+        public bool AddBos(bool whenAbsent) => Metadata.GetFlag(Prefix + "add_bos_token", whenAbsent);
+
+        public bool AddEos(bool whenAbsent) => Metadata.GetFlag(Prefix + "add_eos_token", whenAbsent);
+
+        public List<AddedToken> Added()
+        {
+            List<AddedToken> added = [];
+            HashSet<string> seen = new(StringComparer.Ordinal);
+            for (int id = 0; id < Count; id++)
+            {
+                SentencePieceKind kind = Kind(id);
+                bool special = kind is SentencePieceKind.Control or SentencePieceKind.Unknown;
+                if ((special || kind == SentencePieceKind.UserDefined) && Text(id).Length > 0 && seen.Add(Text(id)))
+                    added.Add(new AddedToken(id, Text(id), special));
+            }
+            return added;
+        }
+
+        private string? Name(string key)
+        {
+            int? id = Metadata.GetId(Prefix + key);
+            if (id is null or int.MaxValue)
+                return null;
+            return id < Count ? _texts[id.Value] : throw new InvalidDataException($"{Place}: {Prefix}{key} is {id}, but there are {Count} tokens.");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using System.Text.Json;
+using Gradus.Testing;
+using Gradus.Text;
+
+namespace Gradus.Tests.Text;
+
+public sealed class SentencePieceTests
+{
+    public static TheoryData<string> ModelCases => [.. Golden.CasesWith("spm.model")];
+
+    [SharedTheory("golden", "tokenizers")]
+    [MemberData(nameof(ModelCases))]
+    public void A_model_gives_the_reference_ids_pieces_and_texts(string name)
+    {
+        string path = Golden.Case(name, "spm.model");
+        Tokenizer tokenizer = SentencePieceFile.Load(path);
+        Tokenizer around = SentencePieceFile.Load(path, addBos: true, addEos: true);
+        JsonElement expected = Golden.Json(Golden.Case(name, "expected.json"));
+        Assert.Equal(expected.GetProperty("vocab_size").GetInt32(), tokenizer.VocabularySize);
+        JsonElement special = expected.GetProperty("special");
+        Assert.Equal(special.GetProperty("unk").GetInt32(), tokenizer.UnknownId ?? -1);
+        Assert.Equal(special.GetProperty("bos").GetInt32(), tokenizer.BosId ?? -1);
+        Assert.Equal(special.GetProperty("eos").GetInt32(), tokenizer.EosId ?? -1);
+        Assert.Equal(special.GetProperty("pad").GetInt32(), tokenizer.PadId ?? -1);
+        List<string> wrong = [];
+        foreach (JsonElement row in expected.GetProperty("rows").EnumerateArray())
+        {
+            string text = row.GetProperty("text").GetString()!;
+            int[] ids = Golden.Ints(row.GetProperty("ids"));
+            Check(ids, tokenizer.Encode(text), $"ids of {text}");
+            Check(ids, tokenizer.EncodeWithOffsets(text).Ids, $"ids with offsets of {text}");
+            if (special.GetProperty("bos").GetInt32() >= 0)
+                Check(Golden.Ints(row.GetProperty("ids_bos_eos")), around.Encode(text), $"ids with bos and eos of {text}");
+            string decoded = tokenizer.Decode(ids, skipSpecialTokens: false);
+            if (decoded != row.GetProperty("decoded").GetString())
+                wrong.Add($"decoded {text}: {decoded}");
+            DecodeStream stream = tokenizer.CreateDecodeStream(skipSpecialTokens: false);
+            string streamed = string.Concat(ids.Select(stream.Append)) + stream.Flush();
+            if (decoded != streamed)
+                wrong.Add($"streamed {text}: {streamed}");
+        }
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+
+        void Check(int[] want, int[] got, string what)
+        {
+            if (!want.SequenceEqual(got))
+                wrong.Add($"{what}: [{string.Join(' ', got)}], not [{string.Join(' ', want)}]");
+        }
+    }
+
+    [SharedFact("data", "tokenizers", "sentencepiece")]
+    public void T5_gives_the_ids_its_authors_give()
+    {
+        Tokenizer tokenizer = SentencePieceFile.Load(Golden.Data("sentencepiece", "t5-spiece.model"), addEos: true);
+        Assert.Equal([363, 97, 19, 34, 6, 3059, 58, 1], tokenizer.Encode("What time is it, Tom?"));
+        Assert.Equal("What time is it, Tom?", tokenizer.Decode([363, 97, 19, 34, 6, 3059, 58, 1]));
+    }
+}
