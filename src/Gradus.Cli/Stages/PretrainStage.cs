@@ -27,7 +27,7 @@ internal static class PretrainStage
         if (tokenizer.VocabularySize > model.Config.Vocabulary)
             throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");
         model.SetTrainable(true);
-        run.WriteRun(RunDescription.Of("pretrain", RecipeJson.Default.PretrainRecipe, recipe, recipe.Training.Seed, context.Device));
+        RunDescription.Write(run, "pretrain", RecipeJson.Default.PretrainRecipe, recipe, recipe.Training.Seed, context.Device);
         (BatchSource train, BatchSource? validation) = Batches(recipe, documents, tokenizer, model.Config.ContextLength, context);
         NextToken objective = new(train, validation, recipe.Accumulation);
         Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfTexts((DecoderModel)model, tokenizer, recipe.Samples, recipe.Training.Seed);

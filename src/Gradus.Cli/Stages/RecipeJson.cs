@@ -12,6 +12,7 @@ namespace Gradus.Cli.Stages;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     AllowOutOfOrderMetadataProperties = true,
     Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>)])]
+[JsonSerializable(typeof(SmallWorldRecipe))]
 [JsonSerializable(typeof(TokenizerRecipe))]
 [JsonSerializable(typeof(PretrainRecipe))]
 [JsonSerializable(typeof(FinetuneRecipe))]

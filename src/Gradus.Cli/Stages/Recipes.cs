@@ -11,6 +11,7 @@ namespace Gradus.Cli.Stages;
 
 /// <summary>One stage in the life of a model.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(SmallWorldRecipe), "small_world")]
 [JsonDerivedType(typeof(TokenizerRecipe), "tokenizer")]
 [JsonDerivedType(typeof(PretrainRecipe), "pretrain")]
 [JsonDerivedType(typeof(FinetuneRecipe), "finetune")]
@@ -26,6 +27,30 @@ public abstract record StageRecipe
     /// <summary>The folder of the run. In a pipeline <c>$run</c> stands for the pipeline's folder.</summary>
     [MinLength(1)]
     public string Run { get; init; } = "";
+}
+
+/// <summary>Write the small world: generated stories, dialogues with summaries, and instructions.</summary>
+public sealed record SmallWorldRecipe : StageRecipe
+{
+    /// <summary>Which texts are drawn.</summary>
+    [Range(0, long.MaxValue)]
+    public long Seed { get; init; } = 1;
+
+    /// <summary>Stories, dialogues and instructions to train on.</summary>
+    [Range(1, 100_000)]
+    public int Stories { get; init; } = 20_000;
+
+    /// <inheritdoc cref="Stories"/>
+    [Range(1, 100_000)]
+    public int Dialogues { get; init; } = 6_000;
+
+    /// <inheritdoc cref="Stories"/>
+    [Range(1, 100_000)]
+    public int Instructions { get; init; } = 6_000;
+
+    /// <summary>Texts of each kind in the validation and the test part.</summary>
+    [Range(1, 10_000)]
+    public int HeldOut { get; init; } = 300;
 }
 
 /// <summary>Train a tokenizer.</summary>
@@ -232,6 +257,9 @@ public sealed record PipelineRecipe
 
     /// <summary>The report's title.</summary>
     public string Title { get; init; } = "";
+
+    /// <summary>What to try with the result, for the report: command lines.</summary>
+    public string[] Next { get; init; } = [];
 
     /// <summary>The stages in order.</summary>
     [MinLength(1)]

@@ -35,7 +35,7 @@ internal static class TokenizerStage
             ["longest_tokens"] = new JsonArray([.. report.LongestTokens.Select(t => (JsonNode)t)]),
             ["unused"] = report.VocabularySize - report.UsedTokens,
         });
-        run.WriteRun(RunDescription.Of("tokenizer", RecipeJson.Default.TokenizerRecipe, recipe, 0, context.Device));
+        RunDescription.Write(run, "tokenizer", RecipeJson.Default.TokenizerRecipe, recipe, 0, context.Device);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         List<(string, string)> facts =
         [

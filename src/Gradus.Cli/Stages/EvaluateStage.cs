@@ -1,0 +1,148 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using Gradus.Cli.Reports;
+using Gradus.Cli.Verbs;
+using Gradus.Evaluation.Metrics;
+using Gradus.Evaluation.Tasks;
+using Gradus.Text.Chat;
+using Gradus.Training.Data;
+using Gradus.Training.Runs;
+
+namespace Gradus.Cli.Stages;
+
+/// <summary>Measures models on tasks: the figures with their standard errors, and every single answer.</summary>
+internal static class EvaluateStage
+{
+    /// <summary>Runs the stage.</summary>
+    public static StageResult Run(EvaluateRecipe recipe, StageContext context)
+    {
+        using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
+        RunDescription.Write(run, "evaluate", RecipeJson.Default.EvaluateRecipe, recipe, 0, context.Device);
+        List<(string, string)> facts = [];
+        foreach ((string name, string path) in recipe.Models)
+        {
+            using LoadedModel loaded = ModelFolder.Open(path, context.Device);
+            foreach (TaskRecipe task in recipe.Tasks)
+            {
+                if (context.Cancellation.IsCancellationRequested)
+                    return new StageResult(run.FullPath, facts, Finished: false);
+                (JsonArray metrics, JsonArray examples) = Measure(task, loaded, recipe, context);
+                string file = string.Concat($"{name}-{task.Name}".Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '-'));
+                run.WriteResult($"eval/{file}.json", new JsonObject
+                {
+                    ["name"] = name,
+                    ["task"] = task.Name,
+                    ["model"] = path,
+                    ["metrics"] = metrics,
+                    ["examples"] = examples,
+                });
+                context.Emit(new JsonObject { ["kind"] = "evaluation", ["name"] = name, ["task"] = task.Name, ["metrics"] = metrics.DeepClone() });
+                string line = string.Join("  ", metrics.Select(m => string.Create(CultureInfo.InvariantCulture, $"{m!["name"]} {(double)m["value"]!:0.000}")));
+                context.Say($"  {name}, {task.Name}: {line}");
+                facts.Add(($"{task.Name}, {name}", Headline(metrics)));
+            }
+        }
+        string report = RunReport.Write(run.FullPath);
+        context.Say($"evaluate: done → {Path.GetRelativePath(".", report)}");
+        return new StageResult(run.FullPath, facts);
+    }
+
+    private static (JsonArray Metrics, JsonArray Examples) Measure(TaskRecipe task, LoadedModel loaded, EvaluateRecipe recipe, StageContext context) => task switch
+    {
+        AnswerTaskRecipe answers => Answers(answers, loaded, context),
+        LossTaskRecipe loss => (Loss(loss, loaded, recipe, context), []),
+        _ => throw new NotSupportedException($"No code runs the task {task.GetType().Name}."),
+    };
+
+    private static JsonArray Loss(LossTaskRecipe task, LoadedModel loaded, EvaluateRecipe recipe, StageContext context)
+    {
+        List<string> documents = [.. Limited(TextFiles.Documents(task.Data), task.Limit)];
+        int[][] ids = loaded.Tokenizer.EncodeBatch(documents, addSpecialTokens: false);
+        LossResult result = LossTask.Run(loaded.Model, ids, documents.Sum(d => (long)Encoding.UTF8.GetByteCount(d)), recipe.Precision, context.Cancellation);
+        return [Value("loss", result.Loss), Value("perplexity", result.Perplexity), Value("bits per byte", result.BitsPerByte)];
+    }
+
+    private static (JsonArray Metrics, JsonArray Examples) Answers(AnswerTaskRecipe task, LoadedModel loaded, StageContext context)
+    {
+        Metric[] metrics = [.. task.Metrics.Select(MetricOf)];
+        ChatTemplate template = loaded.Template ?? ChatTemplate.Parse(ChatTemplate.ChatMl);
+        List<Question> questions = Questions(task, loaded, template, out int tooLong);
+        if (tooLong > 0)
+            context.Say($"  {task.Name}: {tooLong} questions do not fit the model's context and were left out");
+        if (questions.Count == 0)
+            throw new InvalidDataException($"{string.Join(", ", task.Data)}: no question fits the model's context of {loaded.Model.Config.ContextLength} tokens.");
+        AnswerResult result = AnswerTask.Run(loaded.Model, loaded.Tokenizer, questions, metrics, task.MaxTokens, loaded.EndIds, cancellation: context.Cancellation);
+        JsonArray figures = [.. result.Results.Select((r, i) => (JsonNode)new JsonObject
+        {
+            ["name"] = Shown(task.Metrics[i]),
+            ["value"] = r.Value,
+            ["standard_error"] = r.StandardError,
+        })];
+        JsonArray examples = [];
+        for (int i = 0; i < Math.Min(task.Examples, questions.Count); i++)
+        {
+            JsonObject scores = [];
+            for (int m = 0; m < metrics.Length; m++)
+                scores[Shown(task.Metrics[m])] = result.Results[m].Scores[i];
+            examples.Add((JsonNode)new JsonObject { ["prompt"] = questions[i].Text, ["prediction"] = result.Answers[i], ["reference"] = questions[i].Reference, ["scores"] = scores });
+        }
+        return (figures, examples);
+    }
+
+    // Every conversation asks for its last assistant message; solved examples stand before it as turns of their own.
+    private static List<Question> Questions(AnswerTaskRecipe task, LoadedModel loaded, ChatTemplate template, out int tooLong)
+    {
+        if (task.Shots > 0 && task.ShotData.Length == 0)
+            throw new InvalidDataException($"task {task.Name}: shots need shot_data, files with solved examples.");
+        List<ChatMessage> shots = [.. Conversations.Read(task.ShotData).Take(task.Shots).SelectMany(c => c.Messages)];
+        List<Question> questions = [];
+        tooLong = 0;
+        foreach (ChatConversation conversation in Limited(Conversations.Read(task.Data), task.Limit))
+        {
+            List<ChatMessage> before = [.. conversation.Messages];
+            int answer = before.FindLastIndex(m => m.Role == "assistant");
+            if (answer < 1)
+                continue;
+            string reference = before[answer].Text ?? "";
+            before = before[..answer];
+            int[] prompt = Conversations.TokenizePrompt(new ChatConversation([.. shots, .. before]), loaded.Tokenizer, template);
+            if (prompt.Length + task.MaxTokens > loaded.Model.Config.ContextLength)
+                tooLong++;
+            else
+                questions.Add(new Question(prompt, before[^1].Text ?? "", reference));
+        }
+        return questions;
+    }
+
+    private static Metric MetricOf(string name)
+    {
+        try
+        {
+            return MetricRegistry.Get(name);
+        }
+        catch (ArgumentException)
+        {
+            throw new InvalidDataException($"metrics: \"{name}\" is unknown; known are {string.Join(", ", MetricRegistry.All.Select(m => m.Name))}.");
+        }
+    }
+
+    private static string Shown(string metric) => metric switch
+    {
+        "rouge1" => "ROUGE-1",
+        "rouge2" => "ROUGE-2",
+        "rougeL" => "ROUGE-L",
+        "rougeLsum" => "ROUGE-Lsum",
+        _ => metric,
+    };
+
+    private static string Headline(JsonArray metrics)
+    {
+        JsonNode first = metrics.FirstOrDefault(m => (string?)m!["name"] == "ROUGE-L") ?? metrics[0]!;
+        return string.Create(CultureInfo.InvariantCulture, $"{first["name"]} {(double)first["value"]!:0.000}");
+    }
+
+    private static JsonObject Value(string name, double value) => new() { ["name"] = name, ["value"] = value };
+
+    private static IEnumerable<T> Limited<T>(IEnumerable<T> all, int limit) => limit > 0 ? all.Take(limit) : all;
+}

@@ -1,0 +1,87 @@
+using System.Text.Json.Nodes;
+using Gradus.Adapters;
+using Gradus.Cli.Verbs;
+using Gradus.Files;
+using Gradus.Text;
+using Gradus.Text.Chat;
+using Gradus.Training.Data;
+using Gradus.Training.Objectives;
+using Gradus.Training.Runs;
+
+namespace Gradus.Cli.Stages;
+
+/// <summary>Trains a model, or a low-rank adapter of it, on conversations.</summary>
+internal static class FinetuneStage
+{
+    /// <summary>Runs the stage.</summary>
+    public static StageResult Run(FinetuneRecipe recipe, StageContext context)
+    {
+        using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
+        using LoadedModel loaded = ModelFolder.Open(recipe.Model, context.Device, recipe.KeepStoredType && recipe.Lora is not null);
+        ChatTemplate template = loaded.Template ?? ChatTemplate.Parse(ChatTemplate.ChatMl);
+        int limit = recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, loaded.Model.Config.ContextLength) : loaded.Model.Config.ContextLength;
+        ulong seed = (ulong)recipe.Training.Seed;
+        List<Example> train = Examples(recipe.Data.Train, loaded.Tokenizer, template, Math.Min(limit, recipe.BatchTokens), context);
+        List<Example> heldOut = Examples(recipe.Data.Validation, loaded.Tokenizer, template, Math.Min(limit, recipe.BatchTokens), context);
+        if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0 && train.Count > 1)
+        {
+            int kept = Math.Clamp((int)(train.Count * (1 - recipe.Data.ValidationFraction)), 1, train.Count - 1);
+            (train, heldOut) = (train[..kept], train[kept..]);
+        }
+        RunDescription.Write(run, "finetune", RecipeJson.Default.FinetuneRecipe, recipe, recipe.Training.Seed, context.Device);
+        NextToken objective = new(
+            new PackedExamples(train, recipe.BatchTokens, seed),
+            heldOut.Count == 0 ? null : new PackedExamples(heldOut, recipe.BatchTokens, seed),
+            recipe.Accumulation);
+        IReadOnlyList<int> stops = EndOfAnswer(loaded, template);
+        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfAnswers(loaded, template, recipe.Samples, stops, recipe.Training.Seed);
+        using ModelAdapter? adapter = recipe.Lora is { } lora ? Attach(lora, recipe.Model, loaded, seed) : null;
+        if (adapter is null)
+            loaded.Model.SetTrainable(true);
+        return new TrainingRunner("finetune", context, recipe.Training, sampler).Train(loaded.Model, objective, run, folder =>
+        {
+            if (adapter is null)
+                Checkpoint.Write(folder, loaded.Model);
+            else
+                PeftFolder.Write(folder, adapter);
+            loaded.Tokenizer.Save(folder.TemporaryPath);
+            Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. stops.Select(s => (JsonNode)s)]) });
+        });
+    }
+
+    private static ModelAdapter Attach(LoraOptions lora, string basePath, LoadedModel loaded, ulong seed)
+    {
+        loaded.Model.SetTrainable(false);
+        return ModelAdapter.Attach(
+            loaded.Model,
+            new LoraConfig(
+                R: lora.R,
+                LoraAlpha: lora.Alpha,
+                LoraDropout: lora.Dropout,
+                TargetModules: lora.TargetModules is ["all-linear"] ? ModuleNames.AllLinear : new ModuleNames(lora.TargetModules),
+                BaseModelNameOrPath: Path.GetFullPath(loaded.Folder)),
+            seed);
+    }
+
+    /// <summary>The tokens that end an answer: the model's own, and the one that the template puts behind the assistant's words.</summary>
+    private static IReadOnlyList<int> EndOfAnswer(LoadedModel loaded, ChatTemplate template)
+    {
+        Example sample = Conversations.Tokenize(
+            new ChatConversation([new ChatMessage("user", "Hello"), new ChatMessage("assistant", "Hello")]), loaded.Tokenizer, template);
+        int last = Array.FindLastIndex(sample.Counts!, counts => counts);
+        return last >= 0 && loaded.Tokenizer.IsSpecial(sample.Ids[last]) ? [.. loaded.EndIds.Union([sample.Ids[last]]).Order()] : loaded.EndIds;
+    }
+
+    private static List<Example> Examples(string[] paths, Tokenizer tokenizer, ChatTemplate template, int limit, StageContext context)
+    {
+        if (paths.Length == 0)
+            return [];
+        List<Example> all = [.. Conversations.Read(paths).Select(c => Conversations.Tokenize(c, tokenizer, template))];
+        List<Example> fitting = [.. all.Where(e => e.Ids.Length <= limit && Enumerable.Range(0, e.Ids.Length).Any(e.IsTarget))];
+        string left = fitting.Count == all.Count ? "" : $"; {all.Count - fitting.Count:N0} left out: longer than {limit:N0} tokens, or without an answer";
+        context.Say($"finetune: {fitting.Count:N0} conversations of {string.Join(", ", paths.Select(Path.GetFileName))}, {fitting.Sum(e => (long)e.Ids.Length):N0} tokens{left}");
+        return fitting.Count > 0
+            ? fitting
+            : throw new InvalidDataException($"{string.Join(", ", paths)}: no conversation fits {limit} tokens; raise max_length or batch_tokens, or use a model with a longer context.");
+    }
+}

@@ -1,0 +1,136 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Gradus.Cli.Reports;
+using Gradus.Files;
+
+namespace Gradus.Cli.Stages;
+
+/// <summary>Runs stages one after the other, each by the same code as its verb, and writes one report of all of them.</summary>
+internal static class Pipeline
+{
+    /// <summary>Stands for the pipeline's folder in the paths of its stages.</summary>
+    private const string RunVariable = "$run";
+
+    /// <summary>Runs the stages. A stage that an earlier, interrupted run has finished is not run again.</summary>
+    /// <param name="recipe">The stages.</param>
+    /// <param name="context">The command line.</param>
+    /// <returns>Whether all stages came to their end.</returns>
+    public static bool Run(PipelineRecipe recipe, StageContext context)
+    {
+        Directory.CreateDirectory(recipe.Run);
+        string summary = Path.Combine(recipe.Run, "quickstart.json");
+        if (File.Exists(summary) && !context.Resume)
+            throw new InvalidDataException($"{recipe.Run}: holds a run already; go on with --resume, or choose another folder with --run=FOLDER.");
+        JsonArray done = context.Resume && File.Exists(summary) ? Finished(summary) : [];
+        for (int i = 0; i < recipe.Stages.Length && !context.Cancellation.IsCancellationRequested; i++)
+        {
+            StageRecipe stage = Resolve(recipe.Stages[i], recipe.Run);
+            if (i < done.Count)
+            {
+                context.Say($"[{i + 1}/{recipe.Stages.Length}] {stage.Title}: done before");
+                continue;
+            }
+            context.Say($"[{i + 1}/{recipe.Stages.Length}] {stage.Title}");
+            long start = Stopwatch.GetTimestamp();
+            bool began = Directory.Exists(Path.Combine(stage.Run, "checkpoints"));
+            if (!began && Directory.Exists(stage.Run))
+                Directory.Delete(stage.Run, recursive: true);
+            StageResult result = RunStage(stage, context with { Resume = began });
+            if (!result.Finished)
+                break;
+            done.Add(Describe(stage, result, recipe.Run, Stopwatch.GetElapsedTime(start).TotalSeconds));
+            Write(summary, recipe, done);
+            RunReport.Write(recipe.Run);
+        }
+        return done.Count == recipe.Stages.Length;
+    }
+
+    /// <summary>Runs one stage.</summary>
+    public static StageResult RunStage(StageRecipe stage, StageContext context) => stage switch
+    {
+        SmallWorldRecipe world => SmallWorldStage.Run(world, context),
+        TokenizerRecipe tokenizer => TokenizerStage.Run(tokenizer, context),
+        PretrainRecipe pretrain => PretrainStage.Run(pretrain, context),
+        FinetuneRecipe finetune => FinetuneStage.Run(finetune, context),
+        EvaluateRecipe evaluate => EvaluateStage.Run(evaluate, context),
+        _ => throw new NotSupportedException($"No code runs the stage {stage.GetType().Name}."),
+    };
+
+    // Paths are plain texts of the recipe: the variable is replaced wherever a text begins with it.
+    private static StageRecipe Resolve(StageRecipe stage, string run)
+    {
+        JsonNode tree = JsonSerializer.SerializeToNode(stage, RecipeJson.Default.StageRecipe)!;
+        Replace(tree, run);
+        return tree.Deserialize(RecipeJson.Default.StageRecipe)!;
+    }
+
+    private static void Replace(JsonNode node, string run)
+    {
+        if (node is JsonObject o)
+        {
+            foreach ((string key, JsonNode? value) in o.ToList())
+            {
+                if (Resolved(value, run) is { } text)
+                    o[key] = text;
+                else if (value is not null)
+                    Replace(value, run);
+            }
+        }
+        else if (node is JsonArray a)
+        {
+            for (int i = 0; i < a.Count; i++)
+            {
+                if (Resolved(a[i], run) is { } text)
+                    a[i] = text;
+                else if (a[i] is { } value)
+                    Replace(value, run);
+            }
+        }
+    }
+
+    private static string? Resolved(JsonNode? node, string run) =>
+        node is JsonValue value && value.TryGetValue(out string? text) && (text == RunVariable || text.StartsWith(RunVariable + "/", StringComparison.Ordinal))
+            ? run + text[RunVariable.Length..]
+            : null;
+
+    private static JsonObject Describe(StageRecipe stage, StageResult result, string run, double seconds)
+    {
+        JsonObject facts = [];
+        foreach ((string label, string value) in result.Facts)
+            facts[label] = value;
+        return new JsonObject
+        {
+            ["folder"] = Path.GetRelativePath(run, result.Folder),
+            ["title"] = stage.Title,
+            ["what"] = stage.What,
+            ["command"] = Command(stage, result.Folder),
+            ["seconds"] = Math.Round(seconds, 1),
+            ["facts"] = facts,
+        };
+    }
+
+    private static string Command(StageRecipe stage, string folder)
+    {
+        string verb = stage switch
+        {
+            SmallWorldRecipe => "data small-world",
+            TokenizerRecipe => "tokenizer train",
+            PretrainRecipe => "pretrain",
+            FinetuneRecipe => "finetune",
+            _ => "evaluate",
+        };
+        return $"gradus {verb} {Path.GetRelativePath(".", Path.Combine(folder, RunDescription.RecipeFile))}";
+    }
+
+    private static JsonArray Finished(string summary) =>
+        Checkpoint.ReadObject(summary)["stages"] is JsonArray stages ? (JsonArray)stages.DeepClone() : [];
+
+    private static void Write(string path, PipelineRecipe recipe, JsonArray done) =>
+        AtomicFile.WriteAllText(path, new JsonObject
+        {
+            ["title"] = recipe.Title,
+            ["stages"] = done.DeepClone(),
+            ["next"] = new JsonArray([.. recipe.Next.Select(n => (JsonNode)n.Replace(RunVariable, recipe.Run, StringComparison.Ordinal))]),
+        }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
+}
