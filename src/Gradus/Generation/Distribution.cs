@@ -6,11 +6,12 @@ namespace Gradus.Generation;
 /// <summary>The probabilities that logits stand for, and the choice of a token by them.</summary>
 internal static class Distribution
 {
-    /// <summary>p_i = exp(l_i − max) / Σ exp(l_j − max).</summary>
+    /// <summary>p_i = exp(l_i − max) / Σ exp(l_j − max); zeros where all logits are −∞.</summary>
     public static void Softmax(ReadOnlySpan<float> logits, Span<float> probabilities)
     {
         double total = Exponentials(logits, probabilities, out _);
-        TensorPrimitives.Multiply(probabilities, (float)(1 / total), probabilities);
+        if (total > 0)
+            TensorPrimitives.Multiply(probabilities, (float)(1 / total), probabilities);
     }
 
     /// <summary>log Σ exp(l_i).</summary>
@@ -18,6 +19,19 @@ internal static class Distribution
     {
         double total = Exponentials(logits, scratch.Floats(logits.Length), out float max);
         return max + Math.Log(total);
+    }
+
+    /// <summary>−Σ p log p in nats, and log Σ exp(l_i) beside it.</summary>
+    public static double Entropy(ReadOnlySpan<float> logits, LogitsScratch scratch, out double logTotal)
+    {
+        logTotal = LogSumExp(logits, scratch);
+        double entropy = 0;
+        foreach (float logit in logits)
+        {
+            if (!float.IsNegativeInfinity(logit))
+                entropy -= (logit - logTotal) * Math.Exp(logit - logTotal);
+        }
+        return entropy;
     }
 
     /// <summary>The index of the largest logit, the first of equal ones; −1 if all are −∞.</summary>
@@ -58,6 +72,11 @@ internal static class Distribution
     private static double Exponentials(ReadOnlySpan<float> logits, Span<float> result, out float max)
     {
         max = TensorPrimitives.Max(logits);
+        if (float.IsNegativeInfinity(max))
+        {
+            result.Clear();
+            return 0;
+        }
         TensorPrimitives.Subtract(logits, max, result);
         TensorPrimitives.Exp(result, result);
         double total = 0;

@@ -70,6 +70,7 @@ public sealed class LogitsScratch
     private float[] _floats = [];
     private int[] _ints = [];
     private int[] _counts = [];
+    private float[] _original = [];
 
     /// <summary>The given number of floats.</summary>
     public Span<float> Floats(int count) => Grow(ref _floats, count);
@@ -79,6 +80,9 @@ public sealed class LogitsScratch
 
     /// <summary>The given number of zeros; whoever writes to them puts the zeros back.</summary>
     public Span<int> Counts(int count) => Grow(ref _counts, count);
+
+    /// <summary>Room for the logits as the model gave them.</summary>
+    internal Span<float> Original(int count) => Grow(ref _original, count);
 
     private static Span<T> Grow<T>(ref T[] array, int count)
     {

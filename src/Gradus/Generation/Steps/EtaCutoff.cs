@@ -14,14 +14,7 @@ public sealed class EtaCutoff(float epsilon, int atLeast = 1) : LogitsStep
     /// <inheritdoc/>
     public override void Apply(Span<float> logits, in GenerationState state)
     {
-        double logTotal = Distribution.LogSumExp(logits, state.Scratch);
-        double entropy = 0;
-        foreach (float logit in logits)
-        {
-            double log = logit - logTotal;
-            if (!double.IsNegativeInfinity(log))
-                entropy -= log * Math.Exp(log);
-        }
+        double entropy = Distribution.Entropy(logits, state.Scratch, out _);
         double eta = Math.Min(_epsilon, Math.Sqrt(_epsilon) * Math.Exp(-entropy));
         EpsilonCutoff.Cut(logits, eta, _atLeast, state.Scratch);
     }

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Gradus.Generation;
 
 /// <summary>Keeps the tokens that are at least p times as probable as the most probable one (Nguyen et al., "Turning Up the Heat: Min-p Sampling", 2024).</summary>
@@ -13,7 +15,7 @@ public sealed class MinP(float p, int atLeast = 1) : LogitsStep
     {
         // p_i < p·p_max, taken to the logarithm.
         int keep = Math.Min(_atLeast, logits.Length);
-        float largest = Selection.KthLargest(logits, 1, state.Scratch);
+        float largest = TensorPrimitives.Max(logits);
         float threshold = largest + MathF.Log(_p);
         if (keep > 1)
             threshold = Math.Min(threshold, Selection.KthLargest(logits, keep, state.Scratch));

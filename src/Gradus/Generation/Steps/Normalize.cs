@@ -6,6 +6,10 @@ namespace Gradus.Generation;
 public sealed class Normalize : LogitsStep
 {
     /// <inheritdoc/>
-    public override void Apply(Span<float> logits, in GenerationState state) =>
-        TensorPrimitives.Subtract(logits, (float)Distribution.LogSumExp(logits, state.Scratch), logits);
+    public override void Apply(Span<float> logits, in GenerationState state)
+    {
+        double logTotal = Distribution.LogSumExp(logits, state.Scratch);
+        if (!double.IsNegativeInfinity(logTotal))
+            TensorPrimitives.Subtract(logits, (float)logTotal, logits);
+    }
 }

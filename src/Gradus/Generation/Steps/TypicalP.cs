@@ -14,14 +14,9 @@ public sealed class TypicalP(float mass, int atLeast = 1) : LogitsStep
     /// <inheritdoc/>
     public override void Apply(Span<float> logits, in GenerationState state)
     {
-        double logTotal = Distribution.LogSumExp(logits, state.Scratch);
-        double entropy = 0;
-        foreach (float logit in logits)
-        {
-            double log = logit - logTotal;
-            if (!double.IsNegativeInfinity(log))
-                entropy -= log * Math.Exp(log);
-        }
+        double entropy = Distribution.Entropy(logits, state.Scratch, out double logTotal);
+        if (double.IsNegativeInfinity(logTotal))
+            return;
         // Keys descend as the distance from the entropy grows.
         Span<float> keys = state.Scratch.Floats(logits.Length);
         for (int i = 0; i < logits.Length; i++)
