@@ -51,10 +51,11 @@ public static partial class TokenizerJson
 
     /// <summary>The content of a tokenizer.json: the same bytes for the same tokenizer.</summary>
     /// <param name="tokenizer">The tokenizer.</param>
+    /// <exception cref="NotSupportedException">It is a kind of SentencePiece model that tokenizer.json has no words for.</exception>
     public static byte[] Write(Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        TokenizerParts parts = tokenizer.Parts;
+        TokenizerParts parts = SentencePieceConversion.Convert(tokenizer);
         ArrayBufferWriter<byte> buffer = new(1 << 16);
         using (Utf8JsonWriter writer = new(buffer, WriterOptions))
         {
