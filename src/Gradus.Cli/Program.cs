@@ -1,4 +1,7 @@
 using Gradus.Cli.Console;
+using Gradus.Cli.Verbs;
 
 using CommandContext context = new();
-return new Application(context, []).Run(args);
+return new Application(context, [
+    TokenizerVerb.Create(context),
+]).Run(args);

@@ -33,6 +33,9 @@ internal static class ModelFolder
             : $"{path}: holds no model itself; did you mean {string.Join(" or ", models)}?");
     }
 
+    /// <summary>Whether a folder holds a model, or a run with a whole checkpoint.</summary>
+    public static bool IsModel(string folder) => Holds(folder, Checkpoint.ConfigFile) || Holds(folder, AdapterConfig) || NewestCheckpoint(folder) is not null;
+
     /// <summary>Loads a model with its tokenizer.</summary>
     /// <param name="path">What <see cref="Find"/> takes.</param>
     /// <param name="device">Where it computes.</param>
@@ -73,8 +76,6 @@ internal static class ModelFolder
         if (tokenizer.VocabularySize > config.Vocabulary)
             throw new UsageException($"{place}: the tokenizer does not fit the model: it has {tokenizer.VocabularySize} tokens, the model only {config.Vocabulary}; give the tokenizer that the model was trained with.");
     }
-
-    private static bool IsModel(string folder) => Holds(folder, Checkpoint.ConfigFile) || Holds(folder, AdapterConfig) || NewestCheckpoint(folder) is not null;
 
     private static bool Holds(string folder, string file) => File.Exists(Path.Combine(folder, file));
 
