@@ -23,6 +23,7 @@ public abstract class LanguageModel : IDisposable
 
     /// <summary>The parameters that training changes: the model's trainable ones, then those of adapters.</summary>
     public IEnumerable<Parameter> TrainableParameters => Parameters
+        .Concat(Parts.Embeddings.Where(e => e.Adapter is not null).SelectMany(e => e.Adapter!.Parameters))
         .Concat(Parts.Linears.Where(l => l.Adapter is not null).SelectMany(l => l.Adapter!.Parameters))
         .Where(p => p.Trainable);
 

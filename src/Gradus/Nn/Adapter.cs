@@ -16,4 +16,22 @@ public abstract class Adapter
 
     /// <summary>The matrix (out, in) that computes the same without the adapter, F32 in the given workspace.</summary>
     public abstract Tensor Merge(Linear layer, Workspace workspace);
+
+    /// <summary>The bias (out) that goes with <see cref="Merge"/>, or null where it stays the layer's own.</summary>
+    public virtual Tensor? MergeBias(Linear layer, Workspace workspace) => null;
+}
+
+/// <summary>Few parameters that change what a frozen embedding table gives.</summary>
+public abstract class EmbeddingAdapter
+{
+    /// <summary>The parameters that are trained, with the names of the adapter's file.</summary>
+    public abstract IReadOnlyList<Parameter> Parameters { get; }
+
+    /// <summary>The adapted lookup: ids (N) → (N, width).</summary>
+    /// <param name="layer">The table it sits on (<see cref="Embedding.Base"/> is the frozen lookup).</param>
+    /// <param name="ids">(N), I32.</param>
+    public abstract Tensor Forward(Embedding layer, Tensor ids);
+
+    /// <summary>The table (count, width) that gives the same without the adapter, F32 in the given workspace.</summary>
+    public abstract Tensor Merge(Embedding layer, Workspace workspace);
 }

@@ -3,13 +3,28 @@ using Gradus.Tensors;
 namespace Gradus.Nn;
 
 /// <summary>A table of vectors, one for each token or position.</summary>
-public sealed class Embedding(Parameter table)
+public sealed class Embedding
 {
+    internal Embedding(string path, Parameter table)
+    {
+        Path = path;
+        Table = table;
+    }
+
+    /// <summary>The dotted path of the layer: <c>model.embed_tokens</c>.</summary>
+    public string Path { get; }
+
     /// <summary>(count, width).</summary>
-    public Parameter Table { get; } = table;
+    public Parameter Table { get; }
+
+    /// <summary>What changes the lookup, or null.</summary>
+    public EmbeddingAdapter? Adapter { get; set; }
 
     /// <summary>ids (N) → (N, width).</summary>
-    public Tensor Forward(Tensor ids) => Table.Value.Gather(ids);
+    public Tensor Forward(Tensor ids) => Adapter is { } adapter ? adapter.Forward(this, ids) : Base(ids);
+
+    /// <summary>The lookup without its adapter.</summary>
+    public Tensor Base(Tensor ids) => Table.Value.Gather(ids);
 }
 
 /// <summary>y = (x − mean)/√(var + ε) · w + b.</summary>

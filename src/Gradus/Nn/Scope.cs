@@ -76,8 +76,13 @@ public sealed class Scope
     }
 
     /// <summary>An embedding table: parameter <c>weight</c> (count, width).</summary>
-    public Embedding Embedding(string name, int count, int width, Init init) =>
-        new(this[name].Parameter("weight", new Shape(count, width), init));
+    public Embedding Embedding(string name, int count, int width, Init init)
+    {
+        Scope place = this[name];
+        Embedding embedding = new(place.Path, place.Parameter("weight", new Shape(count, width), init));
+        _parts.Add(embedding);
+        return embedding;
+    }
 
     /// <summary>A layer norm: parameters <c>weight</c> and <c>bias</c>.</summary>
     public LayerNorm LayerNorm(string name, int width, float epsilon)
@@ -100,6 +105,7 @@ public sealed class ModelParts
     private readonly List<Parameter> _parameters = [];
     private readonly Dictionary<string, Parameter> _byName = new(StringComparer.Ordinal);
     private readonly List<Linear> _linears = [];
+    private readonly List<Embedding> _embeddings = [];
 
     internal ModelParts(Workspace store)
     {
@@ -115,6 +121,9 @@ public sealed class ModelParts
     /// <summary>All linear layers: what quantization replaces the weights of, and adapters attach to.</summary>
     public IReadOnlyList<Linear> Linears => _linears;
 
+    /// <summary>All embedding tables; adapters attach to them too.</summary>
+    public IReadOnlyList<Embedding> Embeddings => _embeddings;
+
     /// <summary>The parameter of a name, or null.</summary>
     public Parameter? Find(string name) => _byName.GetValueOrDefault(name);
 
@@ -126,4 +135,6 @@ public sealed class ModelParts
     }
 
     internal void Add(Linear linear) => _linears.Add(linear);
+
+    internal void Add(Embedding embedding) => _embeddings.Add(embedding);
 }

@@ -1,0 +1,92 @@
+using Gradus.Models;
+using Gradus.Nn;
+using Gradus.Tensors;
+using Gradus.Tests.Goldens;
+using Gradus.Training.Data;
+using Gradus.Training.Objectives;
+
+namespace Gradus.Training.Tests.Goldens;
+
+/// <summary>A batch of a golden file, (rows, columns) with padding on the right, as the sequences that this library trains on.</summary>
+internal sealed class PaddedBatch
+{
+    private readonly List<int> _kept = [];
+
+    public PaddedBatch(TensorsOf file, string prefix)
+    {
+        Shape shape = file.ShapeOf($"{prefix}input_ids");
+        int[] ids = file.Ints($"{prefix}input_ids"), labels = file.Ints($"{prefix}labels");
+        int[] mask = file.Has($"{prefix}attention_mask") ? file.Ints($"{prefix}attention_mask") : [.. ids.Select(_ => 1)];
+        int columns = shape[1];
+        List<int> starts = [0], targets = [];
+        for (int r = 0; r < shape[0]; r++)
+        {
+            for (int c = 0; c < columns && mask[(r * columns) + c] == 1; c++)
+            {
+                _kept.Add((r * columns) + c);
+                targets.Add(c + 1 < columns ? labels[(r * columns) + c + 1] : MicroBatch.Ignored);
+            }
+            Assert.Equal(mask.Skip(r * columns).Take(columns).Sum(), _kept.Count - starts[^1]);
+            starts.Add(_kept.Count);
+        }
+        Batch = new MicroBatch(new TokenBatch([.. _kept.Select(i => ids[i])], [.. starts]), [.. targets]);
+    }
+
+    public MicroBatch Batch { get; }
+
+    /// <summary>Compares (N, V) with the rows of a (rows, columns, V) tensor that are no padding.</summary>
+    public void Compare(TensorsOf file, string key, float[] actual, double tolerance)
+    {
+        float[] expected = file.Floats(key);
+        int width = file.ShapeOf(key)[-1];
+        for (int k = 0; k < _kept.Count; k++)
+        {
+            for (int c = 0; c < width; c++)
+            {
+                double e = expected[(_kept[k] * width) + c], a = actual[(k * width) + c];
+                Assert.True(Math.Abs(a - e) <= tolerance, $"{key}: token {k}, column {c}: {a}, expected {e}");
+            }
+        }
+    }
+
+    public static void Close(string what, ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, double absolute, double relative = 0)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.True(
+                Math.Abs((double)actual[i] - expected[i]) <= absolute + (relative * Math.Abs(expected[i])),
+                $"{what}[{i}]: {actual[i]}, expected {expected[i]}");
+        }
+    }
+}
+
+/// <summary>
+/// Given batches in turn, where a step's loss is the mean of its batches' means, as a loop of transformers computes it; the trainer
+/// itself divides by all targets together.
+/// </summary>
+internal sealed class GivenBatches(IReadOnlyList<MicroBatch> batches, int accumulation = 1) : Objective
+{
+    /// <summary>The mean loss of every micro-batch so far.</summary>
+    public List<double> Losses { get; } = [];
+
+    private long _targets;
+
+    public override IReadOnlyList<MicroBatch> Batches(long step)
+    {
+        MicroBatch[] chosen = [.. Enumerable.Range(0, accumulation).Select(a => batches[(int)(((step * accumulation) + a) % batches.Count)])];
+        _targets = chosen.Sum(b => (long)b.TargetCount);
+        return chosen;
+    }
+
+    public override IEnumerable<MicroBatch> Validation() => [batches[0]];
+
+    public override Tensor Loss(LanguageModel model, MicroBatch batch, Pass pass)
+    {
+        Tensor sum = ((DecoderModel)model).Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
+        if (!pass.Training)
+            return sum;
+        Losses.Add((double)sum.Item() / batch.TargetCount);
+        return sum.Scale((float)((double)_targets / batch.TargetCount / accumulation));
+    }
+}

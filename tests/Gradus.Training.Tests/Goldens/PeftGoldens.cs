@@ -1,0 +1,186 @@
+using System.Text.Json.Nodes;
+using Gradus.Adapters;
+using Gradus.Files;
+using Gradus.Models;
+using Gradus.Nn;
+using Gradus.Tensors;
+using Gradus.Testing;
+using Gradus.Tests.Goldens;
+using Gradus.Training.Optimizers;
+
+namespace Gradus.Training.Tests.Goldens;
+
+/// <summary>Adapters against PEFT: logits, merged weights, gradients and ten training steps.</summary>
+public sealed class PeftGoldens
+{
+    public static TheoryData<string, string> Cases()
+    {
+        TheoryData<string, string> cases = [];
+        foreach (string name in SharedFolder.GoldenCases("peft"))
+        {
+            if (IsBase(name) || PendingGoldens.Of("peft").ContainsKey(Mark(name)))
+                continue;
+            foreach (string device in TestDevices.Names)
+                cases.Add(name, device);
+        }
+        return cases;
+    }
+
+    [SharedTheory("golden", "peft")]
+    [MemberData(nameof(Cases))]
+    public void ComputesTheSameNumbers(string name, string device) => new Case(name, device).CheckForward();
+
+    [SharedTheory("golden", "peft")]
+    [MemberData(nameof(Cases))]
+    public void TrainsTheSame(string name, string device) => new Case(name, device).CheckTraining();
+
+    [SharedFact("golden", "peft")]
+    public void PendingListNamesOnlyWhatCannotRun()
+    {
+        string[] names = [.. SharedFolder.GoldenCases("peft").Where(n => !IsBase(n))];
+        foreach (string pending in PendingGoldens.Of("peft").Keys)
+        {
+            string[] marked = [.. names.Where(n => Mark(n) == pending)];
+            Assert.True(marked.Length > 0, $"{pending} is on the pending list, but there is no such case.");
+            Assert.False(marked.All(CanRun), $"{pending} is on the pending list, but the code can run it.");
+        }
+    }
+
+    private static string Folder(string name) => SharedFolder.Find("golden", "peft", name)!;
+
+    private static bool IsBase(string name) => File.Exists(Path.Combine(Folder(name), "config.json"));
+
+    // The method and the type of the base model; the folder's name where there is no adapter in it.
+    private static string Mark(string name)
+    {
+        if (!File.Exists(Path.Combine(Folder(name), PeftFolder.ConfigFile)))
+            return name;
+        JsonObject config = Checkpoint.ReadObject(Path.Combine(Folder(name), PeftFolder.ConfigFile));
+        return $"{(string?)config["peft_type"] ?? "BOTTLENECK"}/{(string)BaseConfig(name)["model_type"]!}";
+    }
+
+    private static string BaseOf(string name) =>
+        Folder((string)Checkpoint.ReadObject(Path.Combine(Folder(name), "expected.json"))["base"]!);
+
+    private static JsonObject BaseConfig(string name) => Checkpoint.ReadObject(Path.Combine(BaseOf(name), "config.json"));
+
+    private static bool CanRun(string name)
+    {
+        if (!File.Exists(Path.Combine(Folder(name), PeftFolder.ConfigFile)))
+            return false;
+        try
+        {
+            PeftFolder.ReadConfig(Folder(name));
+            Checkpoint.ReadConfig(BaseOf(name));
+            return true;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
+        }
+    }
+
+    private sealed class Case(string name, string device)
+    {
+        private readonly JsonObject _expected = Checkpoint.ReadObject(Path.Combine(Folder(name), "expected.json"));
+
+        public void CheckForward()
+        {
+            using TensorsOf io = new(Path.Combine(Folder(name), "io.safetensors"));
+            PaddedBatch batch = new(io, "in.");
+            using DecoderModel model = Load();
+            batch.Compare(io, "out.base_logits", Logits(model, batch), 1e-4);
+            using ModelAdapter adapter = PeftFolder.Load(Folder(name), model);
+            Assert.Equal((long)_expected["trainable"]!, adapter.ParameterCount);
+            batch.Compare(io, "out.logits", Logits(model, batch), 1e-4);
+            CheckGradients(model, adapter, batch);
+            adapter.Detach();
+            batch.Compare(io, "out.base_logits", Logits(model, batch), 1e-4);
+            using ModelAdapter again = PeftFolder.Load(Folder(name), model);
+            again.Merge();
+            CheckMerged(model);
+            batch.Compare(io, "out.merged_logits", Logits(model, batch), 1e-4);
+        }
+
+        public void CheckTraining()
+        {
+            JsonObject about = _expected["training"]!.AsObject();
+            using TensorsOf io = new(Path.Combine(Folder(name), "io.safetensors"));
+            using TensorsOf after = new(Path.Combine(Folder(name), "after_10_steps.safetensors"));
+            using DecoderModel model = Load();
+            using ModelAdapter adapter = PeftFolder.Load(Folder(name), model);
+            double[] expected = [.. about["losses"]!.AsArray().Select(l => (double)l!)];
+            Assert.Equal("AdamW", (string)about["optimizer"]!);
+            AdamW optimizer = new(
+                (double)about["lr"]!, (float)about["betas"]![0]!, (float)about["betas"]![1]!, (float)about["eps"]!, (float)about["weight_decay"]!, DecayMatricesOnly: false);
+            int steps = (int)about["steps"]!;
+            using Trainer trainer = new(model, new GivenBatches([new PaddedBatch(io, "in.").Batch]), new TrainingOptions(steps, optimizer, ClipNorm: 0));
+            for (int i = 0; i < steps; i++)
+                Near(expected[i], trainer.Step().Loss, $"loss before step {i + 1}");
+            Near(expected[steps], trainer.Evaluate()!.Loss, "loss at the end");
+            IReadOnlyDictionary<string, Tensor> tensors = adapter.Tensors;
+            Assert.Equal(after.Names.Select(FileName).Order(StringComparer.Ordinal), tensors.Keys.Order(StringComparer.Ordinal));
+            foreach (string key in after.Names)
+                PaddedBatch.Close(key, after.Floats(key), tensors[FileName(key)].Span(), 2e-4);
+        }
+
+        private DecoderModel Load() =>
+            Assert.IsAssignableFrom<DecoderModel>(Checkpoint.Load(BaseOf(name), TestDevices.Get(device)));
+
+        private static float[] Logits(DecoderModel model, PaddedBatch batch)
+        {
+            using Workspace step = model.Parts.Store.NewScratch();
+            return model.Logits(new Pass(batch.Batch.Tokens, step)).ToArray();
+        }
+
+        private void CheckGradients(DecoderModel model, ModelAdapter adapter, PaddedBatch batch)
+        {
+            foreach (bool recompute in new[] { false, true })
+            {
+                foreach (Parameter p in adapter.Parameters)
+                    p.ClearGradient();
+                using Workspace step = model.Parts.Store.NewScratch();
+                Tape tape = step.StartTape();
+                Pass pass = new(batch.Batch.Tokens, step) { Recompute = recompute };
+                Tensor loss = model.Losses(pass, step.From(batch.Batch.Targets)).Sum().Scale(1f / batch.Batch.TargetCount);
+                Near((double)_expected["loss"]!, loss.Item(), "loss");
+                tape.Backward(loss);
+                CompareGradients(adapter);
+            }
+            Assert.All(model.Parameters, p => Assert.Null(p.Gradient));
+        }
+
+        private void CompareGradients(ModelAdapter adapter)
+        {
+            using TensorsOf grads = new(Path.Combine(Folder(name), "grads.safetensors"));
+            Dictionary<string, Parameter> byName = adapter.Parameters.ToDictionary(p => p.Name);
+            Assert.Equal(grads.Names.Select(FileName).Order(StringComparer.Ordinal), byName.Keys.Order(StringComparer.Ordinal));
+            foreach (string key in grads.Names)
+            {
+                float[] expected = grads.Floats(key);
+                double largest = expected.Max(MathF.Abs);
+                PaddedBatch.Close($"gradient of {key}", expected, byName[FileName(key)].Gradient!.Span(), 1e-6 + (1e-4 * largest));
+            }
+        }
+
+        private void CheckMerged(DecoderModel model)
+        {
+            using TensorsOf merged = new(Path.Combine(Folder(name), "merged.safetensors"));
+            using TensorsOf before = new(BaseOf(name));
+            foreach (Parameter p in model.Parameters)
+            {
+                bool changed = merged.Has(p.Name);
+                PaddedBatch.Close(p.Name, (changed ? merged : before).Floats(p.Name), p.Value.Span(), changed ? 1e-5 : 0);
+            }
+            Assert.All(merged.Names, n => Assert.NotNull(model.Parts.Find(n)));
+        }
+
+        // The wrapped model calls some parameters otherwise than the file.
+        private static string FileName(string key) => key
+            .Replace(".modules_to_save.", ".", StringComparison.Ordinal)
+            .Replace(".lora_magnitude_vector.weight", ".lora_magnitude_vector", StringComparison.Ordinal);
+
+        private void Near(double expected, double actual, string what) =>
+            Assert.True(Math.Abs(actual - expected) <= 1e-4 * Math.Abs(expected), $"{name}: {what} is {actual}, expected {expected}");
+    }
+}
