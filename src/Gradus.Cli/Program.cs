@@ -4,4 +4,6 @@ using Gradus.Cli.Verbs;
 using CommandContext context = new();
 return new Application(context, [
     TokenizerVerb.Create(context),
+    InspectVerb.Create(context),
+    ConvertVerb.Create(context),
 ]).Run(args);

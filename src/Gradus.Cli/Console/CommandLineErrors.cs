@@ -25,7 +25,7 @@ internal static class CommandLineErrors
             return $"which one? {string.Join(", ", Visible(command))}; {help}.";
         ParseError error = parse.Errors[0];
         if (error.SymbolResult is OptionResult { Tokens.Count: 0 } option && option.Option.Arity.MinimumNumberOfValues > 0)
-            return $"{option.Option.Name} needs a value; {help}.";
+            return $"{option.Option.Name} {(option.IdentifierToken is null ? "is missing" : "needs a value")}; {help}.";
         Argument? missing = command.Arguments.FirstOrDefault(a => a.Arity.MinimumNumberOfValues > 0 && parse.GetResult(a) is null or { Tokens.Count: 0 });
         return missing is not null && error.SymbolResult is not OptionResult
             ? $"{missing.Name} is missing; {help}."
