@@ -145,15 +145,13 @@ public sealed record WarmupStableDecaySchedule(
 /// <param name="WarmupSteps">Steps of warm-up.</param>
 /// <param name="Every">Steps between drops, ≥ 1.</param>
 /// <param name="Decay">The factor of a drop, in (0, 1].</param>
-public sealed record StepSchedule(int WarmupSteps = 0, int Every = 1, double Decay = 0.99) : Schedule(WarmupSteps)
+public sealed record StepSchedule(
+    [Range(0, int.MaxValue)] int WarmupSteps = 0,
+    [Range(1, int.MaxValue)] int Every = 1,
+    [Range(0.0, 1.0, MinimumIsExclusive = true)] double Decay = 0.99) : Schedule(WarmupSteps)
 {
     /// <inheritdoc/>
     protected override double After(long step, long steps) => Math.Pow(Decay, (step - WarmupSteps) / Math.Max(1, Every));
-
-    /// <inheritdoc/>
-    public override string? Problem() => base.Problem()
-        ?? (Every < 1 ? $"every: must be at least 1, but is {Every}." : null)
-        ?? (Decay is > 0 and <= 1 ? null : $"decay: must lie in (0, 1], but is {Decay}.");
 }
 
 /// <summary>
@@ -163,13 +161,11 @@ public sealed record StepSchedule(int WarmupSteps = 0, int Every = 1, double Dec
 /// <param name="Rise">Share of the run that goes up, in (0, 1).</param>
 /// <param name="First">The factor of the first step, in [0, 1].</param>
 /// <param name="Last">The factor of the last step, in [0, 1].</param>
-public sealed record OneCycleSchedule(double Rise = 0.3, double First = 0.04, double Last = 4e-6) : Schedule(0)
+public sealed record OneCycleSchedule(
+    [Range(0.0, 1.0, MinimumIsExclusive = true, MaximumIsExclusive = true)] double Rise = 0.3,
+    [Range(0.0, 1.0)] double First = 0.04,
+    [Range(0.0, 1.0)] double Last = 4e-6) : Schedule(0)
 {
-    /// <inheritdoc/>
-    public override string? Problem() => (Rise is > 0 and < 1 ? null : $"rise: must lie between 0 and 1, but is {Rise}.")
-        ?? (First is >= 0 and <= 1 ? null : $"first: must lie between 0 and 1, but is {First}.")
-        ?? (Last is >= 0 and <= 1 ? null : $"last: must lie between 0 and 1, but is {Last}.");
-
     /// <inheritdoc/>
     protected override double After(long step, long steps)
     {
