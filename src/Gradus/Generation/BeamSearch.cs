@@ -7,7 +7,7 @@ namespace Gradus.Generation;
 /// System", 1976), with the stopping rules of transformers. Beams share the cache pages of what they have in common.
 /// Left out: sampling among beams, diverse groups and constraints.
 /// </summary>
-/// <remarks>A search belongs to one thread at a time; several may share a model.</remarks>
+/// <remarks>A search and its model belong to one thread at a time.</remarks>
 public sealed class BeamSearch : IDisposable
 {
     private const int PromptPiece = 256;

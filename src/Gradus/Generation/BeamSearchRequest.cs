@@ -45,8 +45,8 @@ public sealed record BeamSearchRequest(int[] Prompt)
             throw new ArgumentException($"MaxNewTokens is {MaxNewTokens}; give 1 or more.");
         if (Prompt.Length == config.ContextLength)
             throw new ArgumentException($"The prompt fills the model's context of {config.ContextLength} tokens; shorten it.");
-        if (StopTokens is null || Steps is null)
-            throw new ArgumentException("StopTokens and Steps may be empty, but not null.");
+        if (Steps is null || Steps.Contains(null!) || StopTokens is null)
+            throw new ArgumentException("Steps and StopTokens may be empty, but neither null nor with a null among them.");
     }
 }
 

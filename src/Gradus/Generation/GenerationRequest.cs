@@ -34,8 +34,8 @@ public sealed record GenerationRequest(int[] Prompt)
         CheckPrompt(Prompt, config);
         if (MaxNewTokens < 0)
             throw new ArgumentException($"MaxNewTokens is {MaxNewTokens}; give 0 or more.");
-        if (Steps is null || StopTokens is null || StopSequences is null)
-            throw new ArgumentException("Steps, StopTokens and StopSequences may be empty, but not null.");
+        if (Steps is null || Steps.Contains(null!) || StopTokens is null || StopSequences is null)
+            throw new ArgumentException("Steps, StopTokens and StopSequences may be empty, but neither null nor with a null among them.");
         if (StopSequences.Any(s => s is null || s.Length == 0))
             throw new ArgumentException("A stop sequence is empty; give at least one token id, or leave it out.");
     }

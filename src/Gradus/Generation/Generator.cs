@@ -9,7 +9,7 @@ namespace Gradus.Generation;
 /// between steps. A sequence has the same tokens alone and among others.
 /// Left out: beams (<see cref="BeamSearch"/>), and a policy for more sequences than memory holds.
 /// </summary>
-/// <remarks>A generator belongs to one thread at a time; several may share a model.</remarks>
+/// <remarks>A generator and its model belong to one thread at a time; several generators may take turns with a model.</remarks>
 public sealed class Generator : IDisposable
 {
     /// <summary>Cache memory that is taken when sequences join; beyond it the cache grows as they do.</summary>
@@ -119,7 +119,10 @@ public sealed class Generator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(requests);
         foreach (GenerationRequest request in requests)
+        {
+            ArgumentNullException.ThrowIfNull(request, nameof(requests));
             request.Check(_model.Config);
+        }
         GeneratedSequence[] sequences = [.. requests.Select(Add)];
         try
         {

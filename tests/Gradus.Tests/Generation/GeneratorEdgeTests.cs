@@ -93,6 +93,7 @@ public sealed class GeneratorEdgeTests : IDisposable
         { new GenerationRequest([-1]), "Token 0 of the prompt is -1" },
         { new GenerationRequest([1]) { MaxNewTokens = -1 }, "MaxNewTokens" },
         { new GenerationRequest([1]) { StopSequences = [[]] }, "stop sequence" },
+        { new GenerationRequest([1]) { Steps = [null!] }, "Steps" },
     };
 
     [Theory]
