@@ -77,6 +77,7 @@ public sealed record LoraConfig(
     };
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override IReadOnlyDictionary<string, string[]> UsualTargets => Usual;
 
     /// <inheritdoc/>

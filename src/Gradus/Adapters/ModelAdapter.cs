@@ -97,7 +97,8 @@ public sealed class ModelAdapter : IDisposable
     /// Writes what the adapter does into the model's weights and takes it off: the model computes the same, faster. Weights keep
     /// their stored type.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The adapter is not attached, or a weight is quantized or shared by layers that the adapter does not touch; nothing is changed.</exception>
+    /// <exception cref="InvalidDataException">A weight is quantized, or shared with another layer; nothing is changed.</exception>
+    /// <exception cref="InvalidOperationException">The adapter is not attached.</exception>
     public void Merge()
     {
         if (!IsAttached)
@@ -227,11 +228,11 @@ public sealed class ModelAdapter : IDisposable
     private void CheckMergeable(string path, Parameter? parameter)
     {
         if (parameter is null)
-            throw new InvalidOperationException($"{path} is quantized, so the adapter cannot be merged into it; load the model unquantized.");
+            throw new InvalidDataException($"{path} is quantized, so the adapter cannot be merged into it; load the model unquantized.");
         int users = Model.Parts.Linears.Count(l => l.Weight is DenseWeight dense && dense.Parameter == parameter)
             + Model.Parts.Embeddings.Count(e => e.Table == parameter);
         if (users > 1)
-            throw new InvalidOperationException($"{path} shares its weight {parameter.Name} with another layer, which merging the adapter would change too; keep the adapter, or untie the layers.");
+            throw new InvalidDataException($"{path} shares its weight {parameter.Name} with another layer, which merging the adapter would change too; keep the adapter, or untie the layers.");
     }
 
     private static void Store(Tensor value, Parameter parameter)

@@ -24,7 +24,8 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
         if (entry.Shape != shape)
             throw new InvalidDataException($"{file.Path}: tensor \"{entry.Name}\" has the shape {entry.Shape}, but config.json makes it {shape}; do the files belong together?");
         _used.Add(entry.Name);
-        bool keep = keepStoredType && entry.Packed is null && entry.DType is DType.BF16 or DType.F16;
+        // Only matrix products and lookups read narrow types; norms and biases are small anyway.
+        bool keep = keepStoredType && shape.Rank >= 2 && entry.Packed is null && entry.DType is DType.BF16 or DType.F16;
         Tensor value = store.Empty(shape, keep ? entry.DType : DType.F32);
         if (keep)
             Copy(entry, value);

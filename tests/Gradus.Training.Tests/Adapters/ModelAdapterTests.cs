@@ -1,0 +1,155 @@
+using Gradus.Adapters;
+using Gradus.Files;
+using Gradus.Models;
+using Gradus.Nn;
+using Gradus.Tensors;
+using Gradus.Testing;
+
+namespace Gradus.Training.Tests.Adapters;
+
+/// <summary>What adapters do to a model, whatever the method: the contract that every registered one keeps.</summary>
+public sealed class ModelAdapterTests
+{
+    /// <summary>Configurations of every method, by a name for the test's report.</summary>
+    private static readonly Dictionary<string, PeftConfig> Configs = new()
+    {
+        ["lora"] = new LoraConfig(R: 4),
+        ["lora all-linear"] = new LoraConfig(R: 4, LoraAlpha: 16, TargetModules: ModuleNames.AllLinear),
+        ["rslora gaussian"] = new LoraConfig(R: 4, UseRslora: true, InitLoraWeights: LoraInit.Gaussian),
+        ["dora"] = new LoraConfig(R: 4, UseDora: true),
+        ["dora dropout"] = new LoraConfig(R: 4, UseDora: true, LoraDropout: 0.2f),
+        ["pissa"] = new LoraConfig(R: 3, LoraAlpha: 6, InitLoraWeights: LoraInit.Pissa),
+        ["pissa dora"] = new LoraConfig(R: 3, InitLoraWeights: LoraInit.Pissa, UseDora: true),
+        ["ia3"] = new Ia3Config(),
+    };
+
+    public static TheoryData<string, string> Cases()
+    {
+        TheoryData<string, string> cases = [];
+        foreach (string name in Configs.Keys)
+        {
+            cases.Add(name, "llama");
+            cases.Add(name, "gpt2");
+        }
+        return cases;
+    }
+
+    [Fact]
+    public void EveryMethodIsAmongTheCases() =>
+        Assert.Equal(PeftConfig.PeftTypes, Configs.Values.Select(c => (string)c.ToJson()["peft_type"]!).Distinct().Order(StringComparer.Ordinal));
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void BeginsAsTheBaseModel(string config, string type)
+    {
+        using DecoderModel model = Model(type);
+        float[] before = AdapterFixture.Logits(model);
+        using ModelAdapter adapter = ModelAdapter.Attach(model, Configs[config], 1);
+        AdapterFixture.Close(before, AdapterFixture.Logits(model), 2e-5);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void OnlyTheAdapterIsTrained(string config, string type)
+    {
+        using DecoderModel model = Model(type);
+        Dictionary<string, float[]> before = AdapterFixture.Values(model);
+        float[] logits = AdapterFixture.Logits(model);
+        using ModelAdapter adapter = ModelAdapter.Attach(model, Configs[config], 1);
+        Assert.Equal(adapter.Parameters.OrderBy(p => p.Name, StringComparer.Ordinal), model.TrainableParameters.OrderBy(p => p.Name, StringComparer.Ordinal));
+        float[][] first = [.. adapter.Parameters.Select(AdapterFixture.Values)];
+        List<double> losses = AdapterFixture.Train(model, 8);
+        Assert.True(losses[^1] < losses[0], $"the loss went from {losses[0]} to {losses[^1]}");
+        Assert.All(adapter.Parameters.Zip(first), p => Assert.NotEqual(p.Second, AdapterFixture.Values(p.First)));
+        foreach (Parameter p in model.Parameters)
+            Assert.Equal(before[p.Name], AdapterFixture.Values(p));
+        adapter.Detach();
+        Assert.Equal(logits, AdapterFixture.Logits(model));
+        Assert.Empty(model.TrainableParameters);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void MergedComputesTheSame(string config, string type)
+    {
+        using DecoderModel model = Model(type);
+        using ModelAdapter adapter = ModelAdapter.Attach(model, Configs[config], 1);
+        AdapterFixture.Train(model, 5);
+        float[] unmerged = AdapterFixture.Logits(model);
+        adapter.Merge();
+        Assert.All(model.Parts.Linears, l => Assert.Null(l.Adapter));
+        Assert.False(adapter.IsAttached);
+        AdapterFixture.Close(unmerged, AdapterFixture.Logits(model), 1e-4);
+        Assert.Throws<InvalidOperationException>(adapter.Merge);
+    }
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void SaveLoadSaveGivesTheSameBytes(string config, string type)
+    {
+        using AdapterFixture fixture = new();
+        using DecoderModel model = Model(type);
+        float[] trained;
+        using (ModelAdapter adapter = ModelAdapter.Attach(model, Configs[config], 1))
+        {
+            AdapterFixture.Train(model, 3);
+            trained = AdapterFixture.Logits(model);
+            PeftFolder.Save(fixture.At("first"), adapter);
+        }
+        using ModelAdapter loaded = PeftFolder.Load(fixture.At("first"), model);
+        Assert.Equal(trained, AdapterFixture.Logits(model));
+        PeftFolder.Save(fixture.At("second"), loaded);
+        foreach (string file in new[] { PeftFolder.ConfigFile, PeftFolder.WeightsFile })
+            Assert.Equal(File.ReadAllBytes(Path.Combine(fixture.At("first"), file)), File.ReadAllBytes(Path.Combine(fixture.At("second"), file)));
+        Assert.True(AtomicFolder.IsComplete(fixture.At("second")));
+    }
+
+    [Fact]
+    public void DropoutDiffersBetweenStepsAndRepeatsWithTheSeed()
+    {
+        List<double> Losses(ulong seed, float dropout)
+        {
+            using DecoderModel model = AdapterFixture.Llama();
+            // Without an update B stays random, so only dropout moves the loss.
+            using ModelAdapter adapter = ModelAdapter.Attach(model, new LoraConfig(R: 4, LoraAlpha: 32, LoraDropout: dropout, InitLoraWeights: LoraInit.Random), 1);
+            using Trainer trainer = new(model, AdapterFixture.Objective(), new TrainingOptions(3, new Optimizers.Sgd(1e-30), Seed: seed));
+            return [.. Enumerable.Range(0, 3).Select(_ => trainer.Step().Loss)];
+        }
+
+        List<double> a = Losses(1, 0.5f);
+        Assert.Equal(3, a.Distinct().Count());
+        Assert.Equal(a, Losses(1, 0.5f));
+        Assert.NotEqual(a, Losses(2, 0.5f));
+        Assert.Single(Losses(1, 0).Distinct());
+    }
+
+    public static TheoryData<string> Devices() => [.. TestDevices.Names];
+
+    [Theory]
+    [MemberData(nameof(Devices))]
+    public void WorksOnWeightsStoredInBFloat16(string device)
+    {
+        using AdapterFixture fixture = new();
+        using (DecoderModel wide = AdapterFixture.Llama())
+        using (AtomicFolder folder = AtomicFolder.Begin(fixture.At("base")))
+        {
+            Checkpoint.Write(folder, wide, DType.BF16);
+            folder.Commit();
+        }
+        using DecoderModel model = (DecoderModel)Checkpoint.Load(fixture.At("base"), TestDevices.Get(device), keepStoredType: true);
+        Assert.All(model.Parts.Linears, l => Assert.Equal(DType.BF16, ((DenseWeight)l.Weight).Parameter.Value.DType));
+        Dictionary<string, float[]> before = AdapterFixture.Values(model);
+        using ModelAdapter adapter = ModelAdapter.Attach(model, new LoraConfig(R: 4, UseDora: true, TargetModules: ModuleNames.AllLinear, ModulesToSave: ["lm_head"]), 1);
+        List<double> losses = AdapterFixture.Train(model, 10);
+        Assert.True(losses[^1] < 0.8 * losses[0], $"the loss went from {losses[0]} to {losses[^1]}");
+        foreach (Parameter p in model.Parameters)
+            Assert.Equal(before[p.Name], AdapterFixture.Values(p));
+        float[] unmerged = AdapterFixture.Logits(model);
+        adapter.Merge();
+        Assert.All(model.Parts.Linears, l => Assert.Equal(DType.BF16, ((DenseWeight)l.Weight).Parameter.Value.DType));
+        // What merging rounds away: 8 bits of the weights.
+        AdapterFixture.Close(unmerged, AdapterFixture.Logits(model), 0.03 * unmerged.Max(MathF.Abs));
+    }
+
+    private static DecoderModel Model(string type) => type == "llama" ? AdapterFixture.Llama() : AdapterFixture.Gpt2();
+}
