@@ -152,22 +152,22 @@ public static class Activations
             case Activation.Gelu:
                 return (0.5 * Erfc(-x * Math.Sqrt(0.5))) + (x * Math.Exp(-0.5 * x * x) / Math.Sqrt(2 * Math.PI));
             case Activation.GeluTanh:
-            {
-                double s = Sigmoid(2 * GeluInner(x));
-                return s + (x * s * (1 - s) * 2 * Math.Sqrt(2 / Math.PI) * (1 + (3 * 0.044715 * x * x)));
-            }
+                {
+                    double s = Sigmoid(2 * GeluInner(x));
+                    return s + (x * s * (1 - s) * 2 * Math.Sqrt(2 / Math.PI) * (1 + (3 * 0.044715 * x * x)));
+                }
 
             case Activation.QuickGelu:
-            {
-                double s = Sigmoid(1.702 * x);
-                return s + (1.702 * x * s * (1 - s));
-            }
+                {
+                    double s = Sigmoid(1.702 * x);
+                    return s + (1.702 * x * s * (1 - s));
+                }
 
             case Activation.Silu:
-            {
-                double s = Sigmoid(x);
-                return s + (x * s * (1 - s));
-            }
+                {
+                    double s = Sigmoid(x);
+                    return s + (x * s * (1 - s));
+                }
 
             case Activation.Sigmoid:
                 return Sigmoid(x) * (1 - Sigmoid(x));
@@ -176,20 +176,20 @@ public static class Activations
             case Activation.Tanh:
                 return 1 - (Math.Tanh(x) * Math.Tanh(x));
             case Activation.Mish:
-            {
-                double t = Math.Tanh(Softplus(x));
-                return t + (x * (1 - (t * t)) * Sigmoid(x));
-            }
+                {
+                    double t = Math.Tanh(Softplus(x));
+                    return t + (x * (1 - (t * t)) * Sigmoid(x));
+                }
 
             case Activation.Softplus:
                 return Sigmoid(x);
             case Activation.Softsign:
                 return 1 / ((1 + Math.Abs(x)) * (1 + Math.Abs(x)));
             case Activation.Laplace:
-            {
-                double z = (x - LaplaceMean) / LaplaceSigma;
-                return Math.Exp(-0.5 * z * z) / (LaplaceSigma * Math.Sqrt(2 * Math.PI));
-            }
+                {
+                    double z = (x - LaplaceMean) / LaplaceSigma;
+                    return Math.Exp(-0.5 * z * z) / (LaplaceSigma * Math.Sqrt(2 * Math.PI));
+                }
 
             case Activation.Erf:
                 return 2 / Math.Sqrt(Math.PI) * Math.Exp(-x * x);

@@ -4,12 +4,10 @@ namespace Gradus.Tensors.Tests;
 /// <param name="Operation">The name of the method of <see cref="Device"/>.</param>
 /// <param name="Variant">What this case is about.</param>
 /// <param name="Call">Makes inputs and outputs on the bench and calls the operation.</param>
-internal sealed record DeviceCase(string Operation, string Variant, Action<Bench> Call)
+/// <param name="Tolerance">How much results may differ from the reference's, in parts of their size.</param>
+internal sealed record DeviceCase(string Operation, string Variant, Action<Bench> Call, double Tolerance = 2e-6)
 {
     private float[][]? _expected;
-
-    /// <summary>How much results may differ from the reference's, in parts of their size.</summary>
-    public double Tolerance { get; init; } = 2e-6;
 
     /// <summary>What the reference computes.</summary>
     public float[][] Expected => _expected ??= Run(ReferenceDevice.Instance);

@@ -80,7 +80,7 @@ internal static partial class DeviceCases
         });
         task.Y.Clear();
         task.LogSumExp.Clear();
-    }) { Tolerance = 1e-5 };
+    }, 1e-5);
 }
 
 /// <summary>What attention is asked to do.</summary>

@@ -16,7 +16,7 @@ internal static partial class DeviceCases
                     Tensor y = b.Workspace.Empty(new Shape(rows, columns));
                     ReferenceDevice.Instance.Softmax(b.Normal(rows, columns), y, log);
                     b.Device.SoftmaxGradient(b.Of(y.ToArray(), rows, columns), b.Normal(rows, columns), b.Output(rows, columns), log);
-                }) { Tolerance = 1e-5 };
+                }, 1e-5);
             }
             yield return new(nameof(Device.LogSumExp), size, b => b.Device.LogSumExp(b.Normal(rows, columns), b.Output(rows)));
             yield return new(nameof(Device.LogSumExpGradient), size, b => b.Device.LogSumExpGradient(b.Normal(rows, columns), b.Normal(rows), b.Normal(rows), b.Output(rows, columns)));
@@ -65,8 +65,7 @@ internal static partial class DeviceCases
             {
                 string how = $"({rows}, {columns}){(weight ? ", weight" : "")}{(bias ? ", bias" : "")}";
                 yield return new(nameof(Device.LayerNorm), how, b => b.Device.LayerNorm(
-                    b.Normal(rows, columns), weight ? b.Normal(columns) : null, bias ? b.Normal(columns) : null, 1e-3f, b.Output(rows, columns), b.Output(rows), b.Output(rows)))
-                    { Tolerance = 1e-5 };
+                    b.Normal(rows, columns), weight ? b.Normal(columns) : null, bias ? b.Normal(columns) : null, 1e-3f, b.Output(rows, columns), b.Output(rows), b.Output(rows)), 1e-5);
                 yield return new(nameof(Device.LayerNormGradient), how, b => b.Device.LayerNormGradient(
                     new NormGradientTask(b.Normal(rows, columns), b.Normal(rows), b.Normal(rows, columns), weight || !bias ? b.Output(rows, columns) : null)
                     {
@@ -75,13 +74,13 @@ internal static partial class DeviceCases
                         DWeight = weight ? b.Output(columns) : null,
                         DBias = bias ? b.Updated(columns) : null,
                         AccumulateBias = bias,
-                    })) { Tolerance = 1e-5 };
+                    }), 1e-5);
             }
             foreach (float? offset in new float?[] { null, 0, 1 })
             {
                 string how = $"({rows}, {columns}){(offset is { } o ? $", weight + {o}" : "")}";
                 yield return new(nameof(Device.RmsNorm), how, b => b.Device.RmsNorm(
-                    b.Normal(rows, columns), offset is null ? null : b.Normal(columns), offset ?? 0, 1e-3f, b.Output(rows, columns), b.Output(rows))) { Tolerance = 1e-5 };
+                    b.Normal(rows, columns), offset is null ? null : b.Normal(columns), offset ?? 0, 1e-3f, b.Output(rows, columns), b.Output(rows)), 1e-5);
                 yield return new(nameof(Device.RmsNormGradient), how, b => b.Device.RmsNormGradient(
                     new NormGradientTask(b.Normal(rows, columns), b.Normal(rows), b.Normal(rows, columns), offset == 0 ? null : b.Output(rows, columns))
                     {
@@ -89,7 +88,7 @@ internal static partial class DeviceCases
                         WeightOffset = offset ?? 0,
                         DWeight = offset is null ? null : offset == 1 ? b.Updated(columns) : b.Output(columns),
                         AccumulateWeight = offset == 1,
-                    })) { Tolerance = 1e-5 };
+                    }), 1e-5);
             }
         }
     }

@@ -109,7 +109,7 @@ internal static partial class DeviceCases
                         Tensor y = b.Output(to, n);
                         b.Device.Convert(b.Of(b.Normal(n).ToArray(), from, n), y);
                         ReferenceDevice.Instance.Convert(y, b.Output(n));
-                    }) { Tolerance = 0 };
+                    }, 0);
                 }
             }
         }
@@ -132,7 +132,7 @@ internal static partial class DeviceCases
                 }
             }
             yield return new(nameof(Device.ScatterAdd), $"({rows}, {columns})", b =>
-                b.Device.ScatterAdd(b.Normal(rows, columns), b.Integers(rows, -1, 9), b.Updated(9, columns))) { Tolerance = 1e-5 };
+                b.Device.ScatterAdd(b.Normal(rows, columns), b.Integers(rows, -1, 9), b.Updated(9, columns)), 1e-5);
         }
         foreach ((int a, int b, int c) in new[] { (2, 3, 4), (0, 3, 4), (3, 0, 4), (3, 4, 0), (5, 7, 17), (33, 65, 31), (1, 300, 100) })
             yield return new(nameof(Device.SwapAxes), $"({a}, {b}, {c})", x => x.Device.SwapAxes(x.Normal(a, b, c), x.Output(b, a, c), a, b, c));
@@ -149,8 +149,8 @@ internal static partial class DeviceCases
         }
         foreach ((int rows, int columns) in Tables)
         {
-            yield return new(nameof(Device.SumRows), $"({rows}, {columns})", b => b.Device.SumRows(b.Normal(rows, columns), b.Output(columns), false)) { Tolerance = 1e-5 };
-            yield return new(nameof(Device.SumRows), $"({rows}, {columns}), added", b => b.Device.SumRows(b.Normal(rows, columns), b.Updated(columns), true)) { Tolerance = 1e-5 };
+            yield return new(nameof(Device.SumRows), $"({rows}, {columns})", b => b.Device.SumRows(b.Normal(rows, columns), b.Output(columns), false), 1e-5);
+            yield return new(nameof(Device.SumRows), $"({rows}, {columns}), added", b => b.Device.SumRows(b.Normal(rows, columns), b.Updated(columns), true), 1e-5);
             yield return new(nameof(Device.RowDots), $"({rows}, {columns})", b => b.Device.RowDots(b.Normal(rows, columns), b.Normal(rows, columns), b.Output(rows)));
         }
     }
@@ -187,5 +187,5 @@ internal static partial class DeviceCases
                 right = b.Of(right.ToArray(), type, batch, k, n);
             MatMulTask task = change(new MatMulTask(left, right, b.Updated(batch, m, n), m, n, k)) with { Batch = batch };
             b.Device.MatMul(task with { Bias = bias ? b.Normal(n) : null });
-        }) { Tolerance = 1e-5 };
+        }, 1e-5);
 }
