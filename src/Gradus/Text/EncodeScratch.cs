@@ -29,6 +29,7 @@ internal sealed class EncodeScratch
     public readonly MatchCollector Matches = new();
     public readonly MergeMemory Merge = new();
     public WordCache? Cache;
+    public WordCache? PartCache;
     public SentenceLattice? Lattice;
 
     public void Begin(bool trackOffsets)
