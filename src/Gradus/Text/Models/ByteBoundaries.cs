@@ -29,7 +29,7 @@ internal sealed class ByteBoundaries
                 int left = Math.Min(i, MaxSide);
                 int right = Math.Min(token.Length - i, MaxSide);
                 _present[(left * (MaxSide + 1)) + right] = true;
-                int bit = BitOf(token.Slice(i - left, left), token.Slice(i, right));
+                int bit = BitOf(left, LeftBytes(token, i, left), right, RightBytes(token, i, right));
                 _bits[bit >> 6] |= 1UL << (bit & 63);
             }
         }
@@ -51,13 +51,19 @@ internal sealed class ByteBoundaries
 
     private bool MayCross(ReadOnlySpan<byte> piece, int start, int i)
     {
-        for (int left = 1; left <= MaxSide && left <= i - start; left++)
+        int mostRight = Math.Min(MaxSide, piece.Length - i);
+        int mostLeft = Math.Min(MaxSide, i - start);
+        uint leftBytes = 0;
+        for (int left = 1; left <= mostLeft; left++)
         {
-            for (int right = 1; right <= MaxSide && right <= piece.Length - i; right++)
+            leftBytes |= (uint)piece[i - left] << (8 * (left - 1));
+            uint rightBytes = 0;
+            for (int right = 1; right <= mostRight; right++)
             {
+                rightBytes = (rightBytes << 8) | piece[i + right - 1];
                 if (!_present[(left * (MaxSide + 1)) + right])
                     continue;
-                int bit = BitOf(piece.Slice(i - left, left), piece.Slice(i, right));
+                int bit = BitOf(left, leftBytes, right, rightBytes);
                 if ((_bits[bit >> 6] & (1UL << (bit & 63))) != 0)
                     return true;
             }
@@ -65,13 +71,25 @@ internal sealed class ByteBoundaries
         return false;
     }
 
-    private static int BitOf(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
+    private static uint LeftBytes(ReadOnlySpan<byte> bytes, int i, int count)
     {
-        ulong h = (ulong)((left.Length << 2) | right.Length);
-        foreach (byte b in left)
-            h = (h << 8) | b;
-        foreach (byte b in right)
-            h = (h << 8) | b;
-        return (int)((h * 0x9E3779B97F4A7C15) >> (64 - Bits));
+        uint value = 0;
+        for (int k = 1; k <= count; k++)
+            value |= (uint)bytes[i - k] << (8 * (k - 1));
+        return value;
+    }
+
+    private static uint RightBytes(ReadOnlySpan<byte> bytes, int i, int count)
+    {
+        uint value = 0;
+        for (int k = 0; k < count; k++)
+            value = (value << 8) | bytes[i + k];
+        return value;
+    }
+
+    private static int BitOf(int left, uint leftBytes, int right, uint rightBytes)
+    {
+        ulong key = ((ulong)((left << 2) | right) << 48) | ((ulong)leftBytes << 24) | rightBytes;
+        return (int)((key * 0x9E3779B97F4A7C15) >> (64 - Bits));
     }
 }
