@@ -4,6 +4,8 @@ namespace Gradus.Text;
 
 internal sealed class EncodeScratch
 {
+    private const int HugeLength = 1 << 22;
+
     /// <summary>The original text as UTF-8.</summary>
     public byte[] Source = new byte[1024];
 
@@ -29,7 +31,11 @@ internal sealed class EncodeScratch
     public readonly MatchCollector Matches = new();
     public readonly MergeMemory Merge = new();
     public WordCache? Cache;
+    public WordCache? PartCache;
     public SentenceLattice? Lattice;
+
+    /// <summary>Whether keeping the memory would cost more than making it anew.</summary>
+    public bool IsHuge => Math.Max(Source.Length, Math.Max(Ids.Length, Merge.Id.Length)) > HugeLength;
 
     public void Begin(bool trackOffsets)
     {

@@ -62,6 +62,13 @@ public sealed partial class Tokenizer
 
     private EncodeScratch Rent() => _pool.TryTake(out EncodeScratch? scratch) ? scratch : new EncodeScratch();
 
+    /// <summary>Gives working memory back, unless a huge text has made it huge.</summary>
+    private void Return(EncodeScratch scratch)
+    {
+        if (!scratch.IsHuge)
+            _pool.Add(scratch);
+    }
+
     private void EncodeIds(ReadOnlySpan<char> text, bool addSpecialTokens, EncodeScratch scratch)
     {
         scratch.Begin(trackOffsets: false);
@@ -228,7 +235,7 @@ public sealed partial class Tokenizer
             int from = position.Of(start);
             encoding.Offsets[i] = new TokenRange(from, position.Of(end));
         }
-        _pool.Add(scratch);
+        Return(scratch);
         return encoding;
     }
 

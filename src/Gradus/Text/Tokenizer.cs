@@ -105,7 +105,7 @@ public sealed partial class Tokenizer
         EncodeScratch scratch = Rent();
         EncodeIds(text, addSpecialTokens, scratch);
         int[] ids = scratch.Ids.AsSpan(0, scratch.Count).ToArray();
-        _pool.Add(scratch);
+        Return(scratch);
         return ids;
     }
 
@@ -119,7 +119,7 @@ public sealed partial class Tokenizer
         EncodeScratch scratch = Rent();
         EncodeIds(text, addSpecialTokens, scratch);
         destination.Write(scratch.Ids.AsSpan(0, scratch.Count));
-        _pool.Add(scratch);
+        Return(scratch);
     }
 
     /// <summary>Appends the ids of a text in UTF-8 to a buffer; bytes that are no UTF-8 are read as U+FFFD.</summary>
@@ -138,7 +138,7 @@ public sealed partial class Tokenizer
         scratch.Begin(trackOffsets: false);
         AddTemplate(utf8, addSpecialTokens, scratch);
         destination.Write(scratch.Ids.AsSpan(0, scratch.Count));
-        _pool.Add(scratch);
+        Return(scratch);
     }
 
     /// <summary>How many tokens a text has.</summary>
@@ -149,7 +149,7 @@ public sealed partial class Tokenizer
         EncodeScratch scratch = Rent();
         EncodeIds(text, addSpecialTokens, scratch);
         int count = scratch.Count;
-        _pool.Add(scratch);
+        Return(scratch);
         return count;
     }
 

@@ -14,6 +14,9 @@ public sealed partial class Bpe : TokenModel
 
     private const int NoRank = int.MaxValue;
 
+    /// <summary>Shorter pieces are remembered whole.</summary>
+    private const int LongPiece = 24;
+
     private readonly Merge[]? _merges;
     private readonly MergeTable? _pairs;
     private readonly int[]? _priority;
@@ -21,6 +24,7 @@ public sealed partial class Bpe : TokenModel
     private readonly int _unknown;
     private readonly int[] _byteIds;
     private readonly PairFilter? _boundaries;
+    private readonly ByteBoundaries? _byteBoundaries;
 
     // Tokens that only lead to longer ones; where one is left over it is taken apart again.
     private readonly bool[]? _unused;
@@ -35,7 +39,9 @@ public sealed partial class Bpe : TokenModel
         _options = options;
         _unknown = options.UnknownToken is { } unknown ? vocabulary.Find(unknown) ?? -1 : -1;
         _byteIds = FindBytes(vocabulary, options);
-        if (!vocabulary.IsByteLevel && options is { ContinuingSubwordPrefix: null, EndOfWordSuffix: null, IgnoreMerges: false })
+        if (vocabulary.IsByteLevel)
+            _byteBoundaries = new ByteBoundaries(vocabulary);
+        else if (options is { ContinuingSubwordPrefix: null, EndOfWordSuffix: null, IgnoreMerges: false })
             _boundaries = MergesBytesOrUnknown() ? null : new PairFilter(vocabulary);
     }
 
@@ -79,10 +85,40 @@ public sealed partial class Bpe : TokenModel
     {
         if (piece.IsEmpty)
             return;
-        if (_boundaries is null)
+        if (_boundaries is not null)
+            EncodeAtBoundaries(piece, scratch);
+        else if (_byteBoundaries is null || piece.Length <= LongPiece)
             EncodeWord(piece, 0, scratch);
         else
-            EncodeAtBoundaries(piece, scratch);
+            EncodeLongPiece(piece, scratch);
+    }
+
+    /// <summary>A long piece outside ASCII is one of a script without spaces: its parts repeat where it does not.</summary>
+    private void EncodeLongPiece(ReadOnlySpan<byte> piece, EncodeScratch scratch)
+    {
+        if (_options.IgnoreMerges && piece.Length <= Vocabulary.MaxTokenLength && Vocabulary.Find(piece) is var whole and >= 0)
+        {
+            scratch.Add(whole, 0, piece.Length);
+            return;
+        }
+        for (int start = 0; start < piece.Length;)
+        {
+            int end = _byteBoundaries!.Next(piece, start);
+            EncodePart(piece[start..end], start, scratch);
+            start = end;
+        }
+    }
+
+    /// <summary>A part is merged even where it is a token by itself, so that it has a memory of its own.</summary>
+    private void EncodePart(ReadOnlySpan<byte> part, int offset, EncodeScratch scratch)
+    {
+        bool cached = part.Length <= WordCache.MaxKeyLength && !scratch.TrackOffsets;
+        if (cached && (scratch.PartCache ??= new WordCache()).TryAppend(part, scratch))
+            return;
+        int before = scratch.Count;
+        MergeAll(part, offset, scratch);
+        if (cached)
+            scratch.PartCache!.Store(part, scratch.Ids.AsSpan(before, scratch.Count - before));
     }
 
     /// <summary>
@@ -144,6 +180,11 @@ public sealed partial class Bpe : TokenModel
                 return;
             }
         }
+        MergeAll(word, offset, scratch);
+    }
+
+    private void MergeAll(ReadOnlySpan<byte> word, int offset, EncodeScratch scratch)
+    {
         MergeMemory memory = scratch.Merge;
         if (Vocabulary.IsByteLevel)
             StartFromBytes(word, memory);

@@ -52,7 +52,7 @@ internal static class NormalizationForms
             return;
         ReadOnlySpan<byte> source = text.Span;
         text.BeginRewrite();
-        List<int> points = [];
+        List<Point> points = [];
         int copied = 0;
         for (int i = 0; i < source.Length;)
         {
@@ -63,7 +63,8 @@ internal static class NormalizationForms
                 continue;
             }
             // A composing form may join the character to the one before it.
-            int start = i > copied && form is NormalForm.Nfc or NormalForm.Nfkc && i > copied ? CharacterClasses.Previous(source, i) : i;
+            bool composes = form is NormalForm.Nfc or NormalForm.Nfkc;
+            int start = composes && i > copied ? CharacterClasses.Previous(source, i) : i;
             int end = i + length;
             while (end < source.Length && Touches(CharacterClasses.Decode(source, end, out length), form))
                 end += length;
@@ -89,46 +90,30 @@ internal static class NormalizationForms
         return (uint)c < TableSize && (Data.Flags[c] & (1 << (int)form)) != 0;
     }
 
-    private static void EmitStretch(TextBuffer text, ReadOnlySpan<byte> source, int start, int end, NormalForm form, List<int> points)
+    private static void EmitStretch(TextBuffer text, ReadOnlySpan<byte> source, int start, int end, NormalForm form, List<Point> points)
     {
         bool compatibility = form is NormalForm.Nfkc or NormalForm.Nfkd;
-        bool composes = form is NormalForm.Nfc or NormalForm.Nfkc;
         Span<byte> utf8 = stackalloc byte[4];
-        // Decomposed characters each stand for the one they came from, unless marks change places or join.
-        bool simple = !composes && CountMarks(source, start, end) == 0;
+        List<int> parts = [];
         points.Clear();
         for (int i = start; i < end;)
         {
             int c = CharacterClasses.Decode(source, i, out int length);
-            Data.Decompose(c, compatibility, points);
+            parts.Clear();
+            Data.Decompose(c, compatibility, parts);
+            foreach (int part in parts)
+                points.Add(new Point(part, i, i + length));
             i += length;
-            if (simple)
-            {
-                Data.Order(points);
-                foreach (int p in points)
-                    text.Emit(utf8[..new Rune(p).EncodeToUtf8(utf8)], i - length, i);
-                points.Clear();
-            }
         }
         Data.Order(points);
-        if (composes)
+        if (form is NormalForm.Nfc or NormalForm.Nfkc)
             Data.Compose(points);
-        foreach (int p in points)
-            text.Emit(utf8[..new Rune(p).EncodeToUtf8(utf8)], start, end);
+        foreach (Point p in points)
+            text.Emit(utf8[..new Rune(p.Value).EncodeToUtf8(utf8)], p.Start, p.End);
     }
 
-    private static int CountMarks(ReadOnlySpan<byte> source, int start, int end)
-    {
-        int marks = 0;
-        for (int i = start; i < end;)
-        {
-            int c = CharacterClasses.Decode(source, i, out int length);
-            if (Data.Class(c) != 0)
-                marks++;
-            i += length;
-        }
-        return marks;
-    }
+    /// <summary>A code point and the range of the source it stands for.</summary>
+    private readonly record struct Point(int Value, int Start, int End);
 
     private sealed class Tables
     {
@@ -175,16 +160,16 @@ internal static class NormalizationForms
         }
 
         /// <summary>Sorts every run of marks by class, keeping equals in order.</summary>
-        public void Order(List<int> points)
+        public void Order(List<Point> points)
         {
             for (int i = 1; i < points.Count; i++)
             {
-                int c = points[i];
-                int mark = Class(c);
+                Point c = points[i];
+                int mark = Class(c.Value);
                 if (mark == 0)
                     continue;
                 int k = i;
-                while (k > 0 && Class(points[k - 1]) > mark)
+                while (k > 0 && Class(points[k - 1].Value) > mark)
                 {
                     points[k] = points[k - 1];
                     k--;
@@ -193,19 +178,19 @@ internal static class NormalizationForms
             }
         }
 
-        public void Compose(List<int> points)
+        public void Compose(List<Point> points)
         {
             int starter = -1;
             int last = -1;
             int to = 0;
             for (int i = 0; i < points.Count; i++)
             {
-                int c = points[i];
-                int mark = Class(c);
+                Point c = points[i];
+                int mark = Class(c.Value);
                 // A mark is blocked from its starter by one of the same or a higher class between them.
-                if (starter >= 0 && (last < mark || last < 0) && Join(points[starter], c) is int joined and > 0)
+                if (starter >= 0 && (last < mark || last < 0) && Join(points[starter].Value, c.Value) is int joined and > 0)
                 {
-                    points[starter] = joined;
+                    points[starter] = new Point(joined, Math.Min(points[starter].Start, c.Start), Math.Max(points[starter].End, c.End));
                     continue;
                 }
                 if (mark == 0)
