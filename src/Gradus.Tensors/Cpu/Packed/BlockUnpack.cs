@@ -9,6 +9,25 @@ namespace Gradus.Tensors.Cpu;
 internal static unsafe class BlockUnpack<T>
     where T : unmanaged, ILanes<T>
 {
+    /// <summary>The distance of the rows of a <see cref="Window"/> of so many columns, in floats.</summary>
+    public static int WindowStride(int columns) => columns + 2 * BlockFormats.LargestBlock;
+
+    /// <summary>Unpacks the blocks that cover a part of a matrix, and returns it as an operand of floats.</summary>
+    /// <param name="operand">A matrix in blocks.</param>
+    /// <param name="row">The first row, as stored.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="column">The first column, as stored.</param>
+    /// <param name="columns">The number of columns.</param>
+    /// <param name="to">Room for rows · WindowStride(columns) floats.</param>
+    public static Operand Window(in Operand operand, int row, int rows, int column, int columns, float* to)
+    {
+        int size = operand.Format.Weights(), stride = WindowStride(columns);
+        int first = column / size * size, end = (column + columns + size - 1) / size * size;
+        for (int r = 0; r < rows; r++)
+            Row(operand.Format, operand.Data + (row + r) * operand.RowBytes + (nint)(first / size) * operand.Format.Bytes(), end - first, to + (nint)r * stride);
+        return new Operand(to + (column - first), stride) { RoundToBf16 = operand.RoundToBf16 };
+    }
+
     /// <summary>Unpacks whole blocks.</summary>
     /// <param name="format">The format.</param>
     /// <param name="from">The first block.</param>
