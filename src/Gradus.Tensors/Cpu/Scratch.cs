@@ -29,8 +29,8 @@ internal sealed unsafe class Scratch
         /// <summary>The packed right operand of a matrix product.</summary>
         ProductB,
 
-        /// <summary>Edge tiles of a matrix product.</summary>
-        ProductTile,
+        /// <summary>Unpacked weights on their way into a matrix product.</summary>
+        ProductWindow,
 
         /// <summary>Attention; may run matrix products inside.</summary>
         Attention,

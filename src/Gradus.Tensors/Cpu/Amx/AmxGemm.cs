@@ -43,6 +43,11 @@ internal static unsafe class AmxGemm
         if (panels is not null && (panels.N != problem.N || panels.K != problem.K || problem.Batch != 1))
             throw new ArgumentException($"The panels are of a ({panels.K}, {panels.N}) operand, the product needs ({problem.K}, {problem.N}), once.", nameof(panels));
         ushort* a = (ushort*)Scratch.Get(Scratch.Slot.ProductA, (nuint)PanelElements(problem.M, problem.K) * sizeof(ushort));
+        if (panels is null && problem.M <= AmxPack.Lines)
+        {
+            Thin(workers, problem, a);
+            return;
+        }
         ushort* b = panels is not null ? panels.Data : (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)PanelElements(problem.N, problem.K) * sizeof(ushort));
         for (int entry = 0; entry < problem.Batch; entry++)
         {
@@ -52,6 +57,31 @@ internal static unsafe class AmxGemm
                 Pack(workers, one.B, !one.B.Transposed, pairsFirst: true, one.N, one.K, b);
             MultiplyPacked(workers, one, a, b);
         }
+    }
+
+    // Few rows: a panel of B is used once, right after it was packed, and never leaves the cache.
+    private static void Thin(Workers workers, in GemmProblem problem, ushort* a)
+    {
+        for (int entry = 0; entry < problem.Batch; entry++)
+        {
+            Job job = new() { Problem = problem.OfBatch(entry), A = a };
+            Pack(workers, job.Problem.A, job.Problem.A.Transposed, pairsFirst: false, problem.M, problem.K, a);
+            workers.For((problem.N + AmxPack.Lines - 1) / AmxPack.Lines, &job, &ThinPanel);
+        }
+    }
+
+    private static void ThinPanel(void* context, int item, int worker)
+    {
+        Job* job = (Job*)context;
+        GemmProblem problem = job->Problem;
+        int column = item * AmxPack.Lines, columns = Math.Min(AmxPack.Lines, problem.N - column);
+        ushort* b = (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)PanelElements(AmxPack.Lines, problem.K) * sizeof(ushort));
+        AmxPack.Panels(problem.B, !problem.B.Transposed, pairsFirst: true, column, column + columns, problem.K, b);
+        AmxKernels.Configure();
+        Block(job->A, b, problem.C + column, problem.StrideC, problem.M, columns, AmxPack.Steps(problem.K), problem.Accumulate);
+        AmxKernels.Release();
+        if (problem.Bias != null)
+            AddBias(problem.C + column, problem.StrideC, problem.Bias + column, problem.M, columns);
     }
 
     private static void MultiplyPacked(Workers workers, in GemmProblem problem, ushort* a, ushort* b)

@@ -34,6 +34,11 @@ internal static unsafe class AmxPack
     /// <param name="to">The first panel.</param>
     public static void Panels(in Operand operand, bool alongLines, bool pairsFirst, int line, int end, int k, ushort* to)
     {
+        if (operand.Format != BlockFormat.None)
+        {
+            Windows(operand, alongLines, pairsFirst, line, end, k, to);
+            return;
+        }
         nint panel = (nint)Steps(k) * StepElements;
         if (alongLines)
         {
@@ -48,6 +53,35 @@ internal static unsafe class AmxPack
         }
         for (int at = line; at < end; at += Block)
             AlongK(operand, pairsFirst, at, Math.Min(Block, end - at), k, to + (at - line) / Lines * panel + (at - line) % Lines * StepK);
+    }
+
+    // Packed weights are unpacked a piece at a time, which stays in the cache.
+    private static void Windows(in Operand operand, bool alongLines, bool pairsFirst, int line, int end, int k, ushort* to)
+    {
+        nint panel = (nint)Steps(k) * StepElements;
+        int pieceK = alongLines ? StepK : BlockFormats.LargestBlock, pieceLines = alongLines ? end - line : Block;
+        int rows = alongLines ? StepK : Block, columns = alongLines ? pieceLines : pieceK;
+        float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)(rows * BlockUnpack<Lanes16>.WindowStride(columns)) * sizeof(float));
+        for (int at = line; at < end; at += pieceLines)
+        {
+            int lines = Math.Min(pieceLines, end - at);
+            for (int first = 0; first < k; first += pieceK)
+            {
+                int count = Math.Min(pieceK, k - first);
+                Operand piece = alongLines
+                    ? BlockUnpack<Lanes16>.Window(operand, first, count, at, lines, window)
+                    : BlockUnpack<Lanes16>.Window(operand, at, lines, first, count, window);
+                ushort* step = to + (nint)(first / StepK) * StepElements;
+                for (int i = 0; i < lines; i += Block)
+                {
+                    ushort* block = step + (at + i - line) / Lines * panel + (at + i - line) % Lines * StepK;
+                    if (alongLines)
+                        StepAlongLines(piece, pairsFirst, i, Math.Min(Block, lines - i), 0, count, block);
+                    else
+                        AlongK(piece, pairsFirst, i, Math.Min(Block, lines - i), count, block);
+                }
+            }
+        }
     }
 
     [SkipLocalsInit]

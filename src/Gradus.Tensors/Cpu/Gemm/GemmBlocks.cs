@@ -67,7 +67,7 @@ internal static unsafe class GemmBlocks<T>
     // Many rows: a block of B is packed and stays in the L2 cache while all rows pass over it, a few packed panels of A at a time.
     private static void Wide(in GemmProblem problem, int tileRows, int firstRow, int endRow, int firstColumn, int endColumn)
     {
-        int blockK = BlockSize(problem.K);
+        int blockK = BlockSize(problem);
         nint distanceA = Distance(tileRows, blockK), distanceB = Distance(Columns, blockK);
         float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)(PanelsOfRows * distanceA) * sizeof(float));
         float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)((endColumn - firstColumn + Columns - 1) / Columns * distanceB) * sizeof(float));
@@ -93,7 +93,7 @@ internal static unsafe class GemmBlocks<T>
     // piece of memory only where neighbours are neighbours in k; else several go together.
     private static void Thin(in GemmProblem problem, int tileRows, int row, int endRow, int firstColumn, int endColumn)
     {
-        int blockK = BlockSize(problem.K);
+        int blockK = BlockSize(problem);
         bool alongLines = !problem.B.Transposed;
         int step = alongLines ? GemmPack<T>.PanelsAtOnce * Columns : Columns;
         nint distanceA = Distance(tileRows, blockK), distanceB = Distance(Columns, blockK);
@@ -139,10 +139,12 @@ internal static unsafe class GemmBlocks<T>
     // One register beyond the panel, for writes that overlap its end; an odd number of cache lines keeps panels in different sets.
     private static nint Distance(int width, int count) => (((nint)width * count + 15) / 16 + 1 | 1) * 16;
 
-    private static int BlockSize(int k)
+    // Blocks of equal size; those of packed weights begin where weight blocks begin.
+    private static int BlockSize(in GemmProblem problem)
     {
-        int blocks = (k + BlockK - 1) / BlockK;
-        return Math.Min(k, ((k + blocks - 1) / blocks + 15) & ~15);
+        int blocks = (problem.K + BlockK - 1) / BlockK;
+        int equal = ((problem.K + blocks - 1) / blocks + 15) & ~15;
+        return Math.Min(problem.K, problem.B.Format == BlockFormat.None ? equal : BlockK);
     }
 
     private static void Tile(in GemmProblem problem, int tileRows, int row, int endRow, int column, int endColumn, int k, int count, float* a, float* b)

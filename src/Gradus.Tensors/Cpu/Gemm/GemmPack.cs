@@ -26,6 +26,12 @@ internal static unsafe class GemmPack<T>
     [SkipLocalsInit]
     public static void PanelAlongK(in Operand operand, int line, int lines, int width, int k, int count, float* to)
     {
+        if (operand.Format != BlockFormat.None)
+        {
+            float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)(lines * BlockUnpack<T>.WindowStride(count)) * sizeof(float));
+            PanelAlongK(BlockUnpack<T>.Window(operand, line, lines, k, count, window), 0, lines, width, 0, count, to);
+            return;
+        }
         byte** rows = stackalloc byte*[MaxWidth + 16];
         int registers = (width + T.Width - 1) / T.Width * T.Width;
         for (int i = 0; i < registers; i++)
@@ -52,6 +58,11 @@ internal static unsafe class GemmPack<T>
     /// <param name="distance">The distance of the panels.</param>
     public static void PanelsAlongLines(in Operand operand, int line, int end, int width, int k, int count, float* to, nint distance)
     {
+        if (operand.Format != BlockFormat.None)
+        {
+            WindowsAlongLines(operand, line, end, width, k, count, to, distance);
+            return;
+        }
         for (; line < end; line += PanelsAtOnce * width)
         {
             int lines = Math.Min(PanelsAtOnce * width, end - line);
@@ -64,6 +75,23 @@ internal static unsafe class GemmPack<T>
                 Copy(from, operand.RowBytes, lines, width, count, to, distance);
             for (int panel = 0; panel < PanelsAtOnce && operand.RoundToBf16 && !operand.IsBf16; panel++)
                 Round(to + panel * distance, panel * width < lines ? (nint)count * width : 0);
+            to += PanelsAtOnce * distance;
+        }
+    }
+
+    // A few k at a time, so that what is unpacked stays in the cache.
+    private static void WindowsAlongLines(in Operand operand, int line, int end, int width, int k, int count, float* to, nint distance)
+    {
+        const int AtOnce = 16;
+        for (; line < end; line += PanelsAtOnce * width)
+        {
+            int lines = Math.Min(PanelsAtOnce * width, end - line);
+            float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)(AtOnce * BlockUnpack<T>.WindowStride(lines)) * sizeof(float));
+            for (int first = 0; first < count; first += AtOnce)
+            {
+                int here = Math.Min(AtOnce, count - first);
+                PanelsAlongLines(BlockUnpack<T>.Window(operand, k + first, here, line, lines, window), 0, lines, width, 0, here, to + (nint)first * width, distance);
+            }
             to += PanelsAtOnce * distance;
         }
     }

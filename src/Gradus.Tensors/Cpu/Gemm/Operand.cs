@@ -26,6 +26,19 @@ internal unsafe readonly struct Operand
         IsBf16 = true;
     }
 
+    /// <summary>A matrix in blocks; not for batches.</summary>
+    /// <param name="data">The first block.</param>
+    /// <param name="rowBytes">The distance of the rows as stored, in bytes.</param>
+    /// <param name="format">The blocks' format.</param>
+    /// <param name="transposed">The matrix is used as the transpose of what is stored.</param>
+    public Operand(byte* data, nint rowBytes, BlockFormat format, bool transposed = false)
+    {
+        Data = data;
+        RowBytes = rowBytes;
+        Format = format;
+        Transposed = transposed;
+    }
+
     /// <summary>The first element.</summary>
     public byte* Data { get; init; }
 
@@ -40,6 +53,9 @@ internal unsafe readonly struct Operand
 
     /// <summary>The elements are bf16, not float.</summary>
     public bool IsBf16 { get; init; }
+
+    /// <summary>The format of a matrix in blocks, which is unpacked on the way into the product.</summary>
+    public BlockFormat Format { get; init; }
 
     /// <summary>Floats are rounded to bf16 before they are multiplied.</summary>
     public bool RoundToBf16 { get; init; }

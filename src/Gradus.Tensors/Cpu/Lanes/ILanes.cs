@@ -38,6 +38,12 @@ internal unsafe interface ILanes<TSelf>
     /// <summary>Reads Width 16-bit integers into the low half of each lane's bits; the high half is zero.</summary>
     static abstract TSelf LoadBits16(ushort* from);
 
+    /// <summary>Reads Width bytes into the lowest quarter of each lane's bits; the rest is zero.</summary>
+    static abstract TSelf LoadBits8(byte* from);
+
+    /// <summary>Takes from each lane's bits, 0 to 15, that element of a table of 16 floats.</summary>
+    static abstract TSelf Lookup(float* table, TSelf bits);
+
     /// <summary>Writes the low half of each lane's bits.</summary>
     static abstract void StoreBits16(ushort* to, TSelf bits);
 

@@ -41,6 +41,12 @@ internal unsafe struct Lanes1(float value) : ILanes<Lanes1>
     public static Lanes1 LoadBits16(ushort* from) => new(Vector128.CreateScalar((int)*from).AsSingle().ToScalar());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes1 LoadBits8(byte* from) => new(Vector128.CreateScalar((int)*from).AsSingle().ToScalar());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes1 Lookup(float* table, Lanes1 bits) => new(table[bits.Bits & 15]);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBits16(ushort* to, Lanes1 bits) => *to = (ushort)bits.Bits;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

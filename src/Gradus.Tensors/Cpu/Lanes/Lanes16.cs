@@ -38,6 +38,12 @@ internal unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
     public static Lanes16 LoadBits16(ushort* from) => new(Avx512F.ConvertToVector512Int32(Vector256.Load(from)).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 LoadBits8(byte* from) => new(Avx512F.ConvertToVector512Int32(Vector128.Load(from)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 Lookup(float* table, Lanes16 bits) => new(Avx512F.PermuteVar16x32(Vector512.Load(table), bits._value.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBits16(ushort* to, Lanes16 bits) => Avx512F.ConvertToVector256UInt16(bits._value.AsUInt32()).Store(to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -53,6 +53,17 @@ internal unsafe struct Lanes4(Vector128<float> value) : ILanes<Lanes4>
     public static Lanes4 LoadBits16(ushort* from) => new(Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)from).AsUInt16()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 LoadBits8(byte* from) =>
+        new(Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(uint*)from).AsByte())).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 Lookup(float* table, Lanes4 bits)
+    {
+        Vector128<int> at = bits._value.AsInt32() & Vector128.Create(15);
+        return new(Vector128.Create(table[at.GetElement(0)], table[at.GetElement(1)], table[at.GetElement(2)], table[at.GetElement(3)]));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBits16(ushort* to, Lanes4 bits) =>
         *(ulong*)to = Vector128.Narrow(bits._value.AsUInt32(), bits._value.AsUInt32()).AsUInt64().ToScalar();
 

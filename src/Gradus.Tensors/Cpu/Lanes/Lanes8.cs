@@ -38,6 +38,18 @@ internal unsafe struct Lanes8(Vector256<float> value) : ILanes<Lanes8>
     public static Lanes8 LoadBits16(ushort* from) => new(Avx2.ConvertToVector256Int32(Vector128.Load(from)).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 LoadBits8(byte* from) => new(Avx2.ConvertToVector256Int32(Vector128.CreateScalar(*(ulong*)from).AsByte()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 Lookup(float* table, Lanes8 bits)
+    {
+        Vector256<int> at = bits._value.AsInt32();
+        Vector256<float> low = Avx2.PermuteVar8x32(Vector256.Load(table), at), high = Avx2.PermuteVar8x32(Vector256.Load(table + 8), at);
+        // Bit 3 of the index, moved to the sign, chooses the half.
+        return new(Avx.BlendVariable(low, high, (at << 28).AsSingle()));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBits16(ushort* to, Lanes8 bits) => Vector256.Narrow(bits._value.AsUInt32(), bits._value.AsUInt32()).GetLower().Store(to);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,0 +1,34 @@
+namespace Gradus.Tensors.Cpu;
+
+/// <summary>What readers and writers of blocks share.</summary>
+internal static unsafe class BlockTables
+{
+    /// <summary>The sixteen values of IQ4_NL, ascending.</summary>
+    public static ReadOnlySpan<float> Iq4NlValues => [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+    /// <summary>The same in memory that does not move.</summary>
+    public static float* Iq4Nl { get; } = Fixed(Iq4NlValues);
+
+    /// <summary>Scale and offset, 6 bits each, of one of eight parts, from the 12 bytes that hold them.</summary>
+    public static (int Scale, int Offset) SixBits(byte* q, int part) => part < 4
+        ? (q[part] & 63, q[part + 4] & 63)
+        : ((q[part + 4] & 15) | (q[part - 4] >> 6 << 4), (q[part + 4] >> 4) | (q[part] >> 6 << 4));
+
+    /// <summary>Writes what <see cref="SixBits"/> reads, for all eight parts; the 12 bytes must be zero before.</summary>
+    public static void PutSixBits(byte* q, ReadOnlySpan<int> scales, ReadOnlySpan<int> offsets)
+    {
+        for (int part = 0; part < 4; part++)
+        {
+            q[part] |= (byte)(scales[part] | scales[part + 4] >> 4 << 6);
+            q[part + 4] |= (byte)(offsets[part] | offsets[part + 4] >> 4 << 6);
+            q[part + 8] |= (byte)((scales[part + 4] & 15) | (offsets[part + 4] & 15) << 4);
+        }
+    }
+
+    private static float* Fixed(ReadOnlySpan<float> values)
+    {
+        float* at = (float*)AlignedMemory.Allocate((nuint)values.Length * sizeof(float));
+        values.CopyTo(new Span<float>(at, values.Length));
+        return at;
+    }
+}

@@ -1,0 +1,193 @@
+// Blocks to floats, over lanes. Layouts: the GGUF section of the formats reference; values are computed in the order of ggml's reference
+// decoder (scale times integer, then the offset), so they have its bits.
+
+using System.Runtime.CompilerServices;
+
+namespace Gradus.Tensors.Cpu;
+
+/// <summary>Reads blocks of every format.</summary>
+internal static unsafe class BlockUnpack<T>
+    where T : unmanaged, ILanes<T>
+{
+    /// <summary>The distance of the rows of a <see cref="Window"/> of so many columns, in floats.</summary>
+    public static int WindowStride(int columns) => columns + 2 * BlockFormats.LargestBlock;
+
+    /// <summary>Unpacks the blocks that cover a part of a matrix, and returns it as an operand of floats.</summary>
+    /// <param name="operand">A matrix in blocks.</param>
+    /// <param name="row">The first row, as stored.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="column">The first column, as stored.</param>
+    /// <param name="columns">The number of columns.</param>
+    /// <param name="to">Room for rows · WindowStride(columns) floats.</param>
+    public static Operand Window(in Operand operand, int row, int rows, int column, int columns, float* to)
+    {
+        int size = operand.Format.Weights(), stride = WindowStride(columns);
+        int first = column / size * size, end = (column + columns + size - 1) / size * size;
+        for (int r = 0; r < rows; r++)
+            Row(operand.Format, operand.Data + (row + r) * operand.RowBytes + (nint)(first / size) * operand.Format.Bytes(), end - first, to + (nint)r * stride);
+        return new Operand(to + (column - first), stride) { RoundToBf16 = operand.RoundToBf16 };
+    }
+
+    /// <summary>Unpacks whole blocks.</summary>
+    /// <param name="format">The format.</param>
+    /// <param name="from">The first block.</param>
+    /// <param name="weights">The number of weights, a multiple of the block's.</param>
+    /// <param name="to">Room for as many floats.</param>
+    public static void Row(BlockFormat format, byte* from, int weights, float* to)
+    {
+        int size = format.Weights(), bytes = format.Bytes();
+        for (; weights > 0; weights -= size, from += bytes, to += size)
+        {
+            switch (format)
+            {
+                case BlockFormat.Q8_0:
+                    Q8_0(from, to);
+                    break;
+                case BlockFormat.Q4_0:
+                    Nibbles(from + 2, F16(from), -8, 0, to);
+                    break;
+                case BlockFormat.Q4_1:
+                    Nibbles(from + 4, F16(from), 0, F16(from + 2), to);
+                    break;
+                case BlockFormat.Q5_0:
+                    FiveBits(from + 6, *(int*)(from + 2), F16(from), -16, 0, to);
+                    break;
+                case BlockFormat.Q5_1:
+                    FiveBits(from + 8, *(int*)(from + 4), F16(from), 0, F16(from + 2), to);
+                    break;
+                case BlockFormat.Q4_K:
+                    Q4_K(from, to);
+                    break;
+                case BlockFormat.Q5_K:
+                    Q5_K(from, to);
+                    break;
+                case BlockFormat.Q6_K:
+                    Q6_K(from, to);
+                    break;
+                case BlockFormat.IQ4_NL:
+                    Iq4Nl(from, to);
+                    break;
+                default:
+                    throw new ArgumentOutOfRangeException(nameof(format), format, "not a block format");
+            }
+        }
+    }
+
+    private static float F16(byte* at) => (float)*(Half*)at;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Q8_0(byte* from, float* to)
+    {
+        T d = T.Broadcast(F16(from));
+        for (int i = 0; i < 32; i += T.Width)
+            T.Store(to + i, d * T.FromInteger(T.ShiftRightSigned(T.ShiftLeft(T.LoadBits8(from + 2 + i), 24), 24)));
+    }
+
+    // Low halves of 16 bytes are the first 16 weights, high halves the others.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Nibbles(byte* from, float scale, int zero, float offset, float* to)
+    {
+        T d = T.Broadcast(scale), m = T.Broadcast(offset), z = T.Broadcast(zero), low = T.BroadcastBits(15);
+        for (int i = 0; i < 16; i += T.Width)
+        {
+            T bytes = T.LoadBits8(from + i);
+            T.Store(to + i, d * (T.FromInteger(bytes & low) + z) + m);
+            T.Store(to + 16 + i, d * (T.FromInteger(T.ShiftRight(bytes, 4)) + z) + m);
+        }
+    }
+
+    // Bit j of the extra word is bit 4 of weight j.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void FiveBits(byte* from, int extra, float scale, int zero, float offset, float* to)
+    {
+        float* bits = stackalloc float[32];
+        for (int j = 0; j < 32; j++)
+            ((int*)bits)[j] = (extra >> j & 1) << 4;
+        T d = T.Broadcast(scale), m = T.Broadcast(offset), z = T.Broadcast(zero), low = T.BroadcastBits(15);
+        for (int i = 0; i < 16; i += T.Width)
+        {
+            T bytes = T.LoadBits8(from + i);
+            T.Store(to + i, d * (T.FromInteger(bytes & low | T.Load(bits + i)) + z) + m);
+            T.Store(to + 16 + i, d * (T.FromInteger(T.ShiftRight(bytes, 4) | T.Load(bits + 16 + i)) + z) + m);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Q4_K(byte* from, float* to)
+    {
+        T low = T.BroadcastBits(15);
+        for (int pair = 0; pair < 4; pair++)
+        {
+            (T scale0, T offset0) = PartScale(from, 2 * pair);
+            (T scale1, T offset1) = PartScale(from, 2 * pair + 1);
+            for (int i = 0; i < 32; i += T.Width)
+            {
+                T bytes = T.LoadBits8(from + 16 + 32 * pair + i);
+                T.Store(to + 64 * pair + i, scale0 * T.FromInteger(bytes & low) - offset0);
+                T.Store(to + 64 * pair + 32 + i, scale1 * T.FromInteger(T.ShiftRight(bytes, 4)) - offset1);
+            }
+        }
+    }
+
+    // Bit p of byte i of the extra 32 bytes is bit 4 of weight i of part p.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Q5_K(byte* from, float* to)
+    {
+        T low = T.BroadcastBits(15), five = T.BroadcastBits(16);
+        for (int pair = 0; pair < 4; pair++)
+        {
+            (T scale0, T offset0) = PartScale(from, 2 * pair);
+            (T scale1, T offset1) = PartScale(from, 2 * pair + 1);
+            for (int i = 0; i < 32; i += T.Width)
+            {
+                T bytes = T.LoadBits8(from + 48 + 32 * pair + i), extra = T.ShiftLeft(T.LoadBits8(from + 16 + i), 4);
+                T q0 = bytes & low | T.ShiftRight(extra, 2 * pair) & five, q1 = T.ShiftRight(bytes, 4) | T.ShiftRight(extra, 2 * pair + 1) & five;
+                T.Store(to + 64 * pair + i, scale0 * T.FromInteger(q0) - offset0);
+                T.Store(to + 64 * pair + 32 + i, scale1 * T.FromInteger(q1) - offset1);
+            }
+        }
+    }
+
+    // Two halves of 128 weights: 64 bytes of low halves, 32 bytes of two high bits, 8 scales.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Q6_K(byte* from, float* to)
+    {
+        float d = F16(from + 208);
+        T low = T.BroadcastBits(15), high = T.BroadcastBits(48), zero = T.Broadcast(-32);
+        for (int half = 0; half < 2; half++)
+        {
+            byte* nibbles = from + 64 * half, extra = from + 128 + 32 * half;
+            sbyte* scales = (sbyte*)from + 192 + 8 * half;
+            float* part = to + 128 * half;
+            for (int i = 0; i < 32; i += T.Width)
+            {
+                T first = T.LoadBits8(nibbles + i), second = T.LoadBits8(nibbles + 32 + i), bits = T.LoadBits8(extra + i);
+                sbyte* scale = scales + i / 16;
+                T.Store(part + i, T.Broadcast(d * scale[0]) * (T.FromInteger(first & low | T.ShiftLeft(bits, 4) & high) + zero));
+                T.Store(part + 32 + i, T.Broadcast(d * scale[2]) * (T.FromInteger(second & low | T.ShiftLeft(bits, 2) & high) + zero));
+                T.Store(part + 64 + i, T.Broadcast(d * scale[4]) * (T.FromInteger(T.ShiftRight(first, 4) | bits & high) + zero));
+                T.Store(part + 96 + i, T.Broadcast(d * scale[6]) * (T.FromInteger(T.ShiftRight(second, 4) | T.ShiftRight(bits, 2) & high) + zero));
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Iq4Nl(byte* from, float* to)
+    {
+        float* table = BlockTables.Iq4Nl;
+        T d = T.Broadcast(F16(from)), low = T.BroadcastBits(15);
+        for (int i = 0; i < 16; i += T.Width)
+        {
+            T bytes = T.LoadBits8(from + 2 + i);
+            T.Store(to + i, d * T.Lookup(table, bytes & low));
+            T.Store(to + 16 + i, d * T.Lookup(table, T.ShiftRight(bytes, 4)));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (T Scale, T Offset) PartScale(byte* block, int part)
+    {
+        (int scale, int offset) = BlockTables.SixBits(block + 4, part);
+        return (T.Broadcast(F16(block) * scale), T.Broadcast(F16(block + 2) * offset));
+    }
+}
