@@ -45,7 +45,7 @@ public static class LossTask
                 cancellation.ThrowIfCancellationRequested();
                 int[] ids = document[start..Math.Min(document.Length, start + model.Config.ContextLength + 1)];
                 workspace.Reset();
-                nats += model.Losses(new Pass(new TokenBatch(ids[..^1]), workspace), workspace.From(ids[1..])).Sum().Item();
+                nats += model.Losses(new Pass(new TokenBatch(ids[..^1]), workspace), workspace.From(ids.AsSpan(1))).Sum().Item();
                 tokens += ids.Length - 1;
             }
         }

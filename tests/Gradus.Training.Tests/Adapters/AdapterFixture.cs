@@ -39,7 +39,7 @@ internal sealed class AdapterFixture : IDisposable
     /// <summary>Trains for some steps with a high rate; returns the losses.</summary>
     public static List<double> Train(LanguageModel model, int steps, ulong seed = 1)
     {
-        using Trainer trainer = new(model, Objective(), new TrainingOptions(steps, new AdamW(0.02), Seed: seed));
+        using Trainer trainer = new(model, Objective(), new TrainingOptions(steps, Seed: (long)seed) { Optimizer = new AdamW(0.02) });
         return [.. Enumerable.Range(0, steps).Select(_ => trainer.Step().Loss)];
     }
 

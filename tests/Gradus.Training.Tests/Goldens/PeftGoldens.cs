@@ -142,7 +142,7 @@ public sealed class PeftGoldens
             AdamW optimizer = new(
                 (double)about["lr"]!, (float)about["betas"]![0]!, (float)about["betas"]![1]!, (float)about["eps"]!, (float)about["weight_decay"]!, DecayMatricesOnly: false);
             int steps = (int)about["steps"]!;
-            using Trainer trainer = new(model, new GivenBatches([new PaddedBatch(io, "in.").Batch]), new TrainingOptions(steps, optimizer, ClipNorm: 0));
+            using Trainer trainer = new(model, new GivenBatches([new PaddedBatch(io, "in.").Batch]), new TrainingOptions(steps, ClipNorm: 0) { Optimizer = optimizer });
             List<double> losses = [];
             for (int i = 0; i < steps; i++)
                 losses.Add(trainer.Step().Loss);

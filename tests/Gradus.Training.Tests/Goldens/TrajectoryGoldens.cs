@@ -100,8 +100,8 @@ public sealed class TrajectoryGoldens
 
     // What the file's "common" says in words.
     private static TrainingOptions Options(bool trainerStyle, int steps) => trainerStyle
-        ? new TrainingOptions(steps, new AdamW(5e-3, WeightDecay: 0.1f), new CosineSchedule(4), ClipNorm: 1)
-        : new TrainingOptions(steps, new AdamW(5e-3, WeightDecay: 0.01f, DecayMatricesOnly: false), new ConstantSchedule(), ClipNorm: 0);
+        ? new TrainingOptions(steps, ClipNorm: 1) { Optimizer = new AdamW(5e-3, WeightDecay: 0.1f), Schedule = new CosineSchedule(4) }
+        : new TrainingOptions(steps, ClipNorm: 0) { Optimizer = new AdamW(5e-3, WeightDecay: 0.01f, DecayMatricesOnly: false) };
 
     private static void Near(double expected, double actual, double relative, string what) =>
         Assert.True(Math.Abs(actual - expected) <= relative * Math.Abs(expected), $"{what} is {actual}, expected {expected}");
