@@ -65,7 +65,10 @@ internal static unsafe class BlockUnpack<T>
                     Q6_K(from, to);
                     break;
                 case BlockFormat.IQ4_NL:
-                    Iq4Nl(from, to);
+                    Table(from + 2, 16, BlockTables.Iq4Nl, F16(from), to);
+                    break;
+                case BlockFormat.NF4:
+                    Table(from + 4, 32, BlockTables.Nf4, *(float*)from, to);
                     break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(format), format, "not a block format");
@@ -172,15 +175,14 @@ internal static unsafe class BlockUnpack<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Iq4Nl(byte* from, float* to)
+    private static void Table(byte* from, int half, float* table, float scale, float* to)
     {
-        float* table = BlockTables.Iq4Nl;
-        T d = T.Broadcast(F16(from)), low = T.BroadcastBits(15);
-        for (int i = 0; i < 16; i += T.Width)
+        T d = T.Broadcast(scale), low = T.BroadcastBits(15);
+        for (int i = 0; i < half; i += T.Width)
         {
-            T bytes = T.LoadBits8(from + 2 + i);
+            T bytes = T.LoadBits8(from + i);
             T.Store(to + i, d * T.Lookup(table, bytes & low));
-            T.Store(to + 16 + i, d * T.Lookup(table, T.ShiftRight(bytes, 4)));
+            T.Store(to + half + i, d * T.Lookup(table, T.ShiftRight(bytes, 4)));
         }
     }
 
