@@ -19,6 +19,9 @@ internal static unsafe class BlockTables
     /// <summary>The same in memory that does not move.</summary>
     public static float* Nf4 { get; } = Fixed(Nf4Values);
 
+    /// <summary>1 &lt;&lt; j for j = 0..31.</summary>
+    public static int* BitOfLane { get; } = Bits();
+
     /// <summary>Scale and offset, 6 bits each, of one of eight parts, from the 12 bytes that hold them.</summary>
     public static (int Scale, int Offset) SixBits(byte* q, int part) => part < 4
         ? (q[part] & 63, q[part + 4] & 63)
@@ -33,6 +36,14 @@ internal static unsafe class BlockTables
             q[part + 4] |= (byte)(offsets[part] | offsets[part + 4] >> 4 << 6);
             q[part + 8] |= (byte)((scales[part + 4] & 15) | (offsets[part + 4] & 15) << 4);
         }
+    }
+
+    private static int* Bits()
+    {
+        int* at = (int*)AlignedMemory.Allocate(32 * sizeof(int));
+        for (int j = 0; j < 32; j++)
+            at[j] = 1 << j;
+        return at;
     }
 
     private static float* Fixed(ReadOnlySpan<float> values)
