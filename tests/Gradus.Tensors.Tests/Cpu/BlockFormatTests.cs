@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using Gradus.Testing;
 
@@ -15,7 +14,7 @@ public sealed unsafe class BlockFormatTests
     [MemberData(nameof(Isas))]
     public void Golden_blocks_are_read(string isa)
     {
-        Golden golden = new();
+        GoldenTensors golden = new("quantization", "gguf_blocks", "blocks.safetensors");
         int read = 0;
         foreach (BlockFormat format in Enum.GetValues<BlockFormat>().Where(f => f != BlockFormat.None && golden.Has($"{f}.raw")))
         {
@@ -33,7 +32,7 @@ public sealed unsafe class BlockFormatTests
     [SharedFact("golden", "quantization", "gguf_blocks")]
     public void Golden_weights_are_packed_as_well_as_the_reference_does()
     {
-        Golden golden = new();
+        GoldenTensors golden = new("quantization", "gguf_blocks", "blocks.safetensors");
         float[] x = golden.Floats("x");
         using JsonDocument meta = JsonDocument.Parse(File.ReadAllText(SharedFolder.Find("golden", "quantization", "gguf_blocks", "meta.json")!));
         foreach (BlockFormat format in Enum.GetValues<BlockFormat>().Where(f => f != BlockFormat.None && golden.Has($"{f}.raw")))
@@ -137,29 +136,5 @@ public sealed unsafe class BlockFormatTests
             foreach (float value in to.AsFloats)
                 Assert.InRange(value, -0.7f, 0.7f);
         }
-    }
-
-    private sealed class Golden
-    {
-        private readonly byte[] _file = File.ReadAllBytes(SharedFolder.Find("golden", "quantization", "gguf_blocks", "blocks.safetensors")!);
-        private readonly JsonElement _header;
-        private readonly int _data;
-
-        public Golden()
-        {
-            int length = (int)BitConverter.ToInt64(_file);
-            _header = JsonDocument.Parse(_file.AsMemory(8, length)).RootElement;
-            _data = 8 + length;
-        }
-
-        public bool Has(string name) => _header.TryGetProperty(name, out _);
-
-        public byte[] Bytes(string name)
-        {
-            JsonElement offsets = _header.GetProperty(name).GetProperty("data_offsets");
-            return _file[(_data + offsets[0].GetInt32())..(_data + offsets[1].GetInt32())];
-        }
-
-        public float[] Floats(string name) => MemoryMarshal.Cast<byte, float>(Bytes(name)).ToArray();
     }
 }

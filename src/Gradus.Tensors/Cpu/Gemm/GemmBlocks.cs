@@ -38,7 +38,15 @@ internal static unsafe class GemmBlocks<T>
             else
                 break;
         }
-        workers.For(checked(problem.Batch * plan.RowItems * plan.ColumnItems), &plan, &Item);
+        int items = checked(problem.Batch * plan.RowItems * plan.ColumnItems);
+        if (work >= SmallestItem)
+        {
+            workers.For(items, &plan, &Item);
+            return;
+        }
+        // Waking a worker would take longer than the whole product.
+        for (int item = 0; item < items; item++)
+            Item(&plan, item, 0);
     }
 
     private static void Item(void* context, int item, int worker)

@@ -1,6 +1,6 @@
 namespace Gradus.Tensors.Cpu;
 
-/// <summary>Block-quantized layouts of GGUF: a row is a sequence of blocks, each with its own scale.</summary>
+/// <summary>Block-quantized layouts, GGUF's and NF4: a row is a sequence of blocks, each with its own scale.</summary>
 internal enum BlockFormat : byte
 {
     /// <summary>Not packed.</summary>
@@ -32,6 +32,12 @@ internal enum BlockFormat : byte
 
     /// <summary>32 weights: f16 scale d, 4 bits each into a table that is denser near zero; d·table[q].</summary>
     IQ4_NL,
+
+    /// <summary>
+    /// 64 weights: f32 largest size a, 4 bits each into the quantiles of a normal distribution; a·table[q]. QLoRA's NF4, but with the scale
+    /// in the block and weight j beside weight j + 32 in a byte; see <see cref="Nf4"/> for the layout in files.
+    /// </summary>
+    NF4,
 }
 
 /// <summary>Sizes of blocks.</summary>
@@ -41,7 +47,12 @@ internal static class BlockFormats
     public const int LargestBlock = 256;
 
     /// <summary>Weights per block.</summary>
-    public static int Weights(this BlockFormat format) => format is BlockFormat.Q4_K or BlockFormat.Q5_K or BlockFormat.Q6_K ? 256 : 32;
+    public static int Weights(this BlockFormat format) => format switch
+    {
+        BlockFormat.Q4_K or BlockFormat.Q5_K or BlockFormat.Q6_K => 256,
+        BlockFormat.NF4 => 64,
+        _ => 32,
+    };
 
     /// <summary>Bytes per block.</summary>
     public static int Bytes(this BlockFormat format) => format switch
@@ -54,6 +65,7 @@ internal static class BlockFormats
         BlockFormat.Q4_K => 144,
         BlockFormat.Q5_K => 176,
         BlockFormat.Q6_K => 210,
+        BlockFormat.NF4 => 36,
         _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not a block format"),
     };
 

@@ -48,6 +48,9 @@ internal static unsafe class BlockPack
                 case BlockFormat.IQ4_NL:
                     Iq4Nl(x, to);
                     break;
+                case BlockFormat.NF4:
+                    Nf4.Pack(x, to);
+                    break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(format), format, "not a block format");
             }
