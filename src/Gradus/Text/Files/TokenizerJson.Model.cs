@@ -14,9 +14,21 @@ public static partial class TokenizerJson
         ModelContent content = new(context);
         int vocabulary = -1;
         int merges = -1;
+        int shift = 0;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             string name = reader.GetString()!;
+            if ((name == "merges" && content.Vocabulary is not null) || (name == "vocab" && content.Settings.ContainsKey("type")))
+            {
+                int value = shift + (int)reader.BytesConsumed;
+                int after = name == "merges" ? content.TryReadMerges(utf8, value) : content.TryReadVocabulary(utf8, value);
+                if (after >= 0)
+                {
+                    reader = Resume(reader.CurrentState, utf8[after..]);
+                    shift = after;
+                    continue;
+                }
+            }
             reader.Read();
             if (name == "vocab" && content.Settings.ContainsKey("type"))
             {
@@ -29,9 +41,9 @@ public static partial class TokenizerJson
             else if (name is "vocab" or "merges")
             {
                 if (name == "vocab")
-                    vocabulary = (int)reader.TokenStartIndex;
+                    vocabulary = shift + (int)reader.TokenStartIndex;
                 else
-                    merges = (int)reader.TokenStartIndex;
+                    merges = shift + (int)reader.TokenStartIndex;
                 reader.Skip();
             }
             else
@@ -55,8 +67,16 @@ public static partial class TokenizerJson
         return content.Build();
     }
 
+    /// <summary>A reader that goes on after a value that was read without it.</summary>
+    private static Utf8JsonReader Resume(JsonReaderState beforeValue, ReadOnlySpan<byte> rest)
+    {
+        Utf8JsonReader value = new("0 "u8, isFinalBlock: false, beforeValue);
+        value.Read();
+        return new Utf8JsonReader(rest, isFinalBlock: true, value.CurrentState);
+    }
+
     /// <summary>What has been read of the model so far.</summary>
-    private sealed class ModelContent(ModelContext context)
+    private sealed partial class ModelContent(ModelContext context)
     {
         private readonly List<Merge> _merges = [];
         private readonly List<double> _scores = [];
@@ -69,6 +89,8 @@ public static partial class TokenizerJson
 
         private string Type => this["type"].Text("");
 
+        private bool IsByteLevel => context.ByteLevel && Type is "BPE" or "" && IsEmpty("continuing_subword_prefix") && IsEmpty("end_of_word_suffix");
+
         private JsonPlace this[string name] => new(Settings.TryGetValue(name, out JsonElement e) ? e : default, $"model.{name}");
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -79,10 +101,9 @@ public static partial class TokenizerJson
                 ReadScoredVocabulary(ref reader);
                 return;
             }
-            bool byteLevel = context.ByteLevel && Type is "BPE" or "" && IsEmpty("continuing_subword_prefix") && IsEmpty("end_of_word_suffix");
             if (reader.TokenType != JsonTokenType.StartObject)
                 throw new InvalidDataException("model.vocab: expected an object of tokens and ids.");
-            Vocabulary.Builder builder = new(byteLevel, 1 << 15);
+            Vocabulary.Builder builder = new(IsByteLevel, 1 << 15);
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 int length = 0;
@@ -209,10 +230,11 @@ public static partial class TokenizerJson
             return FindPart(0, CopyText(ref reader, $"model.merges[{_merges.Count}]"));
         }
 
+        private int FindPart(int start, int end) => FindPart(_text.AsSpan(start, end - start));
+
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private int FindPart(int start, int end)
+        private int FindPart(ReadOnlySpan<byte> text)
         {
-            ReadOnlySpan<byte> text = _text.AsSpan(start, end - start);
             int id;
             if (Vocabulary!.IsByteLevel)
             {

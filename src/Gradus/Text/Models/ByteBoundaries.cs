@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Text;
 
 /// <summary>
@@ -17,6 +19,7 @@ internal sealed class ByteBoundaries
     // Which lengths of the two sides occur at all.
     private readonly bool[] _present = new bool[(MaxSide + 1) * (MaxSide + 1)];
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public ByteBoundaries(Vocabulary vocabulary)
     {
         for (int id = 0; id < vocabulary.Count; id++)

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Text;
 
 /// <summary>
@@ -9,6 +11,7 @@ internal sealed class PairFilter
     private const int Bits = 18;
     private readonly ulong[] _bits = new ulong[(1 << Bits) / 64];
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public PairFilter(Vocabulary vocabulary)
     {
         for (int id = 0; id < vocabulary.Count; id++)

@@ -1,6 +1,8 @@
 // All tokens of a vocabulary as a double array: the child of a node by a byte is one addition and one comparison away.
 // Source: Aoe 1989, "An efficient digital search algorithm by using a double-array structure".
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Text;
 
 internal sealed class PieceTrie
@@ -14,6 +16,7 @@ internal sealed class PieceTrie
 
     /// <summary>A trie of byte strings.</summary>
     /// <param name="tokens">The strings with their values, 0 or more; empty strings are left out, and of equal ones the first counts.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public PieceTrie(IEnumerable<(byte[] Bytes, int Value)> tokens)
     {
         (byte[] Bytes, int Value)[] sorted = [.. tokens.Where(t => t.Bytes.Length > 0)];
@@ -77,6 +80,7 @@ internal sealed class PieceTrie
     }
 
     /// <summary>The first base at which all labels have a free slot.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int FindPlace(ReadOnlySpan<byte> labels)
     {
         int tries = 0;
