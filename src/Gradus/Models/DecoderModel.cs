@@ -40,10 +40,11 @@ public abstract class DecoderModel : LanguageModel
         if (pass.LongestPosition > Config.ContextLength)
             throw new ArgumentException($"The sequence has {pass.LongestPosition} tokens, but the model's context is {Config.ContextLength}; shorten it.");
         Tensor x = Embed(pass);
-        foreach (IBlock block in Blocks)
+        // By index: an enumerator over the interface would be an allocation for every token.
+        for (int i = 0; i < Blocks.Count; i++)
         {
             pass.Capture?.Hidden(x);
-            x = pass.Run(block, x);
+            x = pass.Run(Blocks[i], x);
         }
         x = Normalize(x);
         pass.Capture?.Hidden(x);
@@ -51,7 +52,12 @@ public abstract class DecoderModel : LanguageModel
     }
 
     /// <summary>Scores of the next token after every token, (N, V).</summary>
-    public Tensor Logits(Pass pass) => Head.Forward(Hidden(pass), pass);
+    public Tensor Logits(Pass pass) => Logits(Hidden(pass), pass);
+
+    /// <summary>Scores of the next token after the tokens whose hidden states are given, (M, V): generation wants them of few tokens only.</summary>
+    /// <param name="hidden">(M, C): rows of <see cref="Hidden"/>.</param>
+    /// <param name="pass">The forward pass.</param>
+    public Tensor Logits(Tensor hidden, Pass pass) => Head.Forward(hidden, pass);
 
     /// <summary>−log p(target) of every token in nats, (N); 0 where the target is negative. Never holds all logits of a large batch.</summary>
     /// <param name="pass">The forward pass.</param>

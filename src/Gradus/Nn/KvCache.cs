@@ -5,6 +5,7 @@ namespace Gradus.Nn;
 /// <summary>
 /// Keys and values of the tokens that a model has read, in pages (Kwon et al., "PagedAttention", 2023), for any number of
 /// sequences. A step: <see cref="Plan"/> the new tokens of some sequences, then run the model, whose layers append to the pages.
+/// Sequences that began as one (<see cref="CachedSequence.Fork"/>) share pages until one of them writes to a page: it gets its own copy.
 /// </summary>
 public sealed class KvCache : IDisposable
 {
@@ -17,6 +18,8 @@ public sealed class KvCache : IDisposable
     private readonly Tensor[] _keys;
     private readonly Tensor[] _values;
     private readonly Stack<int> _freePages = new();
+    private readonly List<(int From, int To)> _copies = [];
+    private int[] _owners = [];
     private readonly List<CachedSequence> _planned = [];
     private int[] _queryStarts = new int[9];
     private int[] _keyCounts = new int[8];
@@ -44,11 +47,25 @@ public sealed class KvCache : IDisposable
     /// <summary>Which pages the planned sequences see.</summary>
     public AttentionLayout Layout { get; }
 
+    /// <summary>Bytes of a page: keys and values of all layers.</summary>
+    public long PageBytes => 2L * _keys.Length * PageSize * _heads * _width * sizeof(float);
+
     /// <summary>Bytes of all pages.</summary>
-    public long Bytes => 2L * _keys.Length * _pageCount * PageSize * _heads * _width * sizeof(float);
+    public long Bytes => _pageCount * PageBytes;
+
+    /// <summary>Pages that belong to a sequence at present; shared ones count once.</summary>
+    public int PagesInUse => _pageCount - _freePages.Count;
+
+    /// <summary>Makes sure that there are at least as many pages, in use or free, so that the cache does not grow while sequences do.</summary>
+    public void Reserve(int pages)
+    {
+        if (pages > _pageCount)
+            Grow(Math.Max(pages, _pageCount * 2));
+    }
 
     /// <summary>Starts an empty sequence.</summary>
-    public CachedSequence NewSequence() => new(this);
+    /// <param name="expectedTokens">Tokens it will hold at most, if known: its list of pages then never grows. No page is taken yet.</param>
+    public CachedSequence NewSequence(int expectedTokens = 0) => new(this, expectedTokens);
 
     /// <summary>Announces a step: the given numbers of new tokens of the given sequences, in this order.</summary>
     /// <param name="sequences">Each at most once.</param>
@@ -59,6 +76,8 @@ public sealed class KvCache : IDisposable
         ArgumentNullException.ThrowIfNull(sequences);
         ArgumentNullException.ThrowIfNull(workspace);
         int count = sequences.Count, pages = 0, tokens = 0;
+        if (newTokens.Length != count)
+            throw new ArgumentException($"{count} sequences, but {newTokens.Length} numbers of new tokens.", nameof(newTokens));
         _planned.Clear();
         for (int s = 0; s < count; s++)
         {
@@ -67,6 +86,7 @@ public sealed class KvCache : IDisposable
             tokens += newTokens[s];
             _planned.Add(sequences[s]);
         }
+        CopySharedPages(workspace);
         Ensure(ref _queryStarts, count + 1);
         Ensure(ref _keyCounts, count);
         Ensure(ref _pageStarts, count);
@@ -115,10 +135,49 @@ public sealed class KvCache : IDisposable
             Grow(Math.Max(8, _pageCount * 2));
             page = _freePages.Pop();
         }
+        _owners[page] = 1;
         return page;
     }
 
-    internal void ReturnPage(int page) => _freePages.Push(page);
+    internal void SharePage(int page) => _owners[page]++;
+
+    internal void ReturnPage(int page)
+    {
+        if (--_owners[page] == 0)
+            _freePages.Push(page);
+    }
+
+    /// <summary>A page that the caller alone owns, with the contents of this one once the step is planned.</summary>
+    internal int OwnPage(int page)
+    {
+        if (_owners[page] == 1)
+            return page;
+        int copy = TakePage();
+        _copies.Add((page, copy));
+        ReturnPage(page);
+        return copy;
+    }
+
+    // Before anything is written: an original's last owner may write to it in this very step.
+    private void CopySharedPages(Workspace workspace)
+    {
+        foreach ((int from, int to) in _copies)
+        {
+            for (int layer = 0; layer < _keys.Length; layer++)
+            {
+                CopyPage(_keys[layer], from, to, workspace);
+                CopyPage(_values[layer], from, to, workspace);
+            }
+        }
+        _copies.Clear();
+    }
+
+    private void CopyPage(Tensor pages, int from, int to, Workspace workspace)
+    {
+        Shape page = new(PageSize, _heads, _width);
+        long bytes = page.Count * sizeof(float);
+        workspace.Device.Scale(workspace.View(pages, page, from * bytes), 1f, workspace.View(pages, page, to * bytes));
+    }
 
     private void Grow(int pages)
     {
@@ -129,6 +188,7 @@ public sealed class KvCache : IDisposable
         }
         for (int page = pages - 1; page >= _pageCount; page--)
             _freePages.Push(page);
+        Array.Resize(ref _owners, pages);
         _pageCount = pages;
     }
 
@@ -137,7 +197,9 @@ public sealed class KvCache : IDisposable
         Tensor larger = _store.Zeros(new Shape(pages, PageSize, _heads, _width));
         if (old is not null)
         {
-            _store.Device.Scale(old, 1f, larger.Rows(0, old.Shape[0]));
+            Tensor front = larger.Rows(0, old.Shape[0]);
+            _store.Device.Scale(old, 1f, front);
+            front.Free();
             old.Free();
         }
         return larger;
@@ -157,11 +219,12 @@ public sealed class KvCache : IDisposable
 public sealed class CachedSequence : IDisposable
 {
     private readonly KvCache _cache;
-    private readonly List<int> _pages = [];
+    private readonly List<int> _pages;
 
-    internal CachedSequence(KvCache cache)
+    internal CachedSequence(KvCache cache, int expectedTokens)
     {
         _cache = cache;
+        _pages = new List<int>((expectedTokens + KvCache.PageSize - 1) / KvCache.PageSize);
     }
 
     /// <summary>The number of tokens read so far.</summary>
@@ -171,8 +234,22 @@ public sealed class CachedSequence : IDisposable
 
     internal void Reserve(int newTokens)
     {
+        if (Length % KvCache.PageSize != 0)
+            _pages[Length / KvCache.PageSize] = _cache.OwnPage(_pages[Length / KvCache.PageSize]);
         while (_pages.Count * KvCache.PageSize < Length + newTokens)
             _pages.Add(_cache.TakePage());
+    }
+
+    /// <summary>A second sequence that begins with this one's tokens; costs no copy until one of the two goes on within a shared page.</summary>
+    public CachedSequence Fork()
+    {
+        CachedSequence fork = new(_cache, _pages.Capacity * KvCache.PageSize) { Length = Length };
+        for (int i = 0; i * KvCache.PageSize < Length; i++)
+        {
+            _cache.SharePage(_pages[i]);
+            fork._pages.Add(_pages[i]);
+        }
+        return fork;
     }
 
     /// <summary>Forgets all tokens from a length on.</summary>

@@ -1,0 +1,69 @@
+using Gradus.Models;
+
+namespace Gradus.Generation;
+
+/// <summary>What to search for. Defaults and meanings are those of transformers' <c>generate</c> with <c>num_beams</c>.</summary>
+/// <param name="Prompt">Token ids, at least one, at most the model's context.</param>
+public sealed record BeamSearchRequest(int[] Prompt)
+{
+    /// <summary>Sequences that are followed at once, ≥ 1.</summary>
+    public int Beams { get; init; } = 4;
+
+    /// <summary>Hypotheses wanted, 1 to <see cref="Beams"/>.</summary>
+    public int Returned { get; init; } = 1;
+
+    /// <summary>Exponent p of the score log P / nᵖ, n generated tokens: above 0 favours long sequences, below 0 short ones.</summary>
+    public float LengthPenalty { get; init; } = 1;
+
+    /// <summary>When the search ends.</summary>
+    public EarlyStopping EarlyStopping { get; init; }
+
+    /// <summary>Tokens after the prompt at most, ≥ 1; by default as many as the context has room for.</summary>
+    public int MaxNewTokens { get; init; } = int.MaxValue;
+
+    /// <summary>Tokens that end a hypothesis.</summary>
+    public IReadOnlyList<int> StopTokens { get; init; } = [];
+
+    /// <summary>What happens to the log-probabilities of a beam's next token, in order.</summary>
+    public IReadOnlyList<LogitsStep> Steps { get; init; } = [];
+
+    /// <summary>Generated tokens at most.</summary>
+    internal int Limit(ModelConfig config) => Math.Min(MaxNewTokens, config.ContextLength - Prompt.Length);
+
+    /// <summary>Refuses what the model cannot do.</summary>
+    /// <exception cref="ArgumentException">A value does not fit; one line that says which and what to do.</exception>
+    internal void Check(ModelConfig config)
+    {
+        GenerationRequest.CheckPrompt(Prompt, config);
+        if (Beams < 1)
+            throw new ArgumentException($"Beams is {Beams}; give 1 or more.");
+        if (Returned < 1 || Returned > Beams)
+            throw new ArgumentException($"Returned is {Returned}, but there are {Beams} beams; give 1 to {Beams}.");
+        if (!float.IsFinite(LengthPenalty))
+            throw new ArgumentException($"LengthPenalty is {LengthPenalty}; give a finite number.");
+        if (MaxNewTokens < 1)
+            throw new ArgumentException($"MaxNewTokens is {MaxNewTokens}; give 1 or more.");
+        if (Prompt.Length == config.ContextLength)
+            throw new ArgumentException($"The prompt fills the model's context of {config.ContextLength} tokens; shorten it.");
+        if (StopTokens is null || Steps is null)
+            throw new ArgumentException("StopTokens and Steps may be empty, but not null.");
+    }
+}
+
+/// <summary>When a beam search ends, once it has as many finished hypotheses as beams.</summary>
+public enum EarlyStopping
+{
+    /// <summary>When the best beam, scored at its present length, is no better than the worst hypothesis (<c>early_stopping=False</c>).</summary>
+    WhenUnlikelyToImprove,
+
+    /// <summary>At once (<c>early_stopping=True</c>).</summary>
+    WhenFull,
+
+    /// <summary>When no beam can become better, whatever its length (<c>early_stopping="never"</c>).</summary>
+    WhenImpossibleToImprove,
+}
+
+/// <summary>A result of beam search.</summary>
+/// <param name="Generated">The tokens after the prompt; a stop token is among them.</param>
+/// <param name="Score">log P / nᵖ: the sum of the log-probabilities as the steps left them, over the length to the power of the length penalty.</param>
+public sealed record Hypothesis(int[] Generated, double Score);

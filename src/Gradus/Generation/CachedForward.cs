@@ -1,0 +1,85 @@
+using Gradus.Models;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Generation;
+
+/// <summary>Runs a model over the next tokens of several sequences whose earlier keys and values are cached. Steps of equal shape allocate nothing.</summary>
+internal sealed class CachedForward : IDisposable
+{
+    private readonly DecoderModel _model;
+    private readonly Workspace _workspace;
+    private readonly Pass _pass;
+    private readonly List<CachedSequence> _sequences = [];
+    private int[] _counts = new int[8];
+    private int[] _ids = new int[8];
+    private int[] _positions = new int[8];
+    private int[] _rows = new int[8];
+    private int _tokens;
+    private int _wanted;
+
+    public CachedForward(DecoderModel model)
+    {
+        _model = model;
+        Cache = model.NewCache();
+        _workspace = model.Parts.Store.NewScratch();
+        _pass = new Pass(Cache, _workspace);
+    }
+
+    public KvCache Cache { get; }
+
+    /// <summary>Starts a step; the logits of the last one are gone.</summary>
+    public void Begin()
+    {
+        _workspace.Reset();
+        _sequences.Clear();
+        _tokens = _wanted = 0;
+    }
+
+    /// <summary>Adds the next tokens of a sequence to the step.</summary>
+    /// <param name="sequence">Not yet in this step.</param>
+    /// <param name="tokens">At least one.</param>
+    /// <param name="wantsLogits">Whether the scores after the last of them are wanted.</param>
+    public void Add(CachedSequence sequence, ReadOnlySpan<int> tokens, bool wantsLogits)
+    {
+        Ensure(ref _counts, _sequences.Count + 1);
+        Ensure(ref _ids, _tokens + tokens.Length);
+        Ensure(ref _positions, _tokens + tokens.Length);
+        Ensure(ref _rows, _wanted + 1);
+        _counts[_sequences.Count] = tokens.Length;
+        _sequences.Add(sequence);
+        tokens.CopyTo(_ids.AsSpan(_tokens));
+        for (int i = 0; i < tokens.Length; i++)
+            _positions[_tokens + i] = sequence.Length + i;
+        _tokens += tokens.Length;
+        if (wantsLogits)
+            _rows[_wanted++] = _tokens - 1;
+    }
+
+    /// <summary>Runs the step: the scores (M, V) of the M sequences that want them, in the order in which they were added; null for none.</summary>
+    public Tensor? Run()
+    {
+        Cache.Plan(_sequences, _counts.AsSpan(0, _sequences.Count), _workspace);
+        _pass.Begin(_ids.AsSpan(0, _tokens), _positions.AsSpan(0, _tokens));
+        Tensor hidden = _model.Hidden(_pass);
+        Cache.Commit();
+        if (_wanted == 0)
+            return null;
+        // The head is the largest product of a small model: at prefill it is taken of the last rows only.
+        if (_wanted < _tokens)
+            hidden = hidden.Gather(_workspace.From(_rows.AsSpan(0, _wanted)));
+        return _model.Logits(hidden, _pass);
+    }
+
+    public void Dispose()
+    {
+        _workspace.Dispose();
+        Cache.Dispose();
+    }
+
+    private static void Ensure(ref int[] array, int length)
+    {
+        if (array.Length < length)
+            Array.Resize(ref array, Math.Max(length, array.Length * 2));
+    }
+}

@@ -1,0 +1,80 @@
+using Gradus.Models;
+
+namespace Gradus.Generation;
+
+/// <summary>What to generate.</summary>
+/// <param name="Prompt">Token ids, at least one, at most the model's context.</param>
+public sealed record GenerationRequest(int[] Prompt)
+{
+    /// <summary>What happens to the logits before a token is chosen, in order.</summary>
+    public IReadOnlyList<LogitsStep> Steps { get; init; } = [];
+
+    /// <summary>Draws tokens with the random numbers of this seed; the most probable token is taken where null.</summary>
+    public ulong? Seed { get; init; }
+
+    /// <summary>Tokens after the prompt at most, ≥ 0; by default as many as the context has room for.</summary>
+    public int MaxNewTokens { get; init; } = int.MaxValue;
+
+    /// <summary>Tokens that end the sequence; the one that did is its last.</summary>
+    public IReadOnlyList<int> StopTokens { get; init; } = [];
+
+    /// <summary>Sequences of ids that end the sequence when they have been generated; the prompt does not count.</summary>
+    public IReadOnlyList<int[]> StopSequences { get; init; } = [];
+
+    /// <summary>Whether the log-probabilities of the chosen tokens are wanted.</summary>
+    public bool LogProbabilities { get; init; }
+
+    /// <summary>The tokens that prompt and answer can have together.</summary>
+    internal int Capacity(ModelConfig config) => (int)Math.Min(config.ContextLength, (long)Prompt.Length + MaxNewTokens);
+
+    /// <summary>Refuses what the model cannot do.</summary>
+    /// <exception cref="ArgumentException">A value does not fit the model; one line that says which and what to do.</exception>
+    internal void Check(ModelConfig config)
+    {
+        CheckPrompt(Prompt, config);
+        if (MaxNewTokens < 0)
+            throw new ArgumentException($"MaxNewTokens is {MaxNewTokens}; give 0 or more.");
+        if (Steps is null || StopTokens is null || StopSequences is null)
+            throw new ArgumentException("Steps, StopTokens and StopSequences may be empty, but not null.");
+        if (StopSequences.Any(s => s is null || s.Length == 0))
+            throw new ArgumentException("A stop sequence is empty; give at least one token id, or leave it out.");
+    }
+
+    /// <summary>Refuses a prompt that the model cannot read.</summary>
+    /// <exception cref="ArgumentException">The prompt is empty, too long or holds an id that the model does not know.</exception>
+    internal static void CheckPrompt(int[] prompt, ModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        if (prompt.Length == 0)
+            throw new ArgumentException("The prompt has no token; begin with the model's begin-of-text token.");
+        if (prompt.Length > config.ContextLength)
+            throw new ArgumentException($"The prompt has {prompt.Length} tokens, but the model's context is {config.ContextLength}; shorten the prompt.");
+        for (int i = 0; i < prompt.Length; i++)
+        {
+            if ((uint)prompt[i] >= (uint)config.Vocabulary)
+                throw new ArgumentException($"Token {i} of the prompt is {prompt[i]}, but the model has {config.Vocabulary} tokens; does the tokenizer fit the model?");
+        }
+    }
+}
+
+/// <summary>Why a sequence ended.</summary>
+public enum FinishReason
+{
+    /// <summary>A stop token was generated.</summary>
+    StopToken,
+
+    /// <summary>A stop sequence was generated.</summary>
+    StopSequence,
+
+    /// <summary>It has as many new tokens as were asked for.</summary>
+    Length,
+
+    /// <summary>It fills the model's context.</summary>
+    ContextFull,
+
+    /// <summary>The steps forbid every token.</summary>
+    NothingAllowed,
+
+    /// <summary>It was cancelled.</summary>
+    Cancelled,
+}

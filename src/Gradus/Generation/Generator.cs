@@ -1,0 +1,209 @@
+using Gradus.Models;
+using Gradus.Nn;
+
+namespace Gradus.Generation;
+
+/// <summary>
+/// Continues any number of token sequences with one model, a step at a time: every <see cref="Step"/> reads a piece of each prompt
+/// that is not read yet and gives one token to each of the other sequences (Yu et al., "Orca", 2022). Sequences join and leave
+/// between steps. A sequence has the same tokens alone and among others.
+/// Left out: beams (<see cref="BeamSearch"/>), and a policy for more sequences than memory holds.
+/// </summary>
+/// <remarks>A generator belongs to one thread at a time; several may share a model.</remarks>
+public sealed class Generator : IDisposable
+{
+    /// <summary>Cache memory that is taken when sequences join; beyond it the cache grows as they do.</summary>
+    private const long ReservedBytes = 64 << 20;
+
+    private readonly DecoderModel _model;
+    private readonly GeneratorOptions _options;
+    private readonly CachedForward _forward;
+    private readonly LogitsScratch _scratch = new();
+    private readonly List<GeneratedSequence> _active = [];
+    private readonly List<GeneratedSequence> _choosing = [];
+    private NewToken[] _new = new NewToken[8];
+    private bool _joined;
+
+    /// <summary>Prepares to generate; the model must outlive the generator.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="options">How prompts are read; the defaults where null.</param>
+    public Generator(DecoderModel model, GeneratorOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        _model = model;
+        _options = options ?? new GeneratorOptions();
+        ArgumentOutOfRangeException.ThrowIfLessThan(_options.PromptPiece, 1, nameof(options));
+        _forward = new CachedForward(model);
+    }
+
+    /// <summary>The number of sequences that go on.</summary>
+    public int Active
+    {
+        get
+        {
+            RemoveFinished();
+            return _active.Count;
+        }
+    }
+
+    /// <summary>Cache pages in use (<see cref="KvCache.PageSize"/> tokens each).</summary>
+    public int PagesInUse => _forward.Cache.PagesInUse;
+
+    /// <summary>Bytes of all cache pages, used and free.</summary>
+    public long CacheBytes => _forward.Cache.Bytes;
+
+    /// <summary>Adds a sequence; it takes part from the next step on. One that has no room for a token is finished at once.</summary>
+    /// <exception cref="ArgumentException">The prompt is empty, longer than the context, or holds an unknown id; or another value is wrong. One line.</exception>
+    public GeneratedSequence Add(GenerationRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        request.Check(_model.Config);
+        int capacity = request.Capacity(_model.Config);
+        GeneratedSequence sequence = new(request, capacity, _forward.Cache.NewSequence(capacity));
+        sequence.EndIfFull(_model.Config.ContextLength);
+        if (sequence.Finish is null)
+        {
+            _active.Add(sequence);
+            _joined = true;
+        }
+        return sequence;
+    }
+
+    /// <summary>
+    /// Gives the next token to every sequence whose prompt has been read, and reads on in the others' prompts. The tokens are valid
+    /// until the next call; none come while prompts are still being read, or when no sequence is active.
+    /// </summary>
+    /// <param name="cancellation">Looked at before the step; the sequences stay as they are and can go on later.</param>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="InvalidOperationException">The model's scores are not numbers.</exception>
+    public ReadOnlySpan<NewToken> Step(CancellationToken cancellation = default)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        RemoveFinished();
+        if (_active.Count == 0)
+            return [];
+        if (_joined)
+            Reserve();
+        Plan();
+        if (_forward.Run() is not { } logits)
+            return [];
+        int vocabulary = logits.Shape.Columns, count = 0;
+        if (_new.Length < _choosing.Count)
+            _new = new NewToken[2 * _choosing.Count];
+        Span<float> scores = logits.Span();
+        for (int i = 0; i < _choosing.Count; i++)
+        {
+            GeneratedSequence sequence = _choosing[i];
+            if (sequence.Choose(scores.Slice(i * vocabulary, vocabulary), _scratch, _model.Config.ContextLength))
+                _new[count++] = new NewToken(sequence, sequence.Tokens[^1]);
+        }
+        return _new.AsSpan(0, count);
+    }
+
+    /// <summary>Generates a sequence and hands out its tokens as they come. Others that were added go on beside it; its pages are given back when the enumeration ends.</summary>
+    /// <param name="request">What to generate.</param>
+    /// <param name="cancellation">Looked at before every step.</param>
+    /// <exception cref="ArgumentException">As for <see cref="Add"/>; thrown now, not when the first token is asked for.</exception>
+    public IEnumerable<int> Stream(GenerationRequest request, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        request.Check(_model.Config);
+        return StreamTokens(request, cancellation);
+    }
+
+    /// <summary>Generates a sequence to its end.</summary>
+    public GeneratedSequence Run(GenerationRequest request, CancellationToken cancellation = default) => Run([request], cancellation)[0];
+
+    /// <summary>Generates sequences together until all have ended.</summary>
+    public IReadOnlyList<GeneratedSequence> Run(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(requests);
+        foreach (GenerationRequest request in requests)
+            request.Check(_model.Config);
+        GeneratedSequence[] sequences = [.. requests.Select(Add)];
+        try
+        {
+            while (!Array.TrueForAll(sequences, s => s.Finish is not null))
+                Step(cancellation);
+        }
+        finally
+        {
+            foreach (GeneratedSequence sequence in sequences)
+                sequence.Cancel();
+        }
+        return sequences;
+    }
+
+    /// <summary>Frees the cache; sequences that go on end as cancelled.</summary>
+    public void Dispose()
+    {
+        foreach (GeneratedSequence sequence in _active)
+            sequence.Cancel();
+        _active.Clear();
+        _forward.Dispose();
+    }
+
+    private IEnumerable<int> StreamTokens(GenerationRequest request, CancellationToken cancellation)
+    {
+        using GeneratedSequence sequence = Add(request);
+        int handed = 0;
+        while (true)
+        {
+            while (handed < sequence.Generated.Length)
+                yield return sequence.Generated[handed++];
+            if (sequence.Finish is not null)
+                yield break;
+            Step(cancellation);
+        }
+    }
+
+    // A prompt is always cut at the same places, whatever else runs: so its numbers are the same to the last bit.
+    private void Plan()
+    {
+        _forward.Begin();
+        _choosing.Clear();
+        int promptTokens = 0;
+        foreach (GeneratedSequence sequence in _active)
+        {
+            ReadOnlySpan<int> pending = sequence.Pending;
+            int count = Math.Min(pending.Length, _options.PromptPiece);
+            if (count > 1 && promptTokens > 0 && promptTokens + count > _options.PromptTokensPerStep)
+                continue;
+            promptTokens += count > 1 ? count : 0;
+            bool chooses = count == pending.Length;
+            _forward.Add(sequence.Cache, pending[..count], chooses);
+            if (chooses)
+                _choosing.Add(sequence);
+        }
+    }
+
+    private void Reserve()
+    {
+        _joined = false;
+        long pages = 0;
+        foreach (GeneratedSequence sequence in _active)
+            pages += (sequence.Capacity + KvCache.PageSize - 1) / KvCache.PageSize;
+        _forward.Cache.Reserve((int)Math.Min(pages, ReservedBytes / Math.Max(1, _forward.Cache.PageBytes)));
+    }
+
+    private void RemoveFinished()
+    {
+        int kept = 0;
+        for (int i = 0; i < _active.Count; i++)
+        {
+            if (_active[i].Finish is null)
+                _active[kept++] = _active[i];
+        }
+        _active.RemoveRange(kept, _active.Count - kept);
+    }
+}
+
+/// <summary>A token that a step of a <see cref="Generator"/> gave to a sequence; <see cref="GeneratedSequence.Finish"/> says whether it is the last.</summary>
+/// <param name="Sequence">The sequence.</param>
+/// <param name="Id">The token.</param>
+public readonly record struct NewToken(GeneratedSequence Sequence, int Id);
+
+/// <summary>How a <see cref="Generator"/> reads prompts.</summary>
+/// <param name="PromptPiece">Tokens of one prompt that a step reads at most, ≥ 1: bounds how long the other sequences wait.</param>
+/// <param name="PromptTokensPerStep">Prompt tokens of all sequences that a step reads at most, but at least one prompt's piece.</param>
+public sealed record GeneratorOptions(int PromptPiece = 256, int PromptTokensPerStep = 1024);
