@@ -92,7 +92,7 @@ internal static unsafe class GemmBench
     private static void Burn(Workers workers, int pieces, int steps, delegate*<void*, int, int, void> burn) => workers.For(pieces, &steps, burn);
 
     // GFLOP/s by the clock, and per second of processor time.
-    private static (double ByClock, double ByProcessor) Rates(double flops, Action work)
+    internal static (double ByClock, double ByProcessor) Rates(double flops, Action work)
     {
         TimeSpan used = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
@@ -113,13 +113,13 @@ internal static unsafe class GemmBench
         };
     }
 
-    private static double Median(double[] values)
+    internal static double Median(double[] values)
     {
         Array.Sort(values);
         return values[values.Length / 2];
     }
 
-    private static float* Random(long count)
+    internal static float* Random(long count)
     {
         float* values = (float*)AlignedMemory.Allocate((nuint)count * sizeof(float));
         uint state = 1;

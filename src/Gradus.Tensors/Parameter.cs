@@ -47,6 +47,9 @@ public sealed class Parameter
     /// <summary>Counts the changes of the value: packed copies that kernels keep are made anew when it moves on.</summary>
     public long Version { get; private set; }
 
+    /// <summary>Copies of the value in the order that a device's kernels read, by how they are used; kept until the value changes.</summary>
+    internal object?[] Packed { get; } = new object?[2];
+
     internal bool HasGradient { get; private set; }
 
     /// <summary>Forgets the gradient; its memory stays.</summary>

@@ -27,7 +27,7 @@ public sealed partial class Tensor
         }
         else if (_gradient is null)
         {
-            _gradient = gradient.Shape == Shape ? gradient : Reshaped(gradient);
+            _gradient = Fits(gradient) ? gradient : Owned(gradient);
         }
         else if (_gradient.IsExclusive)
         {
@@ -37,7 +37,7 @@ public sealed partial class Tensor
         else
         {
             // The present gradient is also somebody else's (a sum passes one gradient to both its inputs): leave it whole.
-            Tensor sum = gradient.IsExclusive && gradient.Shape == Shape ? gradient : Workspace.Empty(Shape);
+            Tensor sum = gradient.IsExclusive && Fits(gradient) ? gradient : Workspace.Empty(Shape);
             Device.Binary(BinaryOp.Add, _gradient, gradient, sum);
             _gradient.Detach();
             if (sum != gradient)
@@ -46,10 +46,12 @@ public sealed partial class Tensor
         }
     }
 
-    // Derivatives read the axes of the gradient they are given, so it has exactly this tensor's.
-    private Tensor Reshaped(Tensor gradient)
+    private bool Fits(Tensor gradient) => gradient.Shape == Shape && gradient.Workspace == Workspace;
+
+    // Derivatives read the axes of the gradient they are given, so it has exactly this tensor's; and it lives as long as this tensor.
+    private Tensor Owned(Tensor gradient)
     {
-        Tensor same = gradient.Workspace.Alias(gradient, Shape);
+        Tensor same = Workspace.Alias(gradient, Shape);
         gradient.Detach();
         return same;
     }

@@ -222,6 +222,7 @@ public sealed class Workspace : IDisposable
         private const int Classes = 8 * 48;
         private readonly Stack<MemoryBlock>?[] _free = new Stack<MemoryBlock>?[Classes];
         private readonly List<MemoryBlock> _all = [];
+        private bool _disposed;
 
         public bool Poison { get; set; }
 
@@ -240,7 +241,8 @@ public sealed class Workspace : IDisposable
             if (!free.TryPop(out MemoryBlock? block))
             {
                 block = new MemoryBlock(this, index, size, device.Allocate(size));
-                _all.Add(block);
+                if (!_disposed)
+                    _all.Add(block);
                 ReservedBytes += size;
             }
             block.Revive();
@@ -252,16 +254,29 @@ public sealed class Workspace : IDisposable
         public void Return(MemoryBlock block)
         {
             LiveBytes -= block.Bytes;
-            _free[block.SizeClass]!.Push(block);
+            if (_disposed)
+                Free(block);
+            else
+                _free[block.SizeClass]!.Push(block);
         }
 
+        // What another workspace has adopted or looks at goes when that lets go of it.
         public void Dispose()
         {
+            _disposed = true;
             foreach (MemoryBlock block in _all)
-                device.Free(block.Address, block.Bytes);
+            {
+                if (block.References == 0)
+                    Free(block);
+            }
             _all.Clear();
             Array.Clear(_free);
-            ReservedBytes = LiveBytes = 0;
+        }
+
+        private void Free(MemoryBlock block)
+        {
+            device.Free(block.Address, block.Bytes);
+            ReservedBytes -= block.Bytes;
         }
 
         private static int SizeClass(long bytes, out long size)

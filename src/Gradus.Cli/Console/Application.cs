@@ -82,7 +82,8 @@ internal sealed class Application
         {
             // The output fails as well; the error is what counts.
         }
-        foreach (string line in message.Split('\n'))
+        // Who interrupted knows it, and was told so.
+        foreach (string line in message.Split('\n', StringSplitOptions.RemoveEmptyEntries))
             _context.Note(line);
         if (_context.Verbose)
             _context.Error.WriteLine(e);

@@ -11,50 +11,52 @@ internal static class CommandLineErrors
     public static string Describe(ParseResult parse)
     {
         Command command = parse.CommandResult.Command;
-        string path = PathOf(command);
-        if (parse.UnmatchedTokens is [string unknown, ..] && command.TreatUnmatchedTokensAsErrors)
-            return Unknown(command, path, unknown);
-        if (command.Subcommands.Any(c => !c.Hidden) && command.Action is null)
-            return $"{path}: say which: {string.Join(", ", Visible(command.Subcommands).Select(c => c.Name))}.";
-        ParseError error = parse.Errors[0];
-        Argument? missing = command.Arguments.FirstOrDefault(a => a.Arity.MinimumNumberOfValues > 0 && parse.GetResult(a) is null or { Tokens.Count: 0 });
-        if (missing is not null && error.SymbolResult is not OptionResult)
-            return $"{path}: {missing.Name} is missing: {Lower(missing.Description)} See {path} --help.";
-        return error.SymbolResult is OptionResult { Tokens.Count: 0 } option && option.Option.Arity.MinimumNumberOfValues > 0
-            ? $"{path}: {option.Option.Name} needs a value: {Lower(option.Option.Description)}"
-            : $"{path}: {error.Message}";
+        // A line on standard error begins with "gradus: " anyway.
+        string where = command is RootCommand ? "" : $"{PathOf(command)["gradus ".Length..]}: ";
+        return where + Problem(parse, command);
     }
 
-    private static string Unknown(Command command, string path, string token)
+    private static string Problem(ParseResult parse, Command command)
+    {
+        string help = $"see {PathOf(command)} --help";
+        if (parse.UnmatchedTokens is [string unknown, ..] && command.TreatUnmatchedTokensAsErrors)
+            return Unknown(command, unknown, help);
+        if (command.Action is null && Visible(command).Length > 0)
+            return $"which one? {string.Join(", ", Visible(command))}; {help}.";
+        ParseError error = parse.Errors[0];
+        if (error.SymbolResult is OptionResult { Tokens.Count: 0 } option && option.Option.Arity.MinimumNumberOfValues > 0)
+            return $"{option.Option.Name} {(option.IdentifierToken is null ? "is missing" : "needs a value")}; {help}.";
+        Argument? missing = command.Arguments.FirstOrDefault(a => a.Arity.MinimumNumberOfValues > 0 && parse.GetResult(a) is null or { Tokens.Count: 0 });
+        return missing is not null && error.SymbolResult is not OptionResult
+            ? $"{missing.Name} is missing; {help}."
+            : error.Message;
+    }
+
+    private static string Unknown(Command command, string token, string help)
     {
         if (token.StartsWith('-'))
         {
             string name = token.Split('=', 2)[0];
-            string[] options = [.. Options(command).Select(o => o.Name).Append("--help")];
-            return $"{path}: there is no option {ConfigurationNode.Quote(name)}; {KeySuggestion.For(name, options, "options")}";
+            return $"there is no option {ConfigurationNode.Quote(name)}; {KeySuggestion.For(name, Options(command).Append("--help"), "options")}";
         }
-        string[] verbs = [.. Visible(command.Subcommands).Select(c => c.Name)];
-        return verbs.Length > 0
-            ? $"{path}: there is no command {ConfigurationNode.Quote(token)}; {KeySuggestion.For(token, verbs, "commands")}"
-            : $"{path}: {ConfigurationNode.Quote(token)} is one argument too many; quote texts and paths with spaces, and see {path} --help.";
+        return Visible(command) is { Length: > 0 } verbs
+            ? $"there is no command {ConfigurationNode.Quote(token)}; {KeySuggestion.For(token, verbs, "commands")}"
+            : $"{ConfigurationNode.Quote(token)} is one argument too many; put quotes around texts and paths with spaces, or {help}.";
     }
 
-    private static IEnumerable<Option> Options(Command command)
+    private static IEnumerable<string> Options(Command command)
     {
         foreach (Option option in command.Options.Where(o => !o.Hidden))
-            yield return option;
+            yield return option.Name;
         foreach (Command parent in command.Parents.OfType<Command>())
         {
-            foreach (Option option in Options(parent).Where(o => o.Recursive))
-                yield return option;
+            foreach (Option option in parent.Options.Where(o => o.Recursive && !o.Hidden))
+                yield return option.Name;
         }
     }
 
-    private static IEnumerable<Command> Visible(IEnumerable<Command> commands) => commands.Where(c => !c.Hidden);
+    private static string[] Visible(Command command) => [.. command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name)];
 
     private static string PathOf(Command command) =>
         command is RootCommand ? "gradus" : $"{PathOf(command.Parents.OfType<Command>().First())} {command.Name}";
-
-    private static string Lower(string? description) =>
-        string.IsNullOrEmpty(description) ? "" : char.ToLowerInvariant(description[0]) + description[1..];
 }

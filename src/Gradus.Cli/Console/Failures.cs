@@ -21,7 +21,7 @@ internal static class Failures
             JsonException => (ExitCode.Usage, OneLine($"not valid JSON: {e.Message}")),
             ArgumentNullException => Unforeseen(e),
             ArgumentException argument => (ExitCode.Usage, OneLine(WithoutParameter(argument))),
-            OperationCanceledException => (ExitCode.Interrupted, "interrupted."),
+            OperationCanceledException => (ExitCode.Interrupted, ""),
             TrainingDivergedException => (ExitCode.Failed, OneLine(e.Message)),
             IOException => (ExitCode.Failed, OneLine(e.Message)),
             OutOfMemoryException => (ExitCode.Failed, "out of memory; use a smaller model, batch or context, or a machine with more."),

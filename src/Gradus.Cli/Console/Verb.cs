@@ -8,7 +8,7 @@ namespace Gradus.Cli.Console;
 internal sealed class Verb(string name, string description) : Command(name, description)
 {
     /// <summary>Command lines to learn from, without the leading <c>gradus</c>, and what each does.</summary>
-    public IReadOnlyList<(string Line, string Meaning)> Examples { get; init; } = [];
+    public IReadOnlyList<(string Line, string Meaning)> Examples { get; set; } = [];
 }
 
 /// <summary>The usual help, followed by the examples of a <see cref="Verb"/>, and at the root by the exit codes.</summary>

@@ -1,3 +1,4 @@
+using Gradus.Adapters;
 using Gradus.Models;
 using Gradus.Text;
 using Gradus.Text.Chat;
@@ -6,15 +7,19 @@ namespace Gradus.Cli.Verbs;
 
 /// <summary>A model with the tokenizer it was trained with.</summary>
 /// <param name="model">The model; disposed with this.</param>
+/// <param name="adapter">The adapter on it, or null; disposed with this.</param>
 /// <param name="tokenizer">The tokenizer; it fits the model.</param>
-/// <param name="folder">The folder that was loaded.</param>
+/// <param name="place">The folders that were loaded.</param>
 /// <param name="endIds">The ids that end a text or an answer.</param>
-internal sealed class LoadedModel(DecoderModel model, Tokenizer tokenizer, string folder, IReadOnlyList<int> endIds) : IDisposable
+internal sealed class LoadedModel(DecoderModel model, ModelAdapter? adapter, Tokenizer tokenizer, ModelPlace place, IReadOnlyList<int> endIds) : IDisposable
 {
-    private readonly Lazy<ChatTemplate?> _template = new(() => ParseTemplate(tokenizer, folder));
+    private readonly Lazy<ChatTemplate?> _template = new(() => ParseTemplate(tokenizer, place.Adapter ?? place.Folder));
 
     /// <summary>The model.</summary>
     public DecoderModel Model => model;
+
+    /// <summary>The adapter on the model, or null.</summary>
+    public ModelAdapter? Adapter => adapter;
 
     /// <summary>The tokenizer.</summary>
     public Tokenizer Tokenizer => tokenizer;
@@ -23,14 +28,21 @@ internal sealed class LoadedModel(DecoderModel model, Tokenizer tokenizer, strin
     /// <exception cref="InvalidDataException">The template cannot be parsed.</exception>
     public ChatTemplate? Template => _template.Value;
 
-    /// <summary>The folder that was loaded: for a run, its checkpoint.</summary>
-    public string Folder => folder;
+    /// <summary>The folders that were loaded: for a run, its checkpoint.</summary>
+    public ModelPlace Place => place;
+
+    /// <summary>The folder of the model, without its adapter.</summary>
+    public string Folder => place.Folder;
 
     /// <summary>The ids that end a text or an answer, sorted.</summary>
     public IReadOnlyList<int> EndIds => endIds;
 
     /// <summary>Frees the model.</summary>
-    public void Dispose() => model.Dispose();
+    public void Dispose()
+    {
+        adapter?.Dispose();
+        model.Dispose();
+    }
 
     private static ChatTemplate? ParseTemplate(Tokenizer tokenizer, string folder)
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Gradus.Adapters;
 using Gradus.Cli.Console;
 using Gradus.Files;
 using Gradus.Models;
@@ -7,33 +8,31 @@ using Gradus.Text;
 
 namespace Gradus.Cli.Verbs;
 
+/// <summary>The folders of a model.</summary>
+/// <param name="Folder">The model, in the Hugging Face layout.</param>
+/// <param name="Adapter">The adapter on it, in the PEFT layout, or null.</param>
+internal sealed record ModelPlace(string Folder, string? Adapter);
+
 /// <summary>
-/// Finds the model that a path means: a folder in the Hugging Face layout, or a run's folder, which means its newest whole checkpoint.
+/// Finds and loads the model that a path means: a folder in the Hugging Face layout; a run's folder, which means its newest whole
+/// checkpoint; or an adapter's folder, which means its base model with the adapter on it.
 /// </summary>
 internal static class ModelFolder
 {
-    private const string AdapterConfig = "adapter_config.json";
     private const string Checkpoints = "checkpoints";
 
-    /// <summary>The folder of the files that a path means.</summary>
+    /// <summary>The folders that a path means.</summary>
     /// <exception cref="UsageException">There is no model.</exception>
-    public static string Find(string path)
+    public static ModelPlace Find(string path)
     {
-        if (File.Exists(path))
-            throw new UsageException($"{path}: is a file; give a model's folder, or make one of it: gradus convert {path} FOLDER");
-        if (!Directory.Exists(path))
-            throw new UsageException($"{path}: no such folder; give a model's folder or a run's.");
-        if (Holds(path, Checkpoint.ConfigFile) || Holds(path, AdapterConfig))
-            return path;
-        if (Directory.Exists(Path.Combine(path, Checkpoints)) || Holds(path, "run.json"))
-            return NewestCheckpoint(path) ?? throw new UsageException($"{path}: the run has no whole checkpoint yet; wait for its first one.");
-        string[] models = [.. Directory.EnumerateDirectories(path).Where(IsModel).Order(StringComparer.Ordinal).Take(5)];
-        throw new UsageException(models.Length == 0
-            ? $"{path}: holds no model (no {Checkpoint.ConfigFile}, no {Checkpoints}/); give a model's folder or a run's."
-            : $"{path}: holds no model itself; did you mean {string.Join(" or ", models)}?");
+        string folder = FindFolder(path);
+        return PeftFolder.IsAdapter(folder) ? new ModelPlace(FindBase(folder), folder) : new ModelPlace(folder, null);
     }
 
-    /// <summary>Loads a model with its tokenizer.</summary>
+    /// <summary>Whether a folder holds a model, an adapter, or a run with a whole checkpoint.</summary>
+    public static bool IsModel(string folder) => Holds(folder, Checkpoint.ConfigFile) || PeftFolder.IsAdapter(folder) || NewestCheckpoint(folder) is not null;
+
+    /// <summary>Loads a model with its tokenizer, and its adapter if it has one.</summary>
     /// <param name="path">What <see cref="Find"/> takes.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are, to be run but not trained.</param>
@@ -41,29 +40,45 @@ internal static class ModelFolder
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others.</exception>
     public static LoadedModel Open(string path, Device device, bool keepStoredType = false)
     {
-        string folder = Find(path);
-        // The small file first: a wrong tokenizer is found before gigabytes are read.
-        Tokenizer tokenizer = OpenTokenizer(folder);
-        CheckFit(tokenizer, Checkpoint.ReadConfig(folder), folder);
-        LanguageModel model = Checkpoint.Load(folder, device, keepStoredType);
-        if (model is DecoderModel decoder)
-            return new LoadedModel(decoder, tokenizer, folder, EndIds(folder, tokenizer));
-        model.Dispose();
-        throw new UsageException($"{folder}: a {model.Config.ArchitectureClass} does not write text; give a decoder such as gpt2 or llama.");
-    }
-
-    /// <summary>Loads the tokenizer of a model's folder.</summary>
-    /// <exception cref="UsageException">There is none.</exception>
-    public static Tokenizer OpenTokenizer(string folder)
-    {
+        ModelPlace place = Find(path);
+        // The small files first: a wrong tokenizer is found before gigabytes are read.
+        Tokenizer tokenizer = OpenTokenizer(place);
+        CheckFit(tokenizer, Checkpoint.ReadConfig(place.Folder), place.Adapter ?? place.Folder);
+        LanguageModel model = Checkpoint.Load(place.Folder, device, keepStoredType);
         try
         {
-            return Tokenizer.Load(folder);
+            if (model is not DecoderModel decoder)
+                throw new UsageException($"{place.Folder}: a {model.Config.ArchitectureClass} does not write text; give a decoder such as gpt2 or llama.");
+            ModelAdapter? adapter = place.Adapter is null ? null : PeftFolder.Load(place.Adapter, model);
+            return new LoadedModel(decoder, adapter, tokenizer, place, EndIds(place.Folder, tokenizer));
         }
-        catch (FileNotFoundException)
+        catch
         {
-            throw new UsageException($"{folder}: the model has no tokenizer; put its tokenizer.json there.");
+            model.Dispose();
+            throw;
         }
+    }
+
+    /// <summary>Loads the tokenizer of a model: the adapter's own, or the model's.</summary>
+    /// <exception cref="UsageException">There is none.</exception>
+    public static Tokenizer OpenTokenizer(ModelPlace place) =>
+        TryOpenTokenizer(place) ?? throw new UsageException($"{place.Folder}: the model has no tokenizer; put its tokenizer.json there.");
+
+    /// <summary>Loads the tokenizer of a model, or gives null where there is none.</summary>
+    public static Tokenizer? TryOpenTokenizer(ModelPlace place)
+    {
+        foreach (string folder in new[] { place.Adapter, place.Folder }.OfType<string>())
+        {
+            try
+            {
+                return Tokenizer.Load(folder);
+            }
+            catch (FileNotFoundException)
+            {
+                // The next one may have it.
+            }
+        }
+        return null;
     }
 
     /// <summary>Refuses a tokenizer with ids that the model has no row for. Fewer ids are well: tables are padded.</summary>
@@ -74,7 +89,37 @@ internal static class ModelFolder
             throw new UsageException($"{place}: the tokenizer does not fit the model: it has {tokenizer.VocabularySize} tokens, the model only {config.Vocabulary}; give the tokenizer that the model was trained with.");
     }
 
-    private static bool IsModel(string folder) => Holds(folder, Checkpoint.ConfigFile) || Holds(folder, AdapterConfig) || NewestCheckpoint(folder) is not null;
+    private static string FindFolder(string path)
+    {
+        if (File.Exists(path))
+            throw new UsageException($"{path}: is a file; give a model's folder, or make one of it: gradus convert {path} FOLDER");
+        if (!Directory.Exists(path))
+            throw new UsageException($"{path}: no such folder; give a model's folder or a run's.");
+        if (Holds(path, Checkpoint.ConfigFile) || PeftFolder.IsAdapter(path))
+            return path;
+        if (Directory.Exists(Path.Combine(path, Checkpoints)) || Holds(path, "run.json"))
+            return NewestCheckpoint(path) ?? throw new UsageException($"{path}: the run has no whole checkpoint yet; wait for its first one.");
+        string[] models = [.. Directory.EnumerateDirectories(path).Where(IsModel).Order(StringComparer.Ordinal).Take(5)];
+        throw new UsageException(models.Length == 0
+            ? $"{path}: holds no model (no {Checkpoint.ConfigFile}, no {Checkpoints}/); give a model's folder or a run's."
+            : $"{path}: holds no model itself; did you mean {string.Join(" or ", models)}?");
+    }
+
+    // PEFT takes the path from the working directory; a folder that was moved together with its base is found from itself.
+    private static string FindBase(string adapter)
+    {
+        const string Key = "base_model_name_or_path";
+        string file = Path.Combine(adapter, PeftFolder.ConfigFile);
+        if (PeftFolder.ReadConfig(adapter).BaseModelNameOrPath is not { Length: > 0 } name)
+            throw new UsageException($"{file}: {Key} is missing; set it to the folder of the base model.");
+        string? found = new[] { Path.GetFullPath(name, Path.GetFullPath(adapter)), Path.GetFullPath(name) }.FirstOrDefault(Directory.Exists);
+        if (found is null)
+            throw new UsageException($"{file}: {Key}: there is no folder {name} here; get the base model and set {Key} to its folder.");
+        string folder = FindFolder(found);
+        return PeftFolder.IsAdapter(folder)
+            ? throw new UsageException($"{file}: {Key}: {name} is an adapter itself; merge that one first: gradus convert {found} FOLDER")
+            : folder;
+    }
 
     private static bool Holds(string folder, string file) => File.Exists(Path.Combine(folder, file));
 

@@ -52,58 +52,51 @@ public sealed partial class Tensor
             throw new ArgumentException($"LinearCrossEntropy: the weight {weight.Shape} makes {vocabulary} columns, but the bias is {bias.Shape}.", nameof(bias));
         Workspace w = Workspace.Innermost(this, weight, targets);
         Tensor losses = w.Empty(new Shape(rows)), lse = w.Empty(new Shape(rows));
-        LinearCrossEntropyNode node = new(this, weight, bias, targets, lse, chunkRows);
-        node.Forward(losses);
+        for (int start = 0; start < rows; start += chunkRows)
+        {
+            int count = Math.Min(chunkRows, rows - start);
+            Tensor logits = Logits(this, weight, bias, w, start, count);
+            Tensor l = Part(w, losses, start, count), s = Part(w, lse, start, count), t = Part(w, targets, start, count);
+            w.Device.CrossEntropy(logits, t, l, s);
+            Release(logits, l, s, t);
+        }
         if (w.Records(this, weight, bias))
-            w.Tape!.Record(losses, node);
+            w.Tape!.Record(losses, new LinearCrossEntropyNode(this, weight, bias, targets, lse, chunkRows));
         return losses;
     }
 
     private sealed class LinearCrossEntropyNode(Tensor x, Tensor weight, Tensor? bias, Tensor targets, Tensor lse, int chunkRows) : Node
     {
-        private readonly int _rows = checked((int)x.Shape.Rows);
-        private readonly int _inner = weight.Shape[1];
-        private readonly int _vocabulary = weight.Shape[0];
-
-        public void Forward(Tensor losses)
-        {
-            for (int start = 0; start < _rows; start += chunkRows)
-            {
-                Tensor logits = Logits(losses.Workspace, start, out int count);
-                Tensor l = Part(losses, start, count), s = Part(lse, start, count), t = Part(targets, start, count);
-                losses.Device.CrossEntropy(logits, t, l, s);
-                Release(logits, l, s, t);
-            }
-        }
-
         // With dz = (softmax(z) − onehot)·dloss for every chunk:  dx = dz·W,  dW += dzᵀ·x,  db += Σ dz.
         public override void Backward(Tensor dy)
         {
             Workspace w = dy.Workspace;
+            int rows = checked((int)x.Shape.Rows), vocabulary = weight.Shape[0], inner = weight.Shape[1];
             bool addX = false, addW = false, addB = false;
             Tensor? dx = x.NeedsGradient ? x.GradientTarget(out addX) : null;
             Tensor? dw = weight.NeedsGradient ? weight.GradientTarget(out addW) : null;
             Tensor? db = bias is { NeedsGradient: true } ? bias.GradientTarget(out addB) : null;
-            if (_rows == 0)
+            if (rows == 0)
             {
                 ClearNew(dw, addW);
                 ClearNew(db, addB);
             }
-            for (int start = 0; start < _rows; start += chunkRows)
+            for (int start = 0; start < rows; start += chunkRows)
             {
-                Tensor z = Logits(w, start, out int count);
-                Tensor d = Part(dy, start, count), s = Part(lse, start, count), t = Part(targets, start, count);
+                int count = Math.Min(chunkRows, rows - start);
+                Tensor z = Logits(x, weight, bias, w, start, count);
+                Tensor d = Part(w, dy, start, count), s = Part(w, lse, start, count), t = Part(w, targets, start, count);
                 w.Device.CrossEntropyGradient(z, t, s, d, z);
                 if (dx is not null)
                 {
-                    Tensor part = RowsOf(dx, start, count);
-                    w.Device.MatMul(new MatMulTask(z, weight, part, count, _inner, _vocabulary) { Accumulate = addX, Precision = w.Precision });
+                    Tensor part = RowsOf(w, dx, start, count);
+                    w.Device.MatMul(new MatMulTask(z, weight, part, count, inner, vocabulary) { Accumulate = addX, Precision = w.Precision });
                     part.Detach();
                 }
                 if (dw is not null)
                 {
-                    Tensor part = RowsOf(x, start, count);
-                    w.Device.MatMul(new MatMulTask(z, part, dw, _vocabulary, _inner, count)
+                    Tensor part = RowsOf(w, x, start, count);
+                    w.Device.MatMul(new MatMulTask(z, part, dw, vocabulary, inner, count)
                     {
                         TransposeA = true,
                         Accumulate = addW || start > 0,
@@ -123,33 +116,32 @@ public sealed partial class Tensor
             if (!add)
                 gradient?.Clear();
         }
+    }
 
-        private Tensor Logits(Workspace w, int start, out int count)
+    private static Tensor Logits(Tensor x, Tensor weight, Tensor? bias, Workspace w, int start, int count)
+    {
+        Tensor part = RowsOf(w, x, start, count), logits = w.Empty(new Shape(count, weight.Shape[0]));
+        w.Device.MatMul(new MatMulTask(part, weight, logits, count, weight.Shape[0], weight.Shape[1])
         {
-            count = Math.Min(chunkRows, _rows - start);
-            Tensor part = RowsOf(x, start, count), logits = w.Empty(new Shape(count, _vocabulary));
-            w.Device.MatMul(new MatMulTask(part, weight, logits, count, _vocabulary, _inner)
-            {
-                TransposeB = true,
-                Bias = bias,
-                Precision = w.Precision,
-            });
-            part.Detach();
-            return logits;
-        }
+            TransposeB = true,
+            Bias = bias,
+            Precision = w.Precision,
+        });
+        part.Detach();
+        return logits;
+    }
 
-        private static Tensor RowsOf(Tensor t, int start, int count) =>
-            t.Workspace.Alias(t, new Shape(count, t.Shape.Columns), (long)start * t.Shape.Columns * sizeof(float));
+    private static Tensor RowsOf(Workspace w, Tensor t, int start, int count) =>
+        w.Alias(t, new Shape(count, t.Shape.Columns), (long)start * t.Shape.Columns * sizeof(float));
 
-        private static Tensor Part(Tensor t, int start, int count) => t.Workspace.Alias(t, new Shape(count), (long)start * sizeof(float));
+    private static Tensor Part(Workspace w, Tensor t, int start, int count) => w.Alias(t, new Shape(count), (long)start * sizeof(float));
 
-        private static void Release(Tensor a, Tensor b, Tensor c, Tensor d)
-        {
-            a.Detach();
-            b.Detach();
-            c.Detach();
-            d.Detach();
-        }
+    private static void Release(Tensor a, Tensor b, Tensor c, Tensor d)
+    {
+        a.Detach();
+        b.Detach();
+        c.Detach();
+        d.Detach();
     }
 
     private static void CheckTargets(Tensor targets, int rows, int classes)

@@ -13,6 +13,8 @@ namespace Gradus.Training.Optimizers;
 [JsonDerivedType(typeof(PolynomialSchedule), "polynomial")]
 [JsonDerivedType(typeof(InverseSqrtSchedule), "inverse_sqrt")]
 [JsonDerivedType(typeof(WarmupStableDecaySchedule), "warmup_stable_decay")]
+[JsonDerivedType(typeof(StepSchedule), "step")]
+[JsonDerivedType(typeof(OneCycleSchedule), "one_cycle")]
 public abstract record Schedule([property: Range(0, int.MaxValue)] int WarmupSteps = 0)
 {
     /// <summary>The factor of a step.</summary>
@@ -137,4 +139,39 @@ public sealed record WarmupStableDecaySchedule(
         };
         return Math.Max(0, (factor * (1 - Least)) + Least);
     }
+}
+
+/// <summary>Warm-up, then a drop by a factor every so many steps; with 1 step between drops an exponential decay.</summary>
+/// <param name="WarmupSteps">Steps of warm-up.</param>
+/// <param name="Every">Steps between drops, ≥ 1.</param>
+/// <param name="Decay">The factor of a drop, in (0, 1].</param>
+public sealed record StepSchedule(
+    [Range(0, int.MaxValue)] int WarmupSteps = 0,
+    [Range(1, int.MaxValue)] int Every = 1,
+    [Range(0.0, 1.0, MinimumIsExclusive = true)] double Decay = 0.99) : Schedule(WarmupSteps)
+{
+    /// <inheritdoc/>
+    protected override double After(long step, long steps) => Math.Pow(Decay, (step - WarmupSteps) / Math.Max(1, Every));
+}
+
+/// <summary>
+/// Half a cosine up to 1, then half a cosine down to almost nothing (Smith and Topin, "Super-Convergence", 2018). The rise is the
+/// warm-up, so there is no other.
+/// </summary>
+/// <param name="Rise">Share of the run that goes up, in (0, 1).</param>
+/// <param name="First">The factor of the first step, in [0, 1].</param>
+/// <param name="Last">The factor of the last step, in [0, 1].</param>
+public sealed record OneCycleSchedule(
+    [Range(0.0, 1.0, MinimumIsExclusive = true, MaximumIsExclusive = true)] double Rise = 0.3,
+    [Range(0.0, 1.0)] double First = 0.04,
+    [Range(0.0, 1.0)] double Last = 4e-6) : Schedule(0)
+{
+    /// <inheritdoc/>
+    protected override double After(long step, long steps)
+    {
+        double top = (Rise * steps) - 1, end = Math.Max(1, steps - 1);
+        return step <= top ? Between(First, 1, step / top) : Between(1, Last, Math.Min(1, (step - top) / (end - top)));
+    }
+
+    private static double Between(double from, double to, double progress) => to + ((from - to) / 2 * (1 + Math.Cos(Math.PI * progress)));
 }

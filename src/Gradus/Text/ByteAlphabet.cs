@@ -1,6 +1,8 @@
 // GPT-2's reversible map between bytes and printable characters (encoder.py, bytes_to_unicode): printable Latin-1 stands for itself,
 // the other 68 bytes become U+0100 and following, so that a space is written Ġ.
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Text;
 
 internal static class ByteAlphabet
@@ -35,6 +37,7 @@ internal static class ByteAlphabet
     }
 
     /// <summary>UTF-8 of text in the alphabet back to bytes; false where a character is not of the alphabet. Needs as much room as the text.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool TryToBytes(ReadOnlySpan<byte> utf8, Span<byte> bytes, out int count)
     {
         count = 0;

@@ -15,8 +15,9 @@ public sealed class DecodeStream
     private readonly bool _skipSpecial;
     private readonly Decoder? _utf8;
     private readonly List<int> _ids = [];
-    private string _given = "";
+    // The tokens whose text was given last stay, because how a token reads can depend on the one before it.
     private int _givenIds;
+    private string _given = "";
 
     internal DecodeStream(Tokenizer tokenizer, bool skipSpecialTokens)
     {
@@ -32,22 +33,15 @@ public sealed class DecodeStream
     {
         if (_utf8 is not null)
             return Convert(_tokenizer.BytesOf(id, _skipSpecial), flush: false);
+        if (_skipSpecial && _tokenizer.IsSpecial(id))
+            return "";
         _ids.Add(id);
         string text = Decode();
-        int pending = _ids.Count - _givenIds;
         // A replacement character at the end may be the first half of a character.
-        if (text.Length <= _given.Length || (text[^1] == '\uFFFD' && pending < MaxPending))
+        if (text.Length <= _given.Length || (text[^1] == '\uFFFD' && _ids.Count - _givenIds < MaxPending))
             return "";
         string added = Difference(text);
-        // The last tokens stay, because how a token reads can depend on the one before it.
-        int keep = Math.Min(_ids.Count, MaxPending);
-        if (_ids.Count > 4 * MaxPending)
-        {
-            _ids.RemoveRange(0, _ids.Count - keep);
-            text = Decode();
-        }
-        _given = text;
-        _givenIds = _ids.Count;
+        Forget();
         return added;
     }
 
@@ -62,6 +56,23 @@ public sealed class DecodeStream
         _given = "";
         _givenIds = 0;
         return added;
+    }
+
+    /// <summary>Lets go of the tokens before those just given, unless these read as nothing by themselves.</summary>
+    private void Forget()
+    {
+        int old = _givenIds;
+        _givenIds = _ids.Count;
+        List<int> last = _ids.GetRange(old, _ids.Count - old);
+        string alone = _tokenizer.Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(last), _skipSpecial);
+        if (alone.Length == 0)
+        {
+            _given = Decode();
+            return;
+        }
+        _ids.RemoveRange(0, old);
+        _givenIds = _ids.Count;
+        _given = alone;
     }
 
     private string Decode() => _tokenizer.Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_ids), _skipSpecial);

@@ -27,6 +27,28 @@ public sealed partial class Tokenizer
         return EncodingAssembly.Assemble(_parts.PostProcessor, a, b, addSpecialTokens, truncation);
     }
 
+    /// <summary>The most probable ways to cut a text with a unigram model, the best first; no special tokens.</summary>
+    /// <param name="text">The text; it must have no added tokens in it.</param>
+    /// <param name="count">How many ways, 1 or more; fewer come where there are not so many.</param>
+    /// <exception cref="NotSupportedException">The model is no unigram model, or it cuts text into pieces first.</exception>
+    public IReadOnlyList<int[]> EncodeNBest(ReadOnlySpan<char> text, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        if (_parts.Model is not Unigram unigram || _parts.PreTokenizer is not null)
+            throw new NotSupportedException("The most probable segmentations are known only for unigram models that see the whole text, as SentencePiece's do.");
+        return unigram.NBest(Encoding.UTF8.GetBytes(Normalize(text)), count);
+    }
+
+    /// <summary>The text as the normalizer leaves it, all of it in one part.</summary>
+    /// <param name="text">The text.</param>
+    public string Normalize(ReadOnlySpan<char> text)
+    {
+        TextBuffer buffer = new();
+        buffer.Load(Encoding.UTF8.GetBytes(text.ToString()), 0, track: false);
+        _parts.Normalizer?.Apply(buffer);
+        return Encoding.UTF8.GetString(buffer.Span);
+    }
+
     /// <summary>Makes encodings equally long.</summary>
     /// <param name="encodings">The encodings.</param>
     /// <param name="padding">How.</param>

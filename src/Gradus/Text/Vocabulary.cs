@@ -62,6 +62,7 @@ public sealed class Vocabulary
     public bool Contains(int id) => (uint)id < (uint)_start.Length && _start[id] >= 0;
 
     /// <summary>The id of the token with exactly these bytes, or −1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public int Find(ReadOnlySpan<byte> token)
     {
         uint hash = HashOf(token);
@@ -146,6 +147,7 @@ public sealed class Vocabulary
         public int Count => _count;
 
         /// <summary>Adds a token as a JSON file writes it: byte-level vocabularies are turned back into raw bytes.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void AddText(ReadOnlySpan<byte> utf8, int id)
         {
             if (!byteLevel)
@@ -167,6 +169,7 @@ public sealed class Vocabulary
         }
 
         /// <summary>Adds a token by its bytes.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Add(ReadOnlySpan<byte> bytes, int id)
         {
             Reserve(bytes.Length);
@@ -175,6 +178,7 @@ public sealed class Vocabulary
         }
 
         /// <summary>Builds the table. With <paramref name="allowDuplicates"/>, the first id of a token that occurs twice is the one found.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public Vocabulary Build(string place, Func<int, bool>? mayBeHole = null, bool allowDuplicates = false)
         {
             Array.Resize(ref _start, _count);
@@ -224,6 +228,7 @@ public sealed class Vocabulary
                 Array.Resize(ref _blob, Math.Max(_used + length, _blob.Length * 2));
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Place(int id, int length)
         {
             if (id is < 0 or >= MaxId)

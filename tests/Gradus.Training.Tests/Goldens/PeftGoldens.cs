@@ -102,26 +102,61 @@ public sealed class PeftGoldens
             batch.Compare(io, "out.merged_logits", Logits(model, batch), 1e-4);
         }
 
+        // Ten steps of Adam can magnify one rounding by thousands (the loss of llama_lora_all goes up on the way). Where a run misses
+        // the golden's tolerance, runs from starts that differ in the last bit say how far apart equal runs come to lie; the golden
+        // has to lie within twice that, and never further off than ten times its tolerance.
         public void CheckTraining()
+        {
+            using TensorsOf after = new(Path.Combine(Folder(name), "after_10_steps.safetensors"));
+            double[] losses = [.. _expected["training"]!["losses"]!.AsArray().Select(l => (double)l!)];
+            Run run = Train(nudge: 0);
+            Assert.Equal(after.Names.Select(FileName).Order(StringComparer.Ordinal), run.Weights.Keys.Order(StringComparer.Ordinal));
+            Dictionary<string, float[]> weights = after.Names.ToDictionary(FileName, after.Floats);
+            if (run.Losses.Zip(losses).All(l => Math.Abs(l.First - l.Second) <= 1e-4 * l.Second) && run.Weights.All(w => Distance(w.Value, weights[w.Key]) <= 2e-4))
+                return;
+            Run[] nudged = [run, .. Enumerable.Range(1, 4).Select(Train)];
+            for (int i = 0; i < losses.Length; i++)
+            {
+                double spread = nudged.Max(r => r.Losses[i]) - nudged.Min(r => r.Losses[i]);
+                double allowed = Math.Clamp(2 * spread / losses[i], 1e-4, 1e-3) * losses[i];
+                Assert.True(Math.Abs(run.Losses[i] - losses[i]) <= allowed, $"{name}: loss {i} is {run.Losses[i]}, expected {losses[i]} within {allowed}");
+            }
+            foreach ((string key, float[] expected) in weights)
+            {
+                double spread = nudged.Max(a => nudged.Max(b => Distance(a.Weights[key], b.Weights[key])));
+                PaddedBatch.Close(key, expected, run.Weights[key], Math.Clamp(2 * spread, 2e-4, 2e-3));
+            }
+        }
+
+        private static double Distance(float[] a, float[] b) => a.Zip(b).Max(p => Math.Abs((double)p.First - p.Second));
+
+        private Run Train(int nudge)
         {
             JsonObject about = _expected["training"]!.AsObject();
             using TensorsOf io = new(Path.Combine(Folder(name), "io.safetensors"));
-            using TensorsOf after = new(Path.Combine(Folder(name), "after_10_steps.safetensors"));
             using DecoderModel model = Load();
             using ModelAdapter adapter = PeftFolder.Load(Folder(name), model);
-            double[] expected = [.. about["losses"]!.AsArray().Select(l => (double)l!)];
+            foreach (Parameter p in adapter.Parameters)
+                Nudge(p, nudge);
             Assert.Equal("AdamW", (string)about["optimizer"]!);
             AdamW optimizer = new(
                 (double)about["lr"]!, (float)about["betas"]![0]!, (float)about["betas"]![1]!, (float)about["eps"]!, (float)about["weight_decay"]!, DecayMatricesOnly: false);
             int steps = (int)about["steps"]!;
             using Trainer trainer = new(model, new GivenBatches([new PaddedBatch(io, "in.").Batch]), new TrainingOptions(steps, optimizer, ClipNorm: 0));
+            List<double> losses = [];
             for (int i = 0; i < steps; i++)
-                Near(expected[i], trainer.Step().Loss, $"loss before step {i + 1}");
-            Near(expected[steps], trainer.Evaluate()!.Loss, "loss at the end");
-            IReadOnlyDictionary<string, Tensor> tensors = adapter.Tensors;
-            Assert.Equal(after.Names.Select(FileName).Order(StringComparer.Ordinal), tensors.Keys.Order(StringComparer.Ordinal));
-            foreach (string key in after.Names)
-                PaddedBatch.Close(key, after.Floats(key), tensors[FileName(key)].Span(), 2e-4);
+                losses.Add(trainer.Step().Loss);
+            losses.Add(trainer.Evaluate()!.Loss);
+            return new Run(losses, adapter.Tensors.ToDictionary(t => t.Key, t => t.Value.ToArray()));
+        }
+
+        private static void Nudge(Parameter parameter, int seed)
+        {
+            Span<float> values = parameter.Value.Span();
+            ulong key = CounterRandom.Derive((ulong)seed, parameter.Name);
+            for (int i = 0; seed > 0 && i < values.Length; i++)
+                values[i] = CounterRandom.Bits(key, i) % 2 == 0 ? values[i] : MathF.BitIncrement(values[i]);
+            parameter.MarkChanged();
         }
 
         private DecoderModel Load() =>
@@ -183,4 +218,6 @@ public sealed class PeftGoldens
         private void Near(double expected, double actual, string what) =>
             Assert.True(Math.Abs(actual - expected) <= 1e-4 * Math.Abs(expected), $"{name}: {what} is {actual}, expected {expected}");
     }
+
+    private sealed record Run(IReadOnlyList<double> Losses, Dictionary<string, float[]> Weights);
 }

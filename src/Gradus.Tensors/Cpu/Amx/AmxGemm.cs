@@ -7,9 +7,13 @@ namespace Gradus.Tensors.Cpu;
 /// <summary>Matrix products on AMX; only where <see cref="AmxPermission.WhyNot"/> is null.</summary>
 internal static unsafe class AmxGemm
 {
-    // 32 lines × 512 k are 32 KB: a panel of A stays in the L1 cache while panels of B pass.
+    // A panel of A over 512 k, 32 KB, stays in the L1 cache while panels of B pass; two of them and their sums stay in L2 beside 512 columns
+    // of B over 1,024 k.
     private const int BlockSteps = 16;
+    private const int OuterSteps = 32;
+    private const int RowGroup = 2 * AmxPack.Lines;
     private const int BlockColumnPanels = 16;
+    private const int PackLines = 4 * AmxPack.Lines;
     private const long SmallestItem = 1 << 22;
 
     /// <summary>Elements of all panels of an operand.</summary>
@@ -20,7 +24,7 @@ internal static unsafe class AmxGemm
     public static void Pack(Workers workers, in Operand operand, bool alongLines, bool pairsFirst, int lines, int k, ushort* to)
     {
         PackJob job = new() { Operand = operand, AlongLines = alongLines, PairsFirst = pairsFirst, Lines = lines, K = k, To = to };
-        workers.For((lines + AmxPack.Lines - 1) / AmxPack.Lines, &job, &PackPanel);
+        workers.For((lines + PackLines - 1) / PackLines, &job, &PackPanels);
     }
 
     /// <summary>Computes a product, or a batch of them, with operands rounded to bf16.</summary>
@@ -67,12 +71,12 @@ internal static unsafe class AmxGemm
         workers.For(job.RowItems * job.ColumnItems, &job, &Item);
     }
 
-    private static void PackPanel(void* context, int item, int worker)
+    private static void PackPanels(void* context, int item, int worker)
     {
         PackJob* job = (PackJob*)context;
-        int line = item * AmxPack.Lines;
-        ushort* to = job->To + (nint)item * AmxPack.Steps(job->K) * AmxPack.StepElements;
-        AmxPack.Panel(job->Operand, job->AlongLines, job->PairsFirst, line, Math.Min(AmxPack.Lines, job->Lines - line), job->K, to);
+        int line = item * PackLines;
+        ushort* to = job->To + (nint)(line / AmxPack.Lines) * AmxPack.Steps(job->K) * AmxPack.StepElements;
+        AmxPack.Panels(job->Operand, job->AlongLines, job->PairsFirst, line, Math.Min(line + PackLines, job->Lines), job->K, to);
     }
 
     private static void Item(void* context, int item, int worker)
@@ -84,25 +88,48 @@ internal static unsafe class AmxGemm
         int steps = AmxPack.Steps(problem.K);
         nint panel = (nint)steps * AmxPack.StepElements;
         AmxKernels.Configure();
-        for (int step = 0; step < steps; step += BlockSteps)
+        for (int outer = 0; outer < steps; outer += OuterSteps)
         {
-            int count = Math.Min(BlockSteps, steps - step);
-            bool load = step > 0 || problem.Accumulate;
-            float* bias = step + count == steps ? problem.Bias : null;
-            for (int row = firstRow; row < endRow; row += AmxPack.Lines)
+            for (int rows = firstRow; rows < endRow; rows += RowGroup)
             {
-                ushort* a = job->A + row / AmxPack.Lines * panel + (nint)step * AmxPack.StepElements;
-                for (int column = firstColumn; column < endColumn; column += AmxPack.Lines)
+                for (int step = outer; step < Math.Min(outer + OuterSteps, steps); step += BlockSteps)
                 {
-                    ushort* b = job->B + column / AmxPack.Lines * panel + (nint)step * AmxPack.StepElements;
-                    float* c = problem.C + row * problem.StrideC + column;
-                    Block(a, b, c, problem.StrideC, Math.Min(endRow - row, AmxPack.Lines), Math.Min(endColumn - column, AmxPack.Lines), count, load);
-                    if (bias != null)
-                        AddBias(c, problem.StrideC, bias + column, Math.Min(endRow - row, AmxPack.Lines), Math.Min(endColumn - column, AmxPack.Lines));
+                    Range range = new()
+                    {
+                        FirstRow = rows,
+                        EndRow = Math.Min(rows + RowGroup, endRow),
+                        FirstColumn = firstColumn,
+                        EndColumn = endColumn,
+                        Step = step,
+                        Count = Math.Min(BlockSteps, steps - step),
+                        Last = step + BlockSteps >= steps,
+                    };
+                    Blocks(job, range, panel);
                 }
             }
         }
         AmxKernels.Release();
+    }
+
+    private static void Blocks(Job* job, Range range, nint panel)
+    {
+        GemmProblem problem = job->Problem;
+        bool load = range.Step > 0 || problem.Accumulate;
+        float* bias = range.Last ? problem.Bias : null;
+        for (int row = range.FirstRow; row < range.EndRow; row += AmxPack.Lines)
+        {
+            int lines = Math.Min(range.EndRow - row, AmxPack.Lines);
+            ushort* a = job->A + row / AmxPack.Lines * panel + (nint)range.Step * AmxPack.StepElements;
+            ushort* b = job->B + range.FirstColumn / AmxPack.Lines * panel + (nint)range.Step * AmxPack.StepElements;
+            for (int column = range.FirstColumn; column < range.EndColumn; column += AmxPack.Lines, b += panel)
+            {
+                int columns = Math.Min(range.EndColumn - column, AmxPack.Lines);
+                float* c = problem.C + row * problem.StrideC + column;
+                Block(a, b, c, problem.StrideC, lines, columns, range.Count, load);
+                if (bias != null)
+                    AddBias(c, problem.StrideC, bias + column, lines, columns);
+            }
+        }
     }
 
     private static (int First, int End) Part(int size, int part, int parts)
@@ -152,6 +179,17 @@ internal static unsafe class AmxGemm
         public int Lines;
         public int K;
         public ushort* To;
+    }
+
+    private struct Range
+    {
+        public int FirstRow;
+        public int EndRow;
+        public int FirstColumn;
+        public int EndColumn;
+        public int Step;
+        public int Count;
+        public bool Last;
     }
 
     private struct Job

@@ -1,6 +1,6 @@
 namespace Gradus.Tensors.Cpu;
 
-/// <summary>The assembled kernels, ready to be called. To be touched only where <see cref="AmxPermission.WhyNot"/> is null.</summary>
+/// <summary>The assembled kernels, ready to be called; only where <see cref="AmxPermission.WhyNot"/> is null.</summary>
 internal static unsafe class AmxKernels
 {
     private static readonly nint ConfigureAt = Load(AmxCode.Configure());
@@ -25,7 +25,10 @@ internal static unsafe class AmxKernels
     public static void Convert(float* from, ushort* to, int steps, int strideBytes) =>
         ((delegate* unmanaged[SuppressGCTransition]<float*, ushort*, nint, nint, void>)ConvertAt)(from, to, steps, strideBytes);
 
-    private static nint Load(byte[] code) => (nint)ExecutableMemory.Load(code);
+    // Asking is what makes the tile registers usable, so no kernel exists before.
+    private static nint Load(byte[] code) => AmxPermission.WhyNot is { } missing
+        ? throw new InvalidOperationException($"AMX: {missing}.")
+        : (nint)ExecutableMemory.Load(code);
 
     private static nint MakeConfiguration()
     {

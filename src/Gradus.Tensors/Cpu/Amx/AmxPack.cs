@@ -7,7 +7,7 @@ using System.Runtime.CompilerServices;
 
 namespace Gradus.Tensors.Cpu;
 
-/// <summary>Packs one panel of 32 lines for <see cref="AmxKernels.Multiply"/>.</summary>
+/// <summary>Packs panels of 32 lines for <see cref="AmxKernels.Multiply"/>.</summary>
 internal static unsafe class AmxPack
 {
     /// <summary>Lines in a panel.</summary>
@@ -24,25 +24,30 @@ internal static unsafe class AmxPack
     /// <summary>The number of steps over k.</summary>
     public static int Steps(int k) => (k + StepK - 1) / StepK;
 
-    /// <summary>Packs a panel over all of k: Steps(k) · 1024 elements.</summary>
+    /// <summary>Packs panels over all of k, Steps(k) · 1024 elements each.</summary>
     /// <param name="operand">The operand.</param>
     /// <param name="alongLines">True where neighbours in memory are neighbouring lines; false where they are neighbours in k.</param>
     /// <param name="pairsFirst">True for B's order, false for A's.</param>
-    /// <param name="line">The first line.</param>
-    /// <param name="lines">How many lines there are, 1 to 32.</param>
+    /// <param name="line">The first line, a multiple of 32.</param>
+    /// <param name="end">The line after the last.</param>
     /// <param name="k">The number of k.</param>
-    /// <param name="to">The panel.</param>
-    public static void Panel(in Operand operand, bool alongLines, bool pairsFirst, int line, int lines, int k, ushort* to)
+    /// <param name="to">The first panel.</param>
+    public static void Panels(in Operand operand, bool alongLines, bool pairsFirst, int line, int end, int k, ushort* to)
     {
-        for (int first = 0; first < lines; first += Block)
+        nint panel = (nint)Steps(k) * StepElements;
+        if (alongLines)
         {
-            int here = Math.Min(Block, lines - first);
-            ushort* block = to + first * StepK;
-            if (alongLines)
-                AlongLines(operand, pairsFirst, line + first, here, k, block);
-            else
-                AlongK(operand, pairsFirst, line + first, here, k, block);
+            // All panels go along together, so that memory is read in long pieces.
+            for (int first = 0; first < k; first += StepK)
+            {
+                ushort* step = to + (nint)(first / StepK) * StepElements;
+                for (int at = line; at < end; at += Block)
+                    StepAlongLines(operand, pairsFirst, at, Math.Min(Block, end - at), first, Math.Min(first + StepK, k), step + (at - line) / Lines * panel + (at - line) % Lines * StepK);
+            }
+            return;
         }
+        for (int at = line; at < end; at += Block)
+            AlongK(operand, pairsFirst, at, Math.Min(Block, end - at), k, to + (at - line) / Lines * panel + (at - line) % Lines * StepK);
     }
 
     [SkipLocalsInit]
@@ -88,32 +93,24 @@ internal static unsafe class AmxPack
     }
 
     [SkipLocalsInit]
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AlongLines(in Operand operand, bool pairsFirst, int line, int lines, int k, ushort* to)
+    private static void StepAlongLines(in Operand operand, bool pairsFirst, int line, int lines, int k, int end, ushort* to)
     {
-        if (lines < Block)
+        if (lines < Block || end - k < StepK)
         {
-            for (int first = 0; first < k; first += StepK)
-                Rest(operand, alongLines: true, pairsFirst, line, lines, first, Math.Min(first + StepK, k), to + (nint)(first / StepK) * StepElements);
+            Rest(operand, alongLines: true, pairsFirst, line, lines, k, end, to);
             return;
         }
         float* space = stackalloc float[Block * Block + Block];
+        float* natural = pairsFirst ? (float*)to : (float*)(((nint)space + 63) & ~63);
+        byte* from = operand.Data + k * operand.RowBytes + (nint)line * operand.ElementBytes;
+        for (int pair = 0; pair < Block; pair++, from += 2 * operand.RowBytes)
+            Lanes16.Store(natural + pair * Block, Pair(operand.IsBf16, from, from + operand.RowBytes));
+        if (pairsFirst)
+            return;
         byte** pairs = stackalloc byte*[Block];
-        byte* natural = (byte*)(((nint)space + 63) & ~63);
         for (int i = 0; i < Block; i++)
-            pairs[i] = natural + i * Block * sizeof(float);
-        int whole = k / StepK;
-        byte* from = operand.Data + (nint)line * operand.ElementBytes;
-        for (int step = 0; step < whole; step++)
-        {
-            float* block = (float*)(to + (nint)step * StepElements), target = pairsFirst ? block : (float*)natural;
-            for (int pair = 0; pair < Block; pair++, from += 2 * operand.RowBytes)
-                Lanes16.Store(target + pair * Block, Pair(operand.IsBf16, from, from + operand.RowBytes));
-            if (!pairsFirst)
-                Lanes16.Transpose(pairs, 0, block, Block);
-        }
-        if (whole * StepK < k)
-            Rest(operand, alongLines: true, pairsFirst, line, lines, whole * StepK, k, to + (nint)whole * StepElements);
+            pairs[i] = (byte*)(natural + i * Block);
+        Lanes16.Transpose(pairs, 0, (float*)to, Block);
     }
 
     // Sixteen lines at two neighbouring k, the first in the low halves.

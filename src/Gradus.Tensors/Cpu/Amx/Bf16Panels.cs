@@ -46,9 +46,13 @@ internal sealed unsafe class Bf16Panels : IDisposable
         (N, K, _version) = (n, k, version);
     }
 
+    /// <summary>Frees the memory of panels that their parameter took along.</summary>
+    ~Bf16Panels() => AlignedMemory.Free(_data);
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        GC.SuppressFinalize(this);
         AlignedMemory.Free(_data);
         _data = null;
         _bytes = 0;

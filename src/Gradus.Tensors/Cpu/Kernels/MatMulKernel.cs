@@ -10,7 +10,7 @@ internal sealed unsafe partial class CpuDevice<T>
             return;
         }
         bool round = task.Precision == Precision.BF16;
-        Gemm.Multiply(Isa, Workers, new GemmProblem
+        GemmProblem problem = new()
         {
             M = task.M,
             N = task.N,
@@ -23,7 +23,22 @@ internal sealed unsafe partial class CpuDevice<T>
             BatchStrideC = (nint)task.M * task.N,
             Bias = task.Bias is null ? null : task.Bias.Floats,
             Accumulate = task.Accumulate,
-        });
+        };
+        if (round)
+            Bf16Gemm.Multiply(Isa, Workers, problem, Panels(task, problem));
+        else
+            Gemm.Multiply(Isa, Workers, problem);
+    }
+
+    // A parameter's panels are packed once for every version of it; other operands with every product.
+    private Bf16Panels? Panels(in MatMulTask task, in GemmProblem problem)
+    {
+        if (task.B.Owner is not { } parameter || task.Batch != 1 || !Bf16Gemm.UsesPanels(Isa, task.K, task.N))
+            return null;
+        ref object? kept = ref parameter.Packed[task.TransposeB ? 1 : 0];
+        Bf16Panels panels = (Bf16Panels)(kept ??= new Bf16Panels());
+        panels.Update(Workers, problem.B, task.K, task.N, parameter.Version);
+        return panels;
     }
 
     // F16 operands are widened whole: a format to store models in, not to compute with.

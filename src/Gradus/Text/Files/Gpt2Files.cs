@@ -55,19 +55,28 @@ public static class Gpt2Files
     private static Merge[] ReadMerges(string path, Vocabulary vocabulary)
     {
         List<Merge> merges = [];
+        byte[] raw = new byte[256];
+        ReadOnlySpan<byte> data = File.ReadAllBytes(path);
         int number = 0;
-        foreach (string line in File.ReadLines(path))
+        while (data.Length > 0)
         {
             number++;
-            if (line.Length == 0 || (number == 1 && line.StartsWith("#version", StringComparison.Ordinal)))
+            int end = data.IndexOf((byte)'\n');
+            ReadOnlySpan<byte> line = (end < 0 ? data : data[..end]).TrimEnd((byte)'\r');
+            data = end < 0 ? default : data[(end + 1)..];
+            if (line.IsEmpty || (number == 1 && line.StartsWith("#version"u8)))
                 continue;
-            string[] parts = line.Split(' ');
-            if (parts.Length != 2)
-                throw new InvalidDataException($"{path}, line {number}: expected two tokens with one space between them, found \"{line}\".");
-            merges.Add(new Merge(Id(parts[0]), Id(parts[1]), Id(parts[0] + parts[1])));
+            int space = line.IndexOf((byte)' ');
+            if (space <= 0 || space == line.Length - 1 || line[(space + 1)..].Contains((byte)' '))
+                throw new InvalidDataException($"{path}, line {number}: expected two tokens with one space between them, found \"{Encoding.UTF8.GetString(line)}\".");
+            if (raw.Length < line.Length)
+                raw = new byte[line.Length * 2];
+            bool known = ByteAlphabet.TryToBytes(line[..space], raw, out int left) & ByteAlphabet.TryToBytes(line[(space + 1)..], raw.AsSpan(left), out int right);
+            Merge merge = new(vocabulary.Find(raw.AsSpan(0, left)), vocabulary.Find(raw.AsSpan(left, right)), vocabulary.Find(raw.AsSpan(0, left + right)));
+            if (!known || merge.Left < 0 || merge.Right < 0 || merge.Joined < 0)
+                throw new InvalidDataException($"{path}, line {number}: one of the tokens of \"{Encoding.UTF8.GetString(line)}\", or the two together, is not in the vocabulary.");
+            merges.Add(merge);
         }
         return [.. merges];
-
-        int Id(string token) => vocabulary.Find(token) ?? throw new InvalidDataException($"{path}, line {number}: the token \"{token}\" is not in the vocabulary.");
     }
 }

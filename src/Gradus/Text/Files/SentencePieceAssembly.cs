@@ -23,11 +23,11 @@ internal static class SentencePieceAssembly
         }
         SpecialTokens special = new(
             Bos: Control(spec.BosPiece), Eos: Control(spec.EosPiece), Pad: Control(spec.PadPiece), Unknown: unknown >= 0 ? spec.Pieces[unknown].Piece : null);
-        byte[][] userDefined = [.. Enumerable.Range(0, n).Where(id => kinds[id] == SentencePieceKind.UserDefined).Select(id => vocabulary.GetBytes(id).ToArray())];
+        int[] userDefined = [.. Enumerable.Range(0, n).Where(id => kinds[id] == SentencePieceKind.UserDefined)];
         TokenModel model = CreateModel(spec, vocabulary, kinds, unknown);
         return new Tokenizer(new TokenizerParts(model)
         {
-            Normalizer = new SentencePieceNormalizer(spec, userDefined),
+            Normalizer = new SentencePieceNormalizer(spec, [.. userDefined.Select(id => vocabulary.GetBytes(id).ToArray())], userDefined),
             Decoder = new SentencePieceDecoder(spec),
             PostProcessor = Template(special, vocabulary, addBos, addEos),
             AddedTokens = added,

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 
@@ -70,6 +71,7 @@ public static partial class TokenizerJson
 
         private JsonPlace this[string name] => new(Settings.TryGetValue(name, out JsonElement e) ? e : default, $"model.{name}");
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void ReadVocabulary(ref Utf8JsonReader reader)
         {
             if (reader.TokenType == JsonTokenType.StartArray)
@@ -124,6 +126,7 @@ public static partial class TokenizerJson
             Vocabulary = builder.Build("model.vocab", allowDuplicates: true);
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void ReadMerges(ref Utf8JsonReader reader)
         {
             if (reader.TokenType == JsonTokenType.Null)
@@ -198,6 +201,7 @@ public static partial class TokenizerJson
 
         private bool IsEmpty(string name) => string.IsNullOrEmpty(this[name].TextOrNull());
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private int ReadPart(ref Utf8JsonReader reader)
         {
             if (!reader.Read() || reader.TokenType != JsonTokenType.String)
@@ -205,6 +209,7 @@ public static partial class TokenizerJson
             return FindPart(0, CopyText(ref reader, $"model.merges[{_merges.Count}]"));
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private int FindPart(int start, int end)
         {
             ReadOnlySpan<byte> text = _text.AsSpan(start, end - start);
@@ -222,6 +227,7 @@ public static partial class TokenizerJson
             return id >= 0 && !text.IsEmpty ? id : throw BadMerge($"the token \"{Encoding.UTF8.GetString(text)}\" is not in the vocabulary");
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private int FindJoined(int left, int right, int prefix)
         {
             ReadOnlySpan<byte> a = Vocabulary!.GetBytes(left);
@@ -239,6 +245,7 @@ public static partial class TokenizerJson
 
         private InvalidDataException BadMerge(string what) => new($"model.merges[{_merges.Count}]: {what}.");
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private int CopyText(ref Utf8JsonReader reader, string place)
         {
             if (_text.Length < reader.ValueSpan.Length)

@@ -37,11 +37,17 @@ public static partial class TokenizerJson
         {
             if (utf8.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]))
                 utf8 = utf8[3..];
+            if (!System.Text.Unicode.Utf8.IsValid(utf8))
+                throw new InvalidDataException("the file is not UTF-8.");
             return new Tokenizer(ParseParts(utf8, special));
         }
         catch (JsonException e)
         {
             throw new InvalidDataException($"{name}: not JSON, line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: {e.Message}", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"{name}: a text holds half a surrogate pair: {e.Message}", e);
         }
         catch (InvalidDataException e) when (!e.Message.StartsWith(name, StringComparison.Ordinal))
         {
@@ -51,10 +57,11 @@ public static partial class TokenizerJson
 
     /// <summary>The content of a tokenizer.json: the same bytes for the same tokenizer.</summary>
     /// <param name="tokenizer">The tokenizer.</param>
+    /// <exception cref="NotSupportedException">It is a kind of SentencePiece model that tokenizer.json has no words for.</exception>
     public static byte[] Write(Tokenizer tokenizer)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        TokenizerParts parts = tokenizer.Parts;
+        TokenizerParts parts = SentencePieceConversion.Convert(tokenizer);
         ArrayBufferWriter<byte> buffer = new(1 << 16);
         using (Utf8JsonWriter writer = new(buffer, WriterOptions))
         {

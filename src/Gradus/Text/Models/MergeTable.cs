@@ -9,6 +9,7 @@ internal sealed class MergeTable
     private readonly Slot[] _slots;
     private readonly int _shift;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public MergeTable(ReadOnlySpan<Merge> merges)
     {
         int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Length * 2));

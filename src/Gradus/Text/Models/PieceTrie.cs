@@ -80,7 +80,7 @@ internal sealed class PieceTrie
     private int FindPlace(ReadOnlySpan<byte> labels)
     {
         int tries = 0;
-        for (int slot = Math.Max(_firstFree, labels[0] + 1); ; slot++)
+        for (int slot = Math.Max(_firstFree, labels[0] + 1); ; slot++, tries++)
         {
             int place = slot - labels[0];
             Grow(place + 256);
@@ -94,15 +94,14 @@ internal sealed class PieceTrie
                 AdvanceFirstFree(tries, slot);
                 return place;
             }
-            tries++;
         }
     }
 
     /// <summary>Leaves sparse regions behind once they have cost too many tries; a few lost slots keep building linear.</summary>
     private void AdvanceFirstFree(int tries, int slot)
     {
-        if (tries > 64)
-            _firstFree = Math.Max(_firstFree, slot - 32);
+        if (tries > 256)
+            _firstFree = Math.Max(_firstFree, slot - 128);
         while (_firstFree < _check.Length && _check[_firstFree] >= 0)
             _firstFree++;
     }

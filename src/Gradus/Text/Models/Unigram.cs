@@ -177,26 +177,61 @@ public sealed class Unigram : TokenModel
         for (int k = count - 1; k >= 0; k--)
         {
             (int start, int end, int id) = lattice.Path(k);
-            if (id >= 0)
-            {
-                scratch.Add(id, offset + start, offset + end);
-                continue;
-            }
-            if (_byteFallback && AddBytes(word[start..end], offset + start, scratch))
-                continue;
-            if (_unknown < 0)
-                throw new ArgumentException($"The text holds \"{Encoding.UTF8.GetString(word[start..end])}\", which is not in the vocabulary, and the model has no unknown token.");
-            // A run of unknown characters is one unknown token.
-            if (scratch.Count > first && scratch.Ids[scratch.Count - 1] == _unknown)
-            {
-                if (scratch.TrackOffsets)
-                    scratch.Ends[scratch.Count - 1] = offset + end;
-            }
-            else
-            {
-                scratch.Add(_unknown, offset + start, offset + end);
-            }
+            EmitOne(word, offset, start, end, id, scratch, first);
         }
+    }
+
+    private void EmitOne(ReadOnlySpan<byte> word, int offset, int start, int end, int id, EncodeScratch scratch, int first)
+    {
+        if (id >= 0)
+        {
+            scratch.Add(id, offset + start, offset + end);
+            return;
+        }
+        if (_byteFallback && AddBytes(word[start..end], offset + start, scratch))
+            return;
+        if (_unknown < 0)
+            throw new ArgumentException($"The text holds \"{Encoding.UTF8.GetString(word[start..end])}\", which is not in the vocabulary, and the model has no unknown token.");
+        // A run of unknown characters is one unknown token.
+        if (scratch.Count == first || scratch.Ids[scratch.Count - 1] != _unknown)
+            scratch.Add(_unknown, offset + start, offset + end);
+        else if (scratch.TrackOffsets)
+            scratch.Ends[scratch.Count - 1] = offset + end;
+    }
+
+    /// <summary>The <paramref name="count"/> most probable segmentations of a normalized text, the best first.</summary>
+    /// <param name="piece">The text as UTF-8, normalized and with word marks.</param>
+    /// <param name="count">How many, 1 or more; fewer come where there are not so many.</param>
+    internal List<int[]> NBest(ReadOnlySpan<byte> piece, int count)
+    {
+        List<(int Start, int End, int Id, float Score)> arcs = [];
+        for (int start = 0; start < piece.Length;)
+        {
+            int length = Math.Min(CharacterClasses.LengthOf(piece[start]), piece.Length - start);
+            bool single = false;
+            int node = PieceTrie.Root;
+            for (int i = start; i < piece.Length && (node = _trie.Child(node, piece[i])) >= 0; i++)
+            {
+                if (_trie.Value(node) is var id and >= 0)
+                {
+                    arcs.Add((start, i + 1, id, (float)_latticeScores[id]));
+                    single |= i + 1 - start == length;
+                }
+            }
+            if (!single)
+                arcs.Add((start, start + length, -1, (float)_unknownScore));
+            start += length;
+        }
+        List<int[]> results = [];
+        EncodeScratch scratch = new();
+        foreach (List<(int Start, int End, int Id)> path in UnigramNBest.Search(piece.Length, arcs, count))
+        {
+            scratch.Begin(trackOffsets: false);
+            foreach ((int start, int end, int id) in path)
+                EmitOne(piece, 0, start, end, id, scratch, 0);
+            results.Add(scratch.Ids.AsSpan(0, scratch.Count).ToArray());
+        }
+        return results;
     }
 
     private bool AddBytes(ReadOnlySpan<byte> text, int offset, EncodeScratch scratch)

@@ -19,8 +19,9 @@ internal sealed class SentencePieceNormalizer : Normalizer
     // Bytes that stay as they are whatever follows.
     private readonly bool[] _plain = new bool[256];
 
-    public SentencePieceNormalizer(SentencePieceSpec spec, byte[][] userDefined)
+    public SentencePieceNormalizer(SentencePieceSpec spec, byte[][] userDefined, int[] userDefinedIds)
     {
+        UserDefinedIds = userDefinedIds;
         _blob = spec.Charsmap;
         _map = spec.Charsmap.Length == 0 ? null : new Charsmap(spec.Charsmap, $"{spec.Place}: normalizer_spec");
         _dummyPrefix = spec.AddDummyPrefix;
@@ -41,6 +42,8 @@ internal sealed class SentencePieceNormalizer : Normalizer
     internal byte[] CharsmapBlob => _blob;
 
     internal bool IsSuffix => _suffix;
+
+    internal IReadOnlyList<int> UserDefinedIds { get; }
 
     internal override void Apply(TextBuffer text)
     {

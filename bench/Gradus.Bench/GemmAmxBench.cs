@@ -1,0 +1,90 @@
+// bf16 products on AMX against the ceiling of 2 × 2 tiles that are loaded from L1, measured in the same round; see GemmBench for the two
+// kinds of ratio. "kept" means that B's panels were packed before, as a weight's are between two steps of the optimizer.
+
+using Gradus.Tensors.Cpu;
+
+namespace Gradus.Bench;
+
+/// <summary>Measures <see cref="AmxGemm"/>.</summary>
+internal static unsafe class GemmAmxBench
+{
+    private const int CeilingCalls = 400;
+    private const int CeilingSteps = 8;
+    private const double FlopsPerStep = 2.0 * 32 * 32 * 32;
+
+    /// <summary>Measures the shapes of the bars, and the three products of a linear layer, and prints a line for each.</summary>
+    public static void Run(TextWriter output, ReadOnlySpan<int> threads, int rounds = 7)
+    {
+        if (CpuFeatures.WhyNot(Isa.Amx) is { } missing)
+        {
+            output.WriteLine($"AMX is not measured: {missing}");
+            return;
+        }
+        GemmBench.Shape[] shapes =
+        [
+            new(1024, 1024, 1024, TransposeB: true), new(1024, 1024, 1024), new(1024, 1024, 1024, TransposeA: true), new(4096, 1024, 4096, TransposeB: true),
+        ];
+        output.WriteLine($"{"bf16 product (M x K x N)",-30} {"threads",7} {"TFLOP/s",9} {"ceiling",9} {"of it",8} {"by CPU",8}");
+        foreach (int count in threads)
+        {
+            using Workers workers = new(count);
+            foreach (GemmBench.Shape shape in shapes)
+            {
+                foreach (bool kept in (bool[])[true, false])
+                    Measure(output, workers, shape, kept, rounds);
+            }
+        }
+    }
+
+    private static void Measure(TextWriter output, Workers workers, GemmBench.Shape shape, bool kept, int rounds)
+    {
+        (int m, int k, int n) = (shape.M, shape.K, shape.N);
+        float* a = GemmBench.Random((long)m * k), b = GemmBench.Random((long)k * n), c = GemmBench.Random((long)m * n);
+        GemmProblem problem = new()
+        {
+            M = m,
+            N = n,
+            K = k,
+            Batch = 1,
+            A = new Operand(a, shape.TransposeA ? m : k, shape.TransposeA),
+            B = new Operand(b, shape.TransposeB ? k : n, shape.TransposeB),
+            C = c,
+            StrideC = n,
+        };
+        using Bf16Panels panels = new();
+        panels.Update(workers, problem.B, k, n, version: 0);
+        double flops = 2.0 * m * n * k;
+        int repeats = (int)Math.Clamp(2e10 / flops, 1, 50);
+        double[] rates = new double[rounds], ceilings = new double[rounds], ratios = new double[rounds], byProcessor = new double[rounds];
+        for (int i = 0; i < rounds; i++)
+        {
+            int pieces = 4 * workers.Count;
+            (ceilings[i], double ceilingByProcessor) = GemmBench.Rates(pieces * CeilingCalls * CeilingSteps * FlopsPerStep, () => workers.For(pieces, null, &Burn));
+            (rates[i], double rateByProcessor) = GemmBench.Rates(flops * repeats, () => Repeat(workers, problem, kept ? panels : null, repeats));
+            ratios[i] = rates[i] / ceilings[i];
+            byProcessor[i] = rateByProcessor / ceilingByProcessor;
+        }
+        AlignedMemory.Free(a);
+        AlignedMemory.Free(b);
+        AlignedMemory.Free(c);
+        output.WriteLine($"{shape + (kept ? " kept" : ""),-30} {workers.Count,7} {GemmBench.Median(rates) / 1e3,9:F2} {GemmBench.Median(ceilings) / 1e3,9:F2} "
+            + $"{GemmBench.Median(ratios),8:P1} {GemmBench.Median(byProcessor),8:P1}");
+    }
+
+    private static void Repeat(Workers workers, GemmProblem problem, Bf16Panels? panels, int times)
+    {
+        for (int i = 0; i < times; i++)
+            AmxGemm.Multiply(workers, problem, panels);
+    }
+
+    private static void Burn(void* context, int item, int worker)
+    {
+        const int Elements = 2 * CeilingSteps * AmxPack.StepElements;
+        ushort* tiles = (ushort*)Scratch.Get(Scratch.Slot.Kernel, Elements * sizeof(ushort) + 32 * 32 * sizeof(float));
+        new Span<ushort>(tiles, Elements).Fill(0x3F80);
+        AmxKernels.Configure();
+        for (int i = 0; i < CeilingCalls; i++)
+            AmxKernels.Multiply(true, tiles, tiles + Elements / 2, (float*)(tiles + Elements), 32, CeilingSteps, load: false);
+        AmxKernels.Release();
+    }
+}

@@ -1,0 +1,175 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Gradus.Adapters;
+using Gradus.Cli.Console;
+using Gradus.Files;
+using Gradus.Models;
+using Gradus.Text;
+
+namespace Gradus.Cli.Verbs;
+
+/// <summary><c>gradus inspect</c>: what a model is, from its files' headers alone.</summary>
+internal static class InspectVerb
+{
+    private static readonly Argument<string> Source = new("MODEL")
+    {
+        Description = "A model's folder, a run's, an adapter's, or one file of tensors (.safetensors, .gguf, .bin).",
+    };
+
+    private static readonly Option<bool> Tensors = new("--tensors") { Description = "List every tensor: name, stored type, shape, bytes." };
+
+    private static readonly Option<bool> Json = new("--json") { Description = "Print everything as one JSON object." };
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create(CommandContext context)
+    {
+        Verb verb = new("inspect", "Show what a model is: architecture, parameters, memory, tokenizer, chat template.") { Source, Tensors, Json };
+        verb.Examples = [("inspect runs/quickstart --tensors", "shows a run's newest checkpoint with every tensor")];
+        verb.SetAction(parse => Run(context, parse));
+        return verb;
+    }
+
+    private static int Run(CommandContext context, ParseResult parse)
+    {
+        string path = parse.GetRequiredValue(Source);
+        bool tensors = parse.GetValue(Tensors);
+        JsonObject facts = File.Exists(path) ? DescribeFile(path, tensors) : DescribeModel(ModelFolder.Find(path), tensors);
+        if (parse.GetValue(Json))
+            context.WriteJson(facts);
+        else
+            Print(context, facts);
+        return ExitCode.Done;
+    }
+
+    private static JsonObject DescribeFile(string path, bool tensors)
+    {
+        using TensorFile file = TensorFile.Open(path);
+        JsonObject facts = new() { ["file"] = path };
+        AddTensors(facts, file, file.Entries, tensors);
+        return facts;
+    }
+
+    private static JsonObject DescribeModel(ModelPlace place, bool tensors)
+    {
+        ModelConfig config = Checkpoint.ReadConfig(place.Folder);
+        JsonObject raw = Architectures.ToJson(config);
+        JsonObject facts = new()
+        {
+            ["folder"] = place.Folder,
+            ["architecture"] = config.ArchitectureClass,
+            ["model_type"] = raw["model_type"]?.DeepClone(),
+            ["context_length"] = config.ContextLength,
+            ["vocabulary_size"] = config.Vocabulary,
+        };
+        using (TensorFile file = TensorFile.Open(place.Folder))
+        {
+            // A tied head is the embedding; some programs store it twice.
+            bool tied = raw["tie_word_embeddings"] is JsonValue value && value.TryGetValue(out bool tie) && tie;
+            AddTensors(facts, file, [.. file.Entries.Where(e => !tied || e.Name != "lm_head.weight")], tensors);
+        }
+        if (place.Adapter is not null)
+            facts["adapter"] = DescribeAdapter(place.Adapter);
+        if (ModelFolder.TryOpenTokenizer(place) is { } tokenizer)
+            AddTokenizer(facts, tokenizer, config, place);
+        facts["config"] = raw;
+        return facts;
+    }
+
+    private static void AddTensors(JsonObject facts, TensorFile file, IReadOnlyList<TensorEntry> entries, bool list)
+    {
+        long parameters = entries.Sum(e => e.Shape.Count);
+        JsonObject types = [];
+        foreach (IGrouping<string, TensorEntry> type in entries.GroupBy(e => e.TypeName).OrderByDescending(g => g.Sum(e => e.ByteLength)))
+            types[type.Key] = type.Sum(e => e.Shape.Count);
+        facts["parameters"] = parameters;
+        facts["tensors"] = entries.Count;
+        facts["stored_types"] = types;
+        facts["stored_bytes"] = file.Entries.Sum(e => e.ByteLength);
+        facts["memory"] = new JsonObject { ["f32"] = parameters * 4, ["bf16"] = parameters * 2, ["f16"] = parameters * 2 };
+        if (list)
+            facts["tensor_list"] = new JsonArray([.. file.Entries.Select(Describe)]);
+    }
+
+    private static JsonNode Describe(TensorEntry entry) => new JsonObject
+    {
+        ["name"] = entry.Name,
+        ["type"] = entry.TypeName,
+        ["shape"] = new JsonArray([.. Enumerable.Range(0, entry.Shape.Rank).Select(i => (JsonNode)entry.Shape[i])]),
+        ["bytes"] = entry.ByteLength,
+    };
+
+    private static JsonObject DescribeAdapter(string folder)
+    {
+        PeftConfig config = PeftFolder.ReadConfig(folder);
+        using TensorFile file = TensorFile.Open(folder);
+        return new JsonObject
+        {
+            ["folder"] = folder,
+            ["type"] = config.ToJson()["peft_type"]?.DeepClone(),
+            ["parameters"] = file.Entries.Sum(e => e.Shape.Count),
+            ["config"] = config.ToJson(),
+        };
+    }
+
+    private static void AddTokenizer(JsonObject facts, Tokenizer tokenizer, ModelConfig config, ModelPlace place)
+    {
+        ModelFolder.CheckFit(tokenizer, config, place.Adapter ?? place.Folder);
+        JsonObject described = TokenizerInspectVerb.Describe(tokenizer, 0);
+        facts["tokenizer"] = new JsonObject
+        {
+            ["type"] = described["type"]?.DeepClone(),
+            ["vocabulary_size"] = tokenizer.VocabularySize,
+            ["roles"] = described["roles"]?.DeepClone(),
+        };
+        facts["chat_template"] = tokenizer.Parts.ChatTemplate;
+    }
+
+    private static void Print(CommandContext context, JsonObject facts)
+    {
+        Facts list = new(context);
+        long parameters = facts["parameters"]!.GetValue<long>();
+        if (facts["file"] is { } file)
+            list.Add("file", file.GetValue<string>());
+        if (facts["folder"] is { } folder)
+            PrintModel(list, facts, folder.GetValue<string>());
+        list.Add("parameters", $"{parameters:N0} in {facts["tensors"]!.GetValue<int>():N0} tensors");
+        list.Add("stored", $"{Facts.Bytes(facts["stored_bytes"]!.GetValue<long>())}: {string.Join(", ", facts["stored_types"]!.AsObject().Select(t => $"{t.Value!.GetValue<long>():N0} {t.Key}"))}");
+        list.Add("memory", $"{Facts.Bytes(parameters * 4)} in f32, {Facts.Bytes(parameters * 2)} in bf16 or f16 (weights alone)");
+        if (facts["adapter"] is JsonObject adapter)
+            list.Add("adapter", $"{(string?)adapter["type"]}, {adapter["parameters"]!.GetValue<long>():N0} parameters, {(string?)adapter["folder"]}");
+        if (facts["folder"] is not null)
+            PrintTokenizer(list, facts);
+        if (facts["tensor_list"] is JsonArray tensors)
+            PrintTensors(context, list, tensors);
+    }
+
+    private static void PrintModel(Facts list, JsonObject facts, string folder)
+    {
+        list.Add("folder", folder);
+        list.Add("architecture", $"{(string?)facts["architecture"]} ({(string?)facts["model_type"]})");
+        foreach ((string key, JsonNode? value) in facts["config"]!.AsObject())
+        {
+            if (value is JsonValue number && number.GetValueKind() == System.Text.Json.JsonValueKind.Number && key is not ("bos_token_id" or "eos_token_id"))
+                list.Add($"  {key}", number.ToJsonString());
+        }
+    }
+
+    private static void PrintTokenizer(Facts list, JsonObject facts)
+    {
+        list.Add("tokenizer", facts["tokenizer"] is JsonObject tokenizer
+            ? $"{(string?)tokenizer["type"]}, {tokenizer["vocabulary_size"]!.GetValue<int>():N0} tokens"
+            : "none");
+        list.Add("chat template", facts["chat_template"] is null ? "none" : "yes");
+    }
+
+    private static void PrintTensors(CommandContext context, Facts list, JsonArray tensors)
+    {
+        list.Headline("tensors");
+        int width = tensors.Max(t => ((string)t!["name"]!).Length);
+        foreach (JsonNode? tensor in tensors)
+        {
+            string shape = string.Join(" × ", tensor!["shape"]!.AsArray());
+            context.Out.WriteLine(Failures.OneLine($"  {((string)tensor["name"]!).PadRight(width)}  {(string)tensor["type"]!,-5} {shape,-18} {Facts.Bytes(tensor["bytes"]!.GetValue<long>())}"));
+        }
+    }
+}

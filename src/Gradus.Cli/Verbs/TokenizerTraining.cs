@@ -1,0 +1,93 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Gradus.Files;
+using Gradus.Text;
+
+namespace Gradus.Cli.Verbs;
+
+/// <summary>The kinds of tokenizers that are trained here.</summary>
+internal enum TokenizerKind
+{
+    /// <summary>Byte-level byte-pair encoding.</summary>
+    Bpe,
+
+    /// <summary>One token per character.</summary>
+    Character,
+}
+
+/// <summary>How a tokenizer is trained.</summary>
+/// <param name="Kind">The kind.</param>
+/// <param name="VocabularySize">Tokens wanted, special ones included; characters take as many as there are.</param>
+/// <param name="SpecialTokens">Tokens with the first ids, which are never cut.</param>
+/// <param name="MinFrequency">How often a pair must occur to be joined.</param>
+/// <param name="Pattern">The regular expression that cuts text into pieces, or null for GPT-2's.</param>
+/// <param name="UnknownToken">The token for characters that the text does not have, or null to drop them; characters only.</param>
+internal sealed record TokenizerTrainingSettings(
+    TokenizerKind Kind,
+    int VocabularySize,
+    IReadOnlyList<string> SpecialTokens,
+    int MinFrequency = 2,
+    string? Pattern = null,
+    string? UnknownToken = null);
+
+/// <summary>Trains a tokenizer on files and writes it with its report: what the verb and the stages share.</summary>
+internal static class TokenizerTraining
+{
+    /// <summary>The file of the report, which <c>report.html</c> reads too.</summary>
+    public const string ReportFile = "tokenizer-report.json";
+
+    /// <summary>Trains on files (see <see cref="TextInput"/>).</summary>
+    /// <exception cref="InvalidDataException">A file cannot be read as text, or there is no text.</exception>
+    public static TrainedTokenizer Train(TokenizerTrainingSettings settings, IReadOnlyList<string> paths) => settings.Kind switch
+    {
+        TokenizerKind.Character => TrainCharacters(settings, paths),
+        _ => ByteLevelBpeTrainer.Train(TextInput.OpenCorpus(paths), new ByteLevelBpeOptions(
+            settings.VocabularySize, settings.SpecialTokens, settings.MinFrequency, settings.Pattern)),
+    };
+
+    /// <summary>Writes the tokenizer's files and its report as one folder; an earlier one of ours is replaced.</summary>
+    public static void Write(string folder, TrainedTokenizer trained)
+    {
+        using AtomicFolder writing = AtomicFolder.Begin(folder);
+        trained.Tokenizer.Save(writing.TemporaryPath);
+        Checkpoint.WriteObject(writing, ReportFile, Report(trained.Report));
+        writing.Commit();
+    }
+
+    /// <summary>The report as JSON.</summary>
+    public static JsonObject Report(TokenizerTrainingReport report) => new()
+    {
+        ["vocabulary_size"] = report.VocabularySize,
+        ["text_bytes"] = report.TextBytes,
+        ["text_tokens"] = report.TextTokens,
+        ["bytes_per_token"] = Math.Round(report.BytesPerToken, 4),
+        ["distinct_words"] = report.DistinctWords,
+        ["unused"] = report.VocabularySize - report.UsedTokens,
+        ["longest_tokens"] = new JsonArray([.. report.LongestTokens.Select(t => (JsonNode)t)]),
+    };
+
+    private static TrainedTokenizer TrainCharacters(TokenizerTrainingSettings settings, IReadOnlyList<string> paths)
+    {
+        long bytes = 0, characters = 0;
+        HashSet<Rune> distinct = [];
+        Tokenizer tokenizer = CharacterTokenizer.Train(Counted(), settings.SpecialTokens, settings.UnknownToken);
+        if (bytes == 0)
+            throw TextInput.NoText(paths);
+        return new TrainedTokenizer(
+            tokenizer, new TokenizerTrainingReport(tokenizer.VocabularySize, bytes, distinct.Count, characters, distinct.Count, []));
+
+        IEnumerable<string> Counted()
+        {
+            foreach (string text in TextInput.Documents(paths))
+            {
+                bytes += Encoding.UTF8.GetByteCount(text);
+                foreach (Rune rune in text.EnumerateRunes())
+                {
+                    characters++;
+                    distinct.Add(rune);
+                }
+                yield return text;
+            }
+        }
+    }
+}
