@@ -54,6 +54,9 @@ public sealed class Trainer : IDisposable
     /// <summary>The most bytes of activations and gradients in flight so far.</summary>
     public long PeakActivationBytes => _workspace.PeakBytes;
 
+    /// <summary>Bytes taken for activations and gradients and kept for the next step; settles after a few steps.</summary>
+    public long ReservedActivationBytes => _workspace.ReservedBytes;
+
     /// <summary>One optimizer step.</summary>
     /// <exception cref="TrainingDivergedException">The loss or the gradient is not a number; the parameters are as before the step.</exception>
     public StepReport Step()
@@ -70,7 +73,7 @@ public sealed class Trainer : IDisposable
         {
             foreach (Parameter parameter in _parameters)
                 parameter.ClearGradient();
-            throw new TrainingDivergedException(step, loss, norm);
+            throw new TrainingDivergedException(step + 1, $"the loss is {loss} and the gradient's norm {norm}; the step was not made");
         }
         double rate = _rate.LearningRate * _schedule.Factor(step, _options.Steps);
         _optimizer.Step(rate, _options.ClipNorm > 0 ? ClipScale(norm, _options.ClipNorm) : 1f);
@@ -79,24 +82,34 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>The loss on held-out data, or null where the objective has none.</summary>
-    public EvaluationReport? Evaluate()
+    /// <param name="cancellation">Gives up: the result is null.</param>
+    /// <exception cref="TrainingDivergedException">The loss is infinite or not a number.</exception>
+    public EvaluationReport? Evaluate(CancellationToken cancellation = default)
     {
         IEnumerable<MicroBatch> batches = _objective.Validation();
-        return Evaluate(_options.EvaluateBatches > 0 ? batches.Take(_options.EvaluateBatches) : batches);
-    }
-
-    private EvaluationReport? Evaluate(IEnumerable<MicroBatch> batches)
-    {
+        if (_options.EvaluateBatches > 0)
+            batches = batches.Take(_options.EvaluateBatches);
         double loss = 0;
         long targets = 0;
         foreach (MicroBatch batch in batches)
         {
-            _workspace.Reset();
+            if (cancellation.IsCancellationRequested)
+                return null;
             loss += _objective.Loss(_model, batch, new Pass(batch.Tokens, _workspace)).Item();
             targets += batch.TargetCount;
+            _workspace.Reset();
         }
-        _workspace.Reset();
+        if (!double.IsFinite(loss))
+            throw new TrainingDivergedException(Steps, $"the loss on held-out data is {loss}");
         return targets == 0 ? null : new EvaluationReport(Steps, loss / targets, targets, _objective.ValidationBytesPerTarget);
+    }
+
+    /// <summary>Refuses parameters that an update has made infinite or not a number: no step can be made from them.</summary>
+    /// <exception cref="TrainingDivergedException">There is one.</exception>
+    public void ThrowIfDiverged()
+    {
+        if (_parameters.FirstOrDefault(p => !double.IsFinite(p.Value.Device.SumOfSquares(p.Value))) is { } parameter)
+            throw new TrainingDivergedException(Steps, $"the parameter {parameter.Name} is no longer finite");
     }
 
     private double Accumulate(MicroBatch batch, long targets, ulong key)
@@ -154,13 +167,13 @@ public sealed record EvaluationReport(long Step, double Loss, long Targets, doub
     public double? BitsPerByte => BytesPerTarget > 0 ? Loss / Math.Log(2) / BytesPerTarget : null;
 }
 
-/// <summary>The loss or the gradient became infinite or not a number.</summary>
+/// <summary>The loss, the gradient or a parameter became infinite or not a number.</summary>
 public sealed class TrainingDivergedException : Exception
 {
-    internal TrainingDivergedException(long step, double loss, double norm)
-        : base($"Step {step + 1}: the loss is {loss} and the gradient's norm {norm}; the step was not made. Lower the learning rate, lengthen the warm-up, or look for broken data.")
+    internal TrainingDivergedException(long step, string what)
+        : base($"Step {step}: {what}. Lower the learning rate, lengthen the warm-up, or look for broken data.")
     {
-        Step = step + 1;
+        Step = step;
     }
 
     /// <summary>The number of the step that failed.</summary>

@@ -60,7 +60,11 @@ internal static class EvaluateStage
         List<string> documents = [.. Limited(TextFiles.Documents(task.Data), task.Limit)];
         int[][] ids = loaded.Tokenizer.EncodeBatch(documents, addSpecialTokens: false);
         LossResult result = LossTask.Run(loaded.Model, ids, documents.Sum(d => (long)Encoding.UTF8.GetByteCount(d)), recipe.Precision, context.Cancellation);
-        return [Value("loss", result.Loss), Value("perplexity", result.Perplexity), Value("bits per byte", result.BitsPerByte)];
+        if (!double.IsFinite(result.Loss))
+            throw new InvalidDataException($"{loaded.Folder}: the loss of {task.Name} is {result.Loss}: the model's weights are broken; go back to an earlier checkpoint.");
+        return double.IsFinite(result.Perplexity)
+            ? [Value("loss", result.Loss), Value("perplexity", result.Perplexity), Value("bits per byte", result.BitsPerByte)]
+            : [Value("loss", result.Loss), Value("bits per byte", result.BitsPerByte)];
     }
 
     private static (JsonArray Metrics, JsonArray Examples) Answers(AnswerTaskRecipe task, LoadedModel loaded, StageContext context)

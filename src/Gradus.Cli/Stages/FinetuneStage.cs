@@ -18,6 +18,8 @@ internal static class FinetuneStage
     {
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
         using LoadedModel loaded = ModelFolder.Open(recipe.Model, context.Device, recipe.KeepStoredType && recipe.Lora is not null);
+        if (loaded.Adapter is not null)
+            throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus convert {recipe.Model} FOLDER");
         ChatTemplate template = loaded.Template ?? ChatTemplate.Parse(ChatTemplate.ChatMl);
         int limit = recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, loaded.Model.Config.ContextLength) : loaded.Model.Config.ContextLength;
         ulong seed = (ulong)recipe.Training.Seed;
@@ -28,7 +30,6 @@ internal static class FinetuneStage
             int kept = Math.Clamp((int)(train.Count * (1 - recipe.Data.ValidationFraction)), 1, train.Count - 1);
             (train, heldOut) = (train[..kept], train[kept..]);
         }
-        RunDescription.Write(run, "finetune", RecipeJson.Default.FinetuneRecipe, recipe, recipe.Training.Seed, context.Device);
         NextToken objective = new(
             new PackedExamples(train, recipe.BatchTokens, seed),
             heldOut.Count == 0 ? null : new PackedExamples(heldOut, recipe.BatchTokens, seed),
@@ -38,15 +39,20 @@ internal static class FinetuneStage
         using ModelAdapter? adapter = recipe.Lora is { } lora ? Attach(lora, recipe.Model, loaded, seed) : null;
         if (adapter is null)
             loaded.Model.SetTrainable(true);
-        return new TrainingRunner("finetune", context, recipe.Training, sampler).Train(loaded.Model, objective, run, folder =>
-        {
-            if (adapter is null)
-                Checkpoint.Write(folder, loaded.Model);
-            else
-                PeftFolder.Write(folder, adapter);
-            loaded.Tokenizer.Save(folder.TemporaryPath);
-            Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. stops.Select(s => (JsonNode)s)]) });
-        });
+        return new TrainingRunner("finetune", context, recipe.Training, sampler).Train(
+            loaded.Model,
+            objective,
+            run,
+            () => RunDescription.Write(run, "finetune", RecipeJson.Default.FinetuneRecipe, recipe, recipe.Training.Seed, context.Device),
+            folder =>
+            {
+                if (adapter is null)
+                    Checkpoint.Write(folder, loaded.Model);
+                else
+                    PeftFolder.Write(folder, adapter);
+                loaded.Tokenizer.Save(folder.TemporaryPath);
+                Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. stops.Select(s => (JsonNode)s)]) });
+            });
     }
 
     private static ModelAdapter Attach(LoraOptions lora, string basePath, LoadedModel loaded, ulong seed)
@@ -76,7 +82,7 @@ internal static class FinetuneStage
     {
         if (paths.Length == 0)
             return [];
-        List<Example> all = [.. Conversations.Read(paths).Select(c => Conversations.Tokenize(c, tokenizer, template))];
+        List<Example> all = [.. Conversations.Tokenize(paths, tokenizer, template)];
         List<Example> fitting = [.. all.Where(e => e.Ids.Length <= limit && Enumerable.Range(0, e.Ids.Length).Any(e.IsTarget))];
         string left = fitting.Count == all.Count ? "" : $"; {all.Count - fitting.Count:N0} left out: longer than {limit:N0} tokens, or without an answer";
         context.Say($"finetune: {fitting.Count:N0} conversations of {string.Join(", ", paths.Select(Path.GetFileName))}, {fitting.Sum(e => (long)e.Ids.Length):N0} tokens{left}");

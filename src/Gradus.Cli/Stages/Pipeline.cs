@@ -12,13 +12,18 @@ internal static class Pipeline
     /// <summary>Stands for the pipeline's folder in the paths of its stages.</summary>
     private const string RunVariable = "$run";
 
+    private const string LockFile = ".lock";
+
     /// <summary>Runs the stages. A stage that an earlier, interrupted run has finished is not run again.</summary>
     /// <param name="recipe">The stages.</param>
     /// <param name="context">The command line.</param>
     /// <returns>Whether all stages came to their end.</returns>
     public static bool Run(PipelineRecipe recipe, StageContext context)
     {
+        if (File.Exists(recipe.Run))
+            throw new InvalidDataException($"{recipe.Run}: is a file; a run needs a folder.");
         Directory.CreateDirectory(recipe.Run);
+        using FolderLock held = FolderLock.Acquire(Path.Combine(recipe.Run, LockFile), recipe.Run);
         string summary = Path.Combine(recipe.Run, "quickstart.json");
         if (File.Exists(summary) && !context.Resume)
             throw new InvalidDataException($"{recipe.Run}: holds a run already; go on with --resume, or choose another folder with --run=FOLDER.");
@@ -33,10 +38,7 @@ internal static class Pipeline
             }
             context.Say($"[{i + 1}/{recipe.Stages.Length}] {stage.Title}");
             long start = Stopwatch.GetTimestamp();
-            bool began = Directory.Exists(Path.Combine(stage.Run, "checkpoints"));
-            if (!began && Directory.Exists(stage.Run))
-                Directory.Delete(stage.Run, recursive: true);
-            StageResult result = RunStage(stage, context with { Resume = began });
+            StageResult result = RunStage(stage, context);
             if (!result.Finished)
                 break;
             done.Add(Describe(stage, result, recipe.Run, Stopwatch.GetElapsedTime(start).TotalSeconds));

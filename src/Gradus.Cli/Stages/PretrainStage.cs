@@ -1,6 +1,8 @@
 using System.Text;
+using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Models;
+using Gradus.Tensors;
 using Gradus.Text;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
@@ -22,54 +24,87 @@ internal static class PretrainStage
             ? CharacterTokenizer.Train(documents.Concat(TextFiles.Documents(recipe.Data.Validation)))
             : Tokenizer.Load(recipe.Tokenizer);
         using LanguageModel model = recipe.StartFrom is { } from
-            ? Verbs.ModelFolder.Open(from, context.Device).Model
+            ? Load(from, context.Device)
             : Checkpoint.Create(recipe.Model.WithVocabulary(tokenizer.VocabularySize), (ulong)recipe.Training.Seed, context.Device);
         if (tokenizer.VocabularySize > model.Config.Vocabulary)
             throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");
         model.SetTrainable(true);
-        RunDescription.Write(run, "pretrain", RecipeJson.Default.PretrainRecipe, recipe, recipe.Training.Seed, context.Device);
         (BatchSource train, BatchSource? validation) = Batches(recipe, documents, tokenizer, model.Config.ContextLength, context);
         NextToken objective = new(train, validation, recipe.Accumulation);
         Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfTexts((DecoderModel)model, tokenizer, recipe.Samples, recipe.Training.Seed);
-        return new TrainingRunner("pretrain", context, recipe.Training, sampler).Train(model, objective, run, folder =>
-        {
-            Checkpoint.Write(folder, model);
-            tokenizer.Save(folder.TemporaryPath);
-        });
+        return new TrainingRunner("pretrain", context, recipe.Training, sampler).Train(
+            model,
+            objective,
+            run,
+            () => RunDescription.Write(run, "pretrain", RecipeJson.Default.PretrainRecipe, recipe, recipe.Training.Seed, context.Device),
+            folder =>
+            {
+                Checkpoint.Write(folder, model);
+                tokenizer.Save(folder.TemporaryPath);
+            });
+    }
+
+    private static LanguageModel Load(string from, Device device)
+    {
+        LoadedModel loaded = ModelFolder.Open(from, device);
+        if (loaded.Adapter is null)
+            return loaded.Model;
+        loaded.Dispose();
+        throw new InvalidDataException($"{from}: is an adapter; merge it into its model first: gradus convert {from} FOLDER");
     }
 
     private static (BatchSource Train, BatchSource? Validation) Batches(
         PretrainRecipe recipe, List<string> documents, Tokenizer tokenizer, int contextLength, StageContext context)
     {
         List<string> heldOut = [.. TextFiles.Documents(recipe.Data.Validation)];
+        if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0)
+            (documents, heldOut) = HoldOut(documents, recipe.Data.ValidationFraction, wholeDocuments: recipe.Batching is PackedBatching);
+        return recipe.Batching is BlockBatching blocks
+            ? Blocks(blocks, recipe, documents, heldOut, tokenizer, contextLength, context)
+            : Packed((PackedBatching)recipe.Batching, recipe, documents, heldOut, tokenizer, contextLength, context);
+    }
+
+    private static (BatchSource Train, BatchSource? Validation) Blocks(
+        BlockBatching blocks, PretrainRecipe recipe, List<string> documents, List<string> heldOut, Tokenizer tokenizer, int contextLength, StageContext context)
+    {
+        if (blocks.Length > contextLength)
+            throw new InvalidDataException($"batching.length: {blocks.Length} tokens, but the model's context is {contextLength}; lower it, or lengthen the context.");
         ulong seed = (ulong)recipe.Training.Seed;
-        if (recipe.Batching is BlockBatching blocks)
+        int[] train = Stream(documents, tokenizer), validation = Stream(heldOut, tokenizer);
+        if (train.Length <= blocks.Length)
+            throw new InvalidDataException($"{string.Join(", ", recipe.Data.Train)}: {train.Length} tokens to train on, but a block takes {blocks.Length} and the one that follows; give more text, or lower batching.length.");
+        context.Say($"pretrain: {train.Length:N0} tokens to train on, {validation.Length:N0} held out");
+        int targets = validation.Length - 1;
+        return (new RandomBlocks(train, blocks.Length, blocks.Count, seed),
+            targets < 1 ? null : new RandomBlocks(validation, Math.Min(blocks.Length, targets), blocks.Count, seed) { BytesPerTarget = BytesPer(heldOut, targets) });
+    }
+
+    private static (BatchSource Train, BatchSource? Validation) Packed(
+        PackedBatching batching, PretrainRecipe recipe, List<string> documents, List<string> heldOut, Tokenizer tokenizer, int contextLength, StageContext context)
+    {
+        ulong seed = (ulong)recipe.Training.Seed;
+        int limit = Math.Min(contextLength, batching.Tokens);
+        List<Example> train = Cut(documents, tokenizer, limit), validation = Cut(heldOut, tokenizer, limit);
+        if (train.Count == 0)
+            throw new InvalidDataException($"{string.Join(", ", recipe.Data.Train)}: nothing to predict in pieces of {limit} tokens; give more text, or raise batching.tokens.");
+        long targets = validation.Sum(e => (long)e.Ids.Length - 1);
+        context.Say($"pretrain: {documents.Count:N0} documents, {train.Sum(e => (long)e.Ids.Length):N0} tokens to train on, {targets:N0} held out");
+        return (new PackedExamples(train, batching.Tokens, seed),
+            targets == 0 ? null : new PackedExamples(validation, batching.Tokens, seed) { BytesPerTarget = BytesPer(heldOut, targets) });
+    }
+
+    /// <summary>Parts the last documents from the others; a single one is cut in two unless only whole ones may be parted.</summary>
+    private static (List<string> Kept, List<string> HeldOut) HoldOut(List<string> documents, double fraction, bool wholeDocuments)
+    {
+        if (documents.Count > 1)
         {
-            if (blocks.Length > contextLength)
-                throw new InvalidDataException($"batching.length: {blocks.Length} tokens, but the model's context is {contextLength}.");
-            if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0)
-            {
-                (string kept, string rest) = SplitText(string.Concat(documents), recipe.Data.ValidationFraction);
-                documents = [kept];
-                heldOut = [rest];
-            }
-            int[] train = Stream(documents, tokenizer), validation = Stream(heldOut, tokenizer);
-            context.Say($"pretrain: {train.Length:N0} tokens to train on, {validation.Length:N0} held out");
-            return (new RandomBlocks(train, blocks.Length, blocks.Count, seed),
-                validation.Length == 0 ? null : new RandomBlocks(validation, blocks.Length, blocks.Count, seed) { BytesPerTarget = BytesPer(heldOut, validation.Length - 1) });
+            int kept = Math.Clamp((int)(documents.Count * (1 - fraction)), 1, documents.Count - 1);
+            return (documents[..kept], documents[kept..]);
         }
-        int tokens = ((PackedBatching)recipe.Batching).Tokens;
-        if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0 && documents.Count > 1)
-        {
-            int kept = Math.Clamp((int)(documents.Count * (1 - recipe.Data.ValidationFraction)), 1, documents.Count - 1);
-            heldOut = documents[kept..];
-            documents = documents[..kept];
-        }
-        List<Example> trainExamples = Cut(documents, tokenizer, Math.Min(contextLength, tokens)), validationExamples = Cut(heldOut, tokenizer, Math.Min(contextLength, tokens));
-        long targets = validationExamples.Sum(e => (long)e.Ids.Length - 1);
-        context.Say($"pretrain: {documents.Count:N0} documents, {trainExamples.Sum(e => (long)e.Ids.Length):N0} tokens to train on, {targets:N0} held out");
-        return (new PackedExamples(trainExamples, tokens, seed),
-            targets == 0 ? null : new PackedExamples(validationExamples, tokens, seed) { BytesPerTarget = BytesPer(heldOut, targets) });
+        if (wholeDocuments)
+            return (documents, []);
+        (string first, string rest) = SplitText(documents[0], fraction);
+        return ([first], [rest]);
     }
 
     /// <summary>The documents as one stream, each ended by the tokenizer's end of text where it has one and there are several.</summary>

@@ -27,13 +27,15 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
     /// <param name="model">The model; its trainable parameters are trained.</param>
     /// <param name="objective">What for.</param>
     /// <param name="run">The run's folder.</param>
+    /// <param name="describe">Writes <c>run.json</c>; called once all that can be wrong with the input has been seen.</param>
     /// <param name="writeModel">Writes model or adapter, and tokenizer, into a checkpoint.</param>
     /// <returns>Facts about the run; not finished where it was asked to stop.</returns>
-    public StageResult Train(LanguageModel model, Objective objective, RunFolder run, Action<AtomicFolder> writeModel)
+    public StageResult Train(LanguageModel model, Objective objective, RunFolder run, Action describe, Action<AtomicFolder> writeModel)
     {
         long start = Stopwatch.GetTimestamp();
         using Trainer trainer = new(model, objective, options);
         TrainingSession session = new(trainer, options, run, writeModel);
+        describe();
         long trained = trainer.Parameters.Sum(p => p.Shape.Count);
         context.Say($"{name}: {trained:N0} trained of {model.ParameterCount:N0} parameters, {options.Steps:N0} steps on {model.Device.Name}{(trainer.Steps > 0 ? $", going on after step {trainer.Steps:N0}" : "")}");
         foreach (TrainingEvent happened in session.Run(context.Cancellation))
@@ -73,7 +75,10 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
                 _first ??= evaluation;
                 _last = evaluation;
                 context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {evaluation.Step,6:N0}  validation loss {evaluation.Loss:0.0000}  perplexity {evaluation.Perplexity:0.00}{(evaluation.BitsPerByte is { } bits ? $"  bits per byte {bits:0.000}" : "")}"));
-                context.Emit(new JsonObject { ["kind"] = "evaluation", ["step"] = evaluation.Step, ["loss"] = evaluation.Loss, ["perplexity"] = evaluation.Perplexity });
+                JsonObject line = new() { ["kind"] = "evaluation", ["step"] = evaluation.Step, ["loss"] = evaluation.Loss };
+                if (double.IsFinite(evaluation.Perplexity))
+                    line["perplexity"] = evaluation.Perplexity;
+                context.Emit(line);
                 sampler?.Write(run, evaluation.Step);
                 break;
             case Saved { Step: var at, Folder: var folder }:

@@ -50,6 +50,27 @@ public static class Conversations
         throw new InvalidDataException($"{record.Path}: line {record.Line}: not a conversation; the record needs messages, conversations, instruction and output, prompt and completion, or dialogue and summary.");
     }
 
+    /// <summary>The conversations of files, tokenized as the model's template writes them.</summary>
+    /// <param name="paths">Files of JSON lines.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="template">The model's template.</param>
+    /// <exception cref="InvalidDataException">A record cannot be read, or the template refuses it; the message names the file and line.</exception>
+    public static IEnumerable<Example> Tokenize(IEnumerable<string> paths, Tokenizer tokenizer, ChatTemplate template)
+    {
+        ArgumentNullException.ThrowIfNull(paths);
+        return paths.SelectMany(TextFiles.Records).Select(record =>
+        {
+            try
+            {
+                return Tokenize(Parse(record), tokenizer, template);
+            }
+            catch (ChatTemplateException e)
+            {
+                throw new InvalidDataException($"{record.Path}: line {record.Line}: {e.Message}", e);
+            }
+        });
+    }
+
     /// <summary>
     /// Tokenizes a conversation as the model's template writes it. Only what the assistant wrote counts, the token that ends its
     /// turn included.

@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Gradus.Training.Data;
 
@@ -10,7 +11,7 @@ namespace Gradus.Training.Data;
 /// </summary>
 public static class TextFiles
 {
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: true, throwOnInvalidBytes: true);
 
     /// <summary>The documents of files: a whole text file, or the <c>text</c> of every JSON line.</summary>
     /// <exception cref="InvalidDataException">A file is missing, empty, not UTF-8 or not JSON lines; the message names the file and line.</exception>
@@ -52,52 +53,58 @@ public static class TextFiles
 
     private static string ReadText(string path)
     {
-        try
-        {
-            using StreamReader reader = Open(path);
-            string text = reader.ReadToEnd();
-            return text.Length > 0 ? text : throw new InvalidDataException($"{path}: the file is empty; give a file with text in it.");
-        }
-        catch (DecoderFallbackException)
-        {
-            throw NotUtf8(path);
-        }
+        using StreamReader reader = Open(path);
+        string text = Guarded(path, reader.ReadToEnd);
+        return text.Length > 0 ? text : throw new InvalidDataException($"{path}: the file is empty; give a file with text in it.");
     }
 
     private static IEnumerable<string> Lines(string path)
     {
         using StreamReader reader = Open(path);
-        while (true)
-        {
-            string? line;
-            try
-            {
-                line = reader.ReadLine();
-            }
-            catch (DecoderFallbackException)
-            {
-                throw NotUtf8(path);
-            }
-            catch (InvalidDataException e)
-            {
-                throw new InvalidDataException($"{path}: not a valid gzip file; get it again.", e);
-            }
-            if (line is null)
-                yield break;
+        Func<string?> next = reader.ReadLine;
+        while (Guarded(path, next) is { } line)
             yield return line;
+    }
+
+    private static T Guarded<T>(string path, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new InvalidDataException($"{path}: line {LineOfBadBytes(path)}: not UTF-8 text; convert the file first (iconv -t UTF-8).", e);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"{path}: not a whole gzip file; get it again.", e);
         }
     }
 
+    private static int LineOfBadBytes(string path)
+    {
+        using StreamReader bytes = new(OpenBytes(path), Encoding.Latin1, detectEncodingFromByteOrderMarks: false);
+        int number = 1;
+        while (bytes.ReadLine() is { } line && Utf8.IsValid(Encoding.Latin1.GetBytes(line)))
+            number++;
+        return number;
+    }
+
+    // Detection would take a byte order mark as leave to pass over broken bytes; the encoding itself skips its own mark.
     private static StreamReader Open(string path)
     {
         if (Directory.Exists(path))
             throw new InvalidDataException($"{path}: is a folder; give a text or JSON-lines file.");
         if (!File.Exists(path))
             throw new InvalidDataException($"{path}: no such file.");
+        return new StreamReader(OpenBytes(path), Strict, detectEncodingFromByteOrderMarks: false);
+    }
+
+    private static Stream OpenBytes(string path)
+    {
         Stream stream = File.OpenRead(path);
-        if (path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase))
-            stream = new GZipStream(stream, CompressionMode.Decompress);
-        return new StreamReader(stream, Strict);
+        return path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(stream, CompressionMode.Decompress) : stream;
     }
 
     private static JsonElement Parse(string line, string path, int number)
@@ -106,7 +113,11 @@ public static class TextFiles
         {
             using JsonDocument document = JsonDocument.Parse(line);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
-                return document.RootElement.Clone();
+            {
+                return IsWholeText(line)
+                    ? document.RootElement.Clone()
+                    : throw new InvalidDataException($"{path}: line {number}: a text has half a surrogate pair (\\ud800 to \\udfff alone); write whole characters.");
+            }
         }
         catch (JsonException)
         {
@@ -115,7 +126,26 @@ public static class TextFiles
         throw new InvalidDataException($"{path}: line {number}: not a JSON object; the file must have one a line.");
     }
 
-    private static InvalidDataException NotUtf8(string path) => new($"{path}: not UTF-8 text; convert it first (iconv -t UTF-8).");
+    // Half a surrogate pair passes the parser and fails where the text is read.
+    private static bool IsWholeText(string json)
+    {
+        if (!json.Contains("\\u", StringComparison.Ordinal))
+            return true;
+        Utf8JsonReader reader = new(Encoding.UTF8.GetBytes(json));
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName)
+                    reader.GetString();
+            }
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>One line of a file of JSON lines.</summary>
     /// <param name="Json">The object.</param>

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -33,6 +34,9 @@ public sealed class RunFolder : IDisposable
     /// <summary>The folder of checkpoints.</summary>
     public string Checkpoints => Path.Combine(FullPath, "checkpoints");
 
+    /// <summary>The step of the last evaluation that the log held when it was opened; −1 for none.</summary>
+    public long LastEvaluation { get; private set; } = -1;
+
     private string LogPath => Path.Combine(FullPath, "log.jsonl");
 
     /// <summary>Takes a folder for a run.</summary>
@@ -48,13 +52,18 @@ public sealed class RunFolder : IDisposable
             throw new InvalidDataException($"{path}: is a file; a run needs a folder.");
         Directory.CreateDirectory(full);
         FolderLock held = FolderLock.Acquire(Path.Combine(full, LockFile), path);
-        bool exists = File.Exists(Path.Combine(full, "run.json"));
-        if (exists && !resume)
+        try
+        {
+            bool exists = File.Exists(Path.Combine(full, "run.json")) || LatestCheckpoint(full) is not null;
+            return exists && !resume
+                ? throw new InvalidDataException($"{path}: holds a run already; go on with --resume, or choose another folder.")
+                : new RunFolder(full, held, exists);
+        }
+        catch
         {
             held.Dispose();
-            throw new InvalidDataException($"{path}: holds a run already; go on with --resume, or choose another folder.");
+            throw;
         }
-        return new RunFolder(full, held, exists);
     }
 
     /// <summary>The newest whole checkpoint of a run, or null.</summary>
@@ -72,10 +81,12 @@ public sealed class RunFolder : IDisposable
     /// <summary>The folder of the checkpoint after a number of steps.</summary>
     public string CheckpointFolder(long step) => Path.Combine(Checkpoints, string.Create(CultureInfo.InvariantCulture, $"step-{step:D7}"));
 
-    /// <summary>Removes all but the newest whole checkpoints.</summary>
+    /// <summary>Removes what is older than the newest whole checkpoints. A damaged one does not count as one of them.</summary>
     public void KeepNewest(int count)
     {
-        foreach (string old in Directory.GetDirectories(Checkpoints, "step-*").OrderByDescending(StepOf).Skip(count))
+        string[] all = [.. Directory.GetDirectories(Checkpoints, "step-*").OrderByDescending(StepOf)];
+        long oldest = all.Where(AtomicFolder.IsComplete).Take(count).Select(StepOf).LastOrDefault(-1);
+        foreach (string old in all.Where(c => StepOf(c) >= 0 && StepOf(c) < oldest))
             Directory.Delete(old, recursive: true);
     }
 
@@ -100,14 +111,8 @@ public sealed class RunFolder : IDisposable
     public void OpenLog(long step)
     {
         _log?.Dispose();
-        long keep = 0;
-        if (File.Exists(LogPath))
-        {
-            using FileStream old = new(LogPath, FileMode.Open, FileAccess.Read);
-            keep = LengthUpTo(old, step);
-        }
-        _log = new FileStream(LogPath, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
-        _log.SetLength(keep);
+        _log = new FileStream(LogPath, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        _log.SetLength(LengthUpTo(_log, step));
         _log.Seek(0, SeekOrigin.End);
     }
 
@@ -126,28 +131,60 @@ public sealed class RunFolder : IDisposable
     /// <summary>Gives the folder back.</summary>
     public void Dispose()
     {
-        _log?.Dispose();
+        try
+        {
+            _log?.Dispose();
+        }
+        catch (IOException)
+        {
+            // A full disk: the line that does not fit was reported when it was written.
+        }
         _lock.Dispose();
     }
 
-    private static long LengthUpTo(FileStream log, long step)
+    // Only lines with their end count: one that was written in part, or is unreadable, falls away with what follows it.
+    private long LengthUpTo(FileStream log, long step)
     {
-        using StreamReader reader = new(log);
-        long length = 0;
-        while (reader.ReadLine() is { } line)
+        LastEvaluation = -1;
+        ArrayBufferWriter<byte> line = new();
+        long read = 0, keep = 0;
+        for (int next = log.ReadByte(); next >= 0; next = log.ReadByte())
         {
-            try
+            read++;
+            if (next != '\n')
             {
-                if (JsonNode.Parse(line)?["step"] is JsonValue value && value.TryGetValue(out long at) && at > step)
+                line.Write([(byte)next]);
+                continue;
+            }
+            if (StepOf(line.WrittenMemory, out bool evaluation) is { } at)
+            {
+                if (at > step)
                     break;
+                keep = read;
+                if (evaluation)
+                    LastEvaluation = at;
             }
-            catch (JsonException)
-            {
-                break;
-            }
-            length += System.Text.Encoding.UTF8.GetByteCount(line) + 1;
+            line.ResetWrittenCount();
         }
-        return Math.Min(length, log.Length);
+        return keep;
+    }
+
+    private static long? StepOf(ReadOnlyMemory<byte> line, out bool evaluation)
+    {
+        evaluation = false;
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line);
+            JsonElement root = document.RootElement;
+            if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("step", out JsonElement value) || value.ValueKind != JsonValueKind.Number)
+                return null;
+            evaluation = root.TryGetProperty("kind", out JsonElement kind) && kind.ValueKind == JsonValueKind.String && kind.ValueEquals("evaluation"u8);
+            return value.TryGetInt64(out long step) ? step : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
     }
 
     private static string Indent(JsonObject json)

@@ -39,14 +39,14 @@ public sealed class TrainingSession
 
     /// <summary>Runs to the end, or until cancelled.</summary>
     /// <param name="cancellation">Asks to stop: the run is saved and the enumeration ends.</param>
-    /// <exception cref="TrainingDivergedException">The loss is not a number; checkpoints saved before stay.</exception>
+    /// <exception cref="TrainingDivergedException">The loss or a parameter is not a number; checkpoints saved before stay, and nothing worse is saved.</exception>
     public IEnumerable<TrainingEvent> Run(CancellationToken cancellation = default)
     {
         long lastSaved = _trainer.Steps, lastEvaluated = -1;
         if (_trainer.Steps == 0 && _options.EvaluateEvery > 0)
         {
             lastEvaluated = 0;
-            if (Evaluate() is { } first)
+            if (Evaluate(cancellation) is { } first)
                 yield return first;
         }
         while (_trainer.Steps < _options.Steps && !cancellation.IsCancellationRequested)
@@ -60,7 +60,7 @@ public sealed class TrainingSession
             if (Due(_options.EvaluateEvery) && _trainer.Steps < _options.Steps)
             {
                 lastEvaluated = _trainer.Steps;
-                if (Evaluate() is { } evaluated)
+                if (Evaluate(cancellation) is { } evaluated)
                     yield return evaluated;
             }
             if (Due(_options.CheckpointEvery) && _trainer.Steps < _options.Steps)
@@ -69,7 +69,7 @@ public sealed class TrainingSession
                 yield return Save();
             }
         }
-        if (!cancellation.IsCancellationRequested && lastEvaluated != _trainer.Steps && Evaluate() is { } last)
+        if (!cancellation.IsCancellationRequested && lastEvaluated != _trainer.Steps && Evaluate(cancellation) is { } last)
             yield return last;
         if (lastSaved != _trainer.Steps || RunFolder.LatestCheckpoint(_run.FullPath) is null)
             yield return Save();
@@ -77,19 +77,19 @@ public sealed class TrainingSession
 
     private bool Due(int every) => every > 0 && _trainer.Steps % every == 0;
 
-    private Evaluated? Evaluate()
+    private Evaluated? Evaluate(CancellationToken cancellation)
     {
-        if (_trainer.Evaluate() is not { } report)
+        if (_trainer.Evaluate(cancellation) is not { } report)
             return null;
-        JsonObject line = new() { ["kind"] = "evaluation", ["step"] = report.Step, ["loss"] = report.Loss, ["perplexity"] = report.Perplexity };
-        if (report.BitsPerByte is { } bits)
-            line["bits_per_byte"] = bits;
-        _run.Log(line);
+        // A run that goes on at its first or last step has this line already.
+        if (report.Step != _run.LastEvaluation)
+            _run.Log(Line(report));
         return new Evaluated(report);
     }
 
     private Saved Save()
     {
+        _trainer.ThrowIfDiverged();
         string path = _run.CheckpointFolder(_trainer.Steps);
         using (AtomicFolder folder = AtomicFolder.Begin(path))
         {
@@ -99,6 +99,17 @@ public sealed class TrainingSession
         }
         _run.KeepNewest(_options.KeepCheckpoints);
         return new Saved(_trainer.Steps, path);
+    }
+
+    // JSON has no infinity.
+    private static JsonObject Line(EvaluationReport report)
+    {
+        JsonObject line = new() { ["kind"] = "evaluation", ["step"] = report.Step, ["loss"] = report.Loss };
+        if (double.IsFinite(report.Perplexity))
+            line["perplexity"] = report.Perplexity;
+        if (report.BitsPerByte is { } bits)
+            line["bits_per_byte"] = bits;
+        return line;
     }
 
     private JsonObject Line(StepReport report) => new()
