@@ -1,1 +1,36 @@
-Console.WriteLine("bench");
+// gradus-bench [training|products|amx|generation|tokenizers] …: measures what is asked for, everything where nothing is.
+
+using Gradus.Bench;
+using Gradus.Tensors.Cpu;
+
+string[] parts = args.Length == 0 ? ["products", "amx", "training", "generation", "tokenizers"] : args;
+int[] threads = Environment.ProcessorCount > 1 ? [1, Environment.ProcessorCount] : [1];
+foreach (string part in parts)
+{
+    Console.WriteLine($"== {part}");
+    switch (part)
+    {
+        case "products":
+            GemmBench.Run(Console.Out, CpuFeatures.Best, threads);
+            break;
+        case "amx":
+            if (CpuFeatures.WhyNot(Isa.Amx) is { } missing)
+                Console.WriteLine($"skipped: {missing}");
+            else
+                GemmAmxBench.Run(Console.Out, threads);
+            break;
+        case "training":
+            TrainingBench.Run(Console.Out);
+            break;
+        case "generation":
+            GenerationBench.Run();
+            break;
+        case "tokenizers":
+            TokenizersBench.Run(Environment.GetEnvironmentVariable("GRADUS_SHARED") ?? "../shared", Console.WriteLine);
+            break;
+        default:
+            Console.Error.WriteLine($"{part}: no such part; parts are products, amx, training, generation, tokenizers.");
+            return 2;
+    }
+}
+return 0;
