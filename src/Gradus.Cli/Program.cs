@@ -6,4 +6,6 @@ return new Application(context, [
     TokenizerVerb.Create(context),
     InspectVerb.Create(context),
     ConvertVerb.Create(context),
+    GenerateVerb.Create(context),
+    ChatVerb.Create(context),
 ]).Run(args);
