@@ -46,7 +46,7 @@ internal static class ChatVerb
         ChatLoop loop = new(context, session, parse.GetValue(Json), end);
         if (!context.InputIsTerminal)
         {
-            using StreamReader input = new(CommandContext.OpenInput(), new UTF8Encoding(false, throwOnInvalidBytes: true));
+            using StreamReader input = new(context.OpenInput(), new UTF8Encoding(false, throwOnInvalidBytes: true));
             return loop.Run(() => ReadPiped(input));
         }
         context.Error.WriteLine($"{loaded.Model.Config.ArchitectureClass}, {loaded.Model.ParameterCount:N0} parameters, context {loaded.Model.Config.ContextLength:N0} tokens. /help lists commands.");
