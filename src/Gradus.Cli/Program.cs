@@ -13,4 +13,6 @@ return new Application(context,
     RunVerb.Create(context),
     InspectVerb.Create(context),
     ConvertVerb.Create(context),
+    GenerateVerb.Create(context),
+    ChatVerb.Create(context),
 ]).Run(args);

@@ -54,9 +54,9 @@ internal sealed class Application
         ParseResult parse = _root.Parse(
             arguments.Length == 0 ? ["--help"] : arguments,
             new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
-        if (parse.Errors.Count > 0 && parse.Action is not { ClearsParseErrors: true })
+        if (parse.Action is not { ClearsParseErrors: true } && CommandLineErrors.Find(parse) is { } problem)
         {
-            _context.Note(Failures.OneLine(CommandLineErrors.Describe(parse)));
+            _context.Note(Failures.OneLine(problem));
             return ExitCode.Usage;
         }
         return parse.Invoke(new InvocationConfiguration

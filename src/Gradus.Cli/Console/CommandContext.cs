@@ -21,12 +21,18 @@ internal sealed class CommandContext : IDisposable
 
     /// <summary>The context of this process.</summary>
     public CommandContext()
+        : this(new StreamWriter(StandardOutput.Open(), Utf8) { AutoFlush = !System.Console.IsOutputRedirected }, OpenError())
     {
-        Out = new StreamWriter(StandardOutput.Open(), Utf8) { AutoFlush = !System.Console.IsOutputRedirected };
-        Error = new StreamWriter(System.Console.OpenStandardError(), Utf8) { AutoFlush = true };
         OutputIsTerminal = !System.Console.IsOutputRedirected;
         InputIsTerminal = !System.Console.IsInputRedirected;
         ErrorIsTerminal = !System.Console.IsErrorRedirected;
+    }
+
+    /// <summary>A context without a terminal, for tests.</summary>
+    internal CommandContext(TextWriter output, TextWriter error)
+    {
+        Out = output;
+        Error = error;
         _console = new(() => Create(Out, OutputIsTerminal));
         _status = new(() => Create(Error, ErrorIsTerminal));
         Interrupts = new Interrupts(Note);
@@ -62,8 +68,8 @@ internal sealed class CommandContext : IDisposable
     /// <summary>Cancelled when the work is to stop: save, then return or throw <see cref="OperationCanceledException"/>; both exit with 130 (143).</summary>
     public CancellationToken Cancellation => Interrupts.Token;
 
-    /// <summary>Standard input as bytes.</summary>
-    public static Stream OpenInput() => System.Console.OpenStandardInput();
+    /// <summary>Standard input as bytes. Reading it ends with <see cref="OperationCanceledException"/> when the work is to stop.</summary>
+    public Stream OpenInput() => new InterruptibleInput(System.Console.OpenStandardInput(), Cancellation);
 
     /// <summary>Says something to the person watching: one line on standard error.</summary>
     public void Note(string line) => Error.WriteLine($"gradus: {line}");
@@ -82,9 +88,17 @@ internal sealed class CommandContext : IDisposable
     public void Dispose()
     {
         Interrupts.Dispose();
-        Out.Flush();
-        Error.Flush();
+        try
+        {
+            Out.Flush();
+        }
+        catch (IOException)
+        {
+            // The application has flushed before, and said what it is about.
+        }
     }
+
+    private static StreamWriter OpenError() => new(System.Console.OpenStandardError(), Utf8) { AutoFlush = true };
 
     private void WriteJson(JsonNode value, JsonWriterOptions options)
     {

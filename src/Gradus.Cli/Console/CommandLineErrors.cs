@@ -7,18 +7,32 @@ namespace Gradus.Cli.Console;
 /// <summary>Says in one line what is wrong with a command line, and what was probably meant.</summary>
 internal static class CommandLineErrors
 {
-    /// <summary>The line for a parse that has errors.</summary>
-    public static string Describe(ParseResult parse)
+    /// <summary>The line for what is wrong, or null where nothing is.</summary>
+    public static string? Find(ParseResult parse)
     {
         Command command = parse.CommandResult.Command;
+        string help = $"see {PathOf(command)} --help";
+        string? problem = MisplacedOption(parse, command, help) ?? (parse.Errors.Count > 0 ? Problem(parse, command, help) : null);
         // A line on standard error begins with "gradus: " anyway.
         string where = command is RootCommand ? "" : $"{PathOf(command)["gradus ".Length..]}: ";
-        return where + Problem(parse, command);
+        return problem is null ? null : where + problem;
     }
 
-    private static string Problem(ParseResult parse, Command command)
+    // The parser takes an option that it does not know for an argument: a file named --verbos.
+    private static string? MisplacedOption(ParseResult parse, Command command, string help)
     {
-        string help = $"see {PathOf(command)} --help";
+        if (parse.Tokens.Any(t => t.Type == TokenType.DoubleDash))
+            return null;
+        foreach (Argument argument in command.Arguments)
+        {
+            if (parse.GetResult(argument)?.Tokens.FirstOrDefault(t => t.Value is ['-', _, ..]) is { } token)
+                return command.TreatUnmatchedTokensAsErrors ? Unknown(command, token.Value, help) : $"{argument.Name} comes first, {token.Value} after it; {help}.";
+        }
+        return null;
+    }
+
+    private static string Problem(ParseResult parse, Command command, string help)
+    {
         if (parse.UnmatchedTokens is [string unknown, ..] && command.TreatUnmatchedTokensAsErrors)
             return Unknown(command, unknown, help);
         if (command.Action is null && Visible(command).Length > 0)

@@ -5,10 +5,14 @@ namespace Gradus.Cli.Console;
 /// <summary>Prints names and values in two columns, one pair a line, the same into a terminal and a pipe.</summary>
 internal sealed class Facts(CommandContext context)
 {
-    private const int Width = 18;
+    private const int Usual = 16;
 
     /// <summary>Prints a pair.</summary>
-    public void Add(string name, string value) => context.Out.WriteLine($"{name.PadRight(Width)}{Failures.OneLine(value)}");
+    /// <param name="name">The name.</param>
+    /// <param name="value">The value.</param>
+    /// <param name="width">Columns for the name.</param>
+    public void Add(string name, string value, int width = Usual) =>
+        context.Out.WriteLine($"{Failures.OneLine(name).PadRight(width)}  {Failures.OneLine(value)}");
 
     /// <summary>Prints a headline after an empty line.</summary>
     public void Headline(string text)

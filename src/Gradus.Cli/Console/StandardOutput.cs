@@ -12,6 +12,8 @@ internal sealed class BrokenPipeException(IOException inner) : IOException("The 
 /// </summary>
 internal sealed class StandardOutput : Stream
 {
+    // EPIPE, on Linux, macOS and the BSDs.
+    private const int BrokenPipe = 32;
     private readonly Stream _inner;
 
     private StandardOutput(Stream inner)
@@ -61,7 +63,7 @@ internal sealed class StandardOutput : Stream
         {
             _inner.Write(buffer);
         }
-        catch (IOException e)
+        catch (IOException e) when (e.HResult == BrokenPipe)
         {
             throw new BrokenPipeException(e);
         }

@@ -131,7 +131,11 @@ internal static class InspectVerb
         if (facts["file"] is { } file)
             list.Add("file", file.GetValue<string>());
         if (facts["folder"] is { } folder)
-            PrintModel(list, facts, folder.GetValue<string>());
+        {
+            list.Add("folder", folder.GetValue<string>());
+            list.Add("architecture", $"{(string?)facts["architecture"]} ({(string?)facts["model_type"]})");
+            list.Add("context", $"{facts["context_length"]!.GetValue<int>():N0} tokens");
+        }
         list.Add("parameters", $"{parameters:N0} in {facts["tensors"]!.GetValue<int>():N0} tensors");
         list.Add("stored", $"{Facts.Bytes(facts["stored_bytes"]!.GetValue<long>())}: {string.Join(", ", facts["stored_types"]!.AsObject().Select(t => $"{t.Value!.GetValue<long>():N0} {t.Key}"))}");
         list.Add("memory", $"{Facts.Bytes(parameters * 4)} in f32, {Facts.Bytes(parameters * 2)} in bf16 or f16 (weights alone)");
@@ -143,23 +147,16 @@ internal static class InspectVerb
             PrintTensors(context, list, tensors);
     }
 
-    private static void PrintModel(Facts list, JsonObject facts, string folder)
-    {
-        list.Add("folder", folder);
-        list.Add("architecture", $"{(string?)facts["architecture"]} ({(string?)facts["model_type"]})");
-        foreach ((string key, JsonNode? value) in facts["config"]!.AsObject())
-        {
-            if (value is JsonValue number && number.GetValueKind() == System.Text.Json.JsonValueKind.Number && key is not ("bos_token_id" or "eos_token_id"))
-                list.Add($"  {key}", number.ToJsonString());
-        }
-    }
-
     private static void PrintTokenizer(Facts list, JsonObject facts)
     {
         list.Add("tokenizer", facts["tokenizer"] is JsonObject tokenizer
             ? $"{(string?)tokenizer["type"]}, {tokenizer["vocabulary_size"]!.GetValue<int>():N0} tokens"
             : "none");
         list.Add("chat template", facts["chat_template"] is null ? "none" : "yes");
+        list.Headline("config");
+        (string Key, string Value)[] config = [.. facts["config"]!.AsObject().Where(v => v.Value is JsonValue).Select(v => (v.Key, v.Value!.ToJsonString()))];
+        foreach ((string key, string value) in config)
+            list.Add($"  {key}", value, 2 + config.Max(c => c.Key.Length));
     }
 
     private static void PrintTensors(CommandContext context, Facts list, JsonArray tensors)

@@ -28,11 +28,11 @@ internal static class TextInput
 
     /// <summary>The whole text of a file or of standard input.</summary>
     /// <exception cref="InvalidDataException">It is not UTF-8; the message names the file.</exception>
-    public static string ReadAll(string path)
+    public static string ReadAll(CommandContext context, string path)
     {
         try
         {
-            using StreamReader reader = Open(path);
+            using StreamReader reader = Open(context, path);
             return reader.ReadToEnd();
         }
         catch (DecoderFallbackException)
@@ -47,12 +47,12 @@ internal static class TextInput
 
     /// <summary>The documents of files.</summary>
     /// <exception cref="InvalidDataException">A file is not UTF-8 or not JSON lines; the message names the file and line.</exception>
-    public static IEnumerable<string> Documents(IEnumerable<string> paths) =>
-        paths.SelectMany(path => IsJsonLines(path) ? JsonLines(path) : [ReadAll(path)]);
+    public static IEnumerable<string> Documents(CommandContext context, IEnumerable<string> paths) =>
+        paths.SelectMany(path => IsJsonLines(path) ? JsonLines(context, path) : [ReadAll(context, path)]);
 
     /// <summary>The files as a corpus to train a tokenizer on; plain text files are not held in memory.</summary>
     /// <exception cref="InvalidDataException">A file is not UTF-8 or not JSON lines, or there is no text at all.</exception>
-    public static Corpus OpenCorpus(IReadOnlyList<string> paths)
+    public static Corpus OpenCorpus(CommandContext context, IReadOnlyList<string> paths)
     {
         foreach (string path in paths.Where(p => p != StandardInput))
             CheckExists(path);
@@ -61,7 +61,7 @@ internal static class TextInput
         {
             return paths.Any(p => new FileInfo(p).Length > 0) ? Corpus.FromFiles([.. paths]) : throw NoText(paths);
         }
-        List<string> documents = [.. Documents(paths)];
+        List<string> documents = [.. Documents(context, paths)];
         return documents.Any(d => d.Length > 0) ? Corpus.FromTexts(documents) : throw NoText(paths);
     }
 
@@ -77,9 +77,9 @@ internal static class TextInput
     private static bool IsJsonLines(string path) =>
         path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".jsonl.gz", StringComparison.OrdinalIgnoreCase);
 
-    private static IEnumerable<string> JsonLines(string path)
+    private static IEnumerable<string> JsonLines(CommandContext context, string path)
     {
-        using StreamReader reader = Open(path);
+        using StreamReader reader = Open(context, path);
         int number = 0;
         while (ReadLine(reader, path) is { } line)
         {
@@ -121,10 +121,10 @@ internal static class TextInput
         }
     }
 
-    private static StreamReader Open(string path)
+    private static StreamReader Open(CommandContext context, string path)
     {
         if (path == StandardInput)
-            return new StreamReader(CommandContext.OpenInput(), Strict);
+            return new StreamReader(context.OpenInput(), Strict);
         CheckExists(path);
         Stream stream = File.OpenRead(path);
         return new StreamReader(IsCompressed(path) ? new GZipStream(stream, CompressionMode.Decompress) : stream, Strict);

@@ -41,7 +41,7 @@ internal static class TokenizerDecodeVerb
         Tokenizer tokenizer = TokenizerVerb.Open(parse.GetRequiredValue(Source));
         IEnumerable<string> lines = parse.GetValue(Ids) is { Length: > 0 } given
             ? [string.Join(' ', given)]
-            : TextInput.ReadAll(TextInput.Inputs(context, null)[0]).Split('\n').Where(l => !string.IsNullOrWhiteSpace(l));
+            : TextInput.ReadAll(context, TextInput.Inputs(context, null)[0]).Split('\n').Where(l => !string.IsNullOrWhiteSpace(l));
         foreach (string line in lines)
         {
             context.Cancellation.ThrowIfCancellationRequested();

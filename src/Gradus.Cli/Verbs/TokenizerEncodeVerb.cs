@@ -44,7 +44,7 @@ internal static class TokenizerEncodeVerb
         Tokenizer tokenizer = TokenizerVerb.Open(parse.GetRequiredValue(Source));
         IEnumerable<string> texts = parse.GetValue(Text) is { } given
             ? [given]
-            : TextInput.Inputs(context, parse.GetValue(Inputs)).Select(TextInput.ReadAll);
+            : TextInput.Inputs(context, parse.GetValue(Inputs)).Select(path => TextInput.ReadAll(context, path));
         if (parse.GetValue(Lines))
             texts = texts.SelectMany(SplitLines);
         bool special = !parse.GetValue(Plain);

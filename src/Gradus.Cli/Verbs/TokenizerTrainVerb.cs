@@ -84,7 +84,7 @@ internal static class TokenizerTrainVerb
         if (settings.Kind == TokenizerKind.Bpe && settings.VocabularySize < least)
             throw new UsageException($"--vocabulary-size {settings.VocabularySize}: at least {least} are needed for 256 bytes and {settings.SpecialTokens.Count} special tokens.");
         string folder = parse.GetRequiredValue(Output);
-        TrainedTokenizer trained = TokenizerTraining.Train(settings, TextInput.Inputs(context, parse.GetValue(Inputs)));
+        TrainedTokenizer trained = TokenizerTraining.Train(context, settings, TextInput.Inputs(context, parse.GetValue(Inputs)));
         TokenizerTraining.Write(folder, trained);
         if (parse.GetValue(Json))
             context.WriteJson(TokenizerTraining.Report(trained.Report));

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Gradus.Cli.Console;
 using Gradus.Files;
 using Gradus.Text;
 
@@ -38,10 +39,10 @@ internal static class TokenizerTraining
 
     /// <summary>Trains on files (see <see cref="TextInput"/>).</summary>
     /// <exception cref="InvalidDataException">A file cannot be read as text, or there is no text.</exception>
-    public static TrainedTokenizer Train(TokenizerTrainingSettings settings, IReadOnlyList<string> paths) => settings.Kind switch
+    public static TrainedTokenizer Train(CommandContext context, TokenizerTrainingSettings settings, IReadOnlyList<string> paths) => settings.Kind switch
     {
-        TokenizerKind.Character => TrainCharacters(settings, paths),
-        _ => ByteLevelBpeTrainer.Train(TextInput.OpenCorpus(paths), new ByteLevelBpeOptions(
+        TokenizerKind.Character => TrainCharacters(context, settings, paths),
+        _ => ByteLevelBpeTrainer.Train(TextInput.OpenCorpus(context, paths), new ByteLevelBpeOptions(
             settings.VocabularySize, settings.SpecialTokens, settings.MinFrequency, settings.Pattern)),
     };
 
@@ -66,7 +67,7 @@ internal static class TokenizerTraining
         ["longest_tokens"] = new JsonArray([.. report.LongestTokens.Select(t => (JsonNode)t)]),
     };
 
-    private static TrainedTokenizer TrainCharacters(TokenizerTrainingSettings settings, IReadOnlyList<string> paths)
+    private static TrainedTokenizer TrainCharacters(CommandContext context, TokenizerTrainingSettings settings, IReadOnlyList<string> paths)
     {
         long bytes = 0, characters = 0;
         HashSet<Rune> distinct = [];
@@ -78,7 +79,7 @@ internal static class TokenizerTraining
 
         IEnumerable<string> Counted()
         {
-            foreach (string text in TextInput.Documents(paths))
+            foreach (string text in TextInput.Documents(context, paths))
             {
                 bytes += Encoding.UTF8.GetByteCount(text);
                 foreach (Rune rune in text.EnumerateRunes())

@@ -1,0 +1,146 @@
+using Gradus.Cli.Console;
+using Gradus.Generation;
+using Gradus.Text;
+using Gradus.Text.Chat;
+
+namespace Gradus.Cli.Verbs;
+
+/// <summary>An answer of the model.</summary>
+/// <param name="Text">What it said.</param>
+/// <param name="Tokens">Tokens it took.</param>
+/// <param name="Reason">Why it ended (<see cref="EndReasons"/>).</param>
+/// <param name="Forgotten">Messages that the context had no room for any more.</param>
+internal sealed record ChatAnswer(string Text, int Tokens, string Reason, int Forgotten);
+
+/// <summary>
+/// A conversation with a model. The oldest exchanges are forgotten where the model's context has no room for them; the system
+/// message stays.
+/// </summary>
+internal sealed class ChatSession : IDisposable
+{
+    private readonly LoadedModel _loaded;
+    private readonly ChatTemplate _template;
+    private readonly Sampling _sampling;
+    private readonly IReadOnlyList<int> _endIds;
+    private readonly ChatRenderOptions _options;
+    private readonly Generator _generator;
+    private readonly List<ChatMessage> _messages = [];
+    private int _answers;
+
+    /// <summary>Begins a conversation.</summary>
+    /// <param name="loaded">The model.</param>
+    /// <param name="sampling">How answers are drawn.</param>
+    /// <param name="system">The system message, or null.</param>
+    /// <exception cref="UsageException">The model has no chat template.</exception>
+    public ChatSession(LoadedModel loaded, Sampling sampling, string? system)
+    {
+        _loaded = loaded;
+        _template = loaded.Template ?? throw new UsageException(
+            $"{loaded.Folder}: the model has no chat template; fine-tune it on conversations first, or let it continue texts: gradus generate {loaded.Folder}");
+        _sampling = sampling;
+        SystemMessage = system;
+        Tokenizer tokenizer = loaded.Tokenizer;
+        _options = new ChatRenderOptions(
+            BosToken: tokenizer.BosId is { } bos ? tokenizer.IdToToken(bos) : null,
+            EosToken: tokenizer.EosId is { } eos ? tokenizer.IdToToken(eos) : null);
+        _endIds = EndIds();
+        _generator = new Generator(loaded.Model);
+    }
+
+    /// <summary>The system message, or null.</summary>
+    public string? SystemMessage { get; set; }
+
+    /// <summary>Forgets what was said; the system message stays.</summary>
+    public void Reset() => _messages.Clear();
+
+    /// <summary>Asks the model; both what is said and the answer, even a cancelled one, become part of the conversation.</summary>
+    /// <param name="text">What the user says.</param>
+    /// <param name="show">Given the answer as it comes.</param>
+    /// <param name="cancellation">Ends the answer early.</param>
+    /// <exception cref="UsageException">The message alone is longer than the context.</exception>
+    /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
+    public ChatAnswer Ask(string text, Action<string> show, CancellationToken cancellation)
+    {
+        _messages.Add(new ChatMessage("user", text));
+        int[] prompt;
+        int before = _messages.Count;
+        try
+        {
+            prompt = FitPrompt();
+        }
+        catch
+        {
+            _messages.RemoveAt(_messages.Count - 1);
+            throw;
+        }
+        using GeneratedSequence sequence = _generator.Add(_sampling.Request(prompt, _endIds, _answers++));
+        StreamedText streamed = new(_loaded.Tokenizer, prompt, _sampling.StopTexts);
+        bool begun = false;
+        while (sequence.Finish is null && !cancellation.IsCancellationRequested)
+        {
+            foreach (NewToken token in _generator.Step(CancellationToken.None))
+            {
+                Show(streamed.Append(token.Id));
+                if (streamed.Stopped)
+                    sequence.Cancel();
+            }
+        }
+        Show(streamed.Finish());
+        string answer = streamed.Text.Trim();
+        _messages.Add(new ChatMessage("assistant", answer));
+        return new ChatAnswer(answer, sequence.Generated.Length, EndReasons.Name(sequence, streamed), before - (_messages.Count - 1));
+
+        void Show(string part)
+        {
+            // The template's prompt may end where the first word still brings its space.
+            if (!begun)
+                part = part.TrimStart();
+            begun |= part.Length > 0;
+            if (part.Length > 0)
+                show(part);
+        }
+    }
+
+    /// <summary>Frees the cache.</summary>
+    public void Dispose() => _generator.Dispose();
+
+    /// <summary>The prompt of the conversation, less the oldest exchanges where there is no room for a fair answer.</summary>
+    private int[] FitPrompt()
+    {
+        int context = _loaded.Model.Config.ContextLength;
+        int room = Math.Min(_sampling.MaxTokens, context / 4);
+        int[] prompt = Prompt();
+        while (prompt.Length + room > context && _messages.Count > 1)
+        {
+            _messages.RemoveAt(0);
+            while (_messages.Count > 1 && _messages[0].Role != "user")
+                _messages.RemoveAt(0);
+            prompt = Prompt();
+        }
+        return prompt.Length < context
+            ? prompt
+            : throw new UsageException($"the message takes {prompt.Length} tokens, but the model's context is {context}; say it in fewer words.");
+    }
+
+    private int[] Prompt()
+    {
+        IEnumerable<ChatMessage> messages = SystemMessage is null ? _messages : _messages.Prepend(new ChatMessage("system", SystemMessage));
+        string text = _template.Render(new ChatConversation(messages), _options with { AddGenerationPrompt = true });
+        return _loaded.Tokenizer.Encode(text, addSpecialTokens: false);
+    }
+
+    // Besides the model's own end tokens: the one that the template puts behind the assistant's words.
+    private int[] EndIds()
+    {
+        SortedSet<int> ids = [.. _loaded.EndIds];
+        ChatConversation sample = new([new ChatMessage("user", "Hello"), new ChatMessage("assistant", "Hello")]);
+        ChatRendering rendering = _template.RenderWithRoles(sample, _options);
+        if (rendering.Assistant is [.., { } last])
+        {
+            int[] answer = _loaded.Tokenizer.Encode(rendering.Text.AsSpan(last.Start, last.Length), addSpecialTokens: false);
+            if (answer is [.., int end] && _loaded.Tokenizer.IsSpecial(end))
+                ids.Add(end);
+        }
+        return [.. ids];
+    }
+}

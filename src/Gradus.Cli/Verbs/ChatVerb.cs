@@ -1,0 +1,187 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json.Nodes;
+using Gradus.Cli.Console;
+using Gradus.Tensors.Cpu;
+using Gradus.Text.Chat;
+
+namespace Gradus.Cli.Verbs;
+
+/// <summary><c>gradus chat</c>: a conversation in the terminal, or one message per line from a pipe.</summary>
+internal static class ChatVerb
+{
+    private const string Help =
+        """
+        /reset          forget what was said
+        /system TEXT    set the system message; without a text: none
+        /exit           end; so do Ctrl-D, and Ctrl-C when no answer is on its way
+        """;
+
+    private static readonly Argument<string> Source = new("MODEL") { Description = "A model's folder, a run's or an adapter's; it must have a chat template." };
+
+    private static readonly Option<string?> SystemMessage = new("--system") { Description = "The system message: what the model is told first.", HelpName = "TEXT" };
+
+    private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object per answer." };
+
+    /// <summary>Makes the command.</summary>
+    public static Command Create(CommandContext context)
+    {
+        Verb verb = new("chat", "Talk with a model. In a pipe every line is a message.") { Source, SystemMessage };
+        SamplingArguments sampling = new(verb, maxTokens: 512);
+        verb.Options.Add(Json);
+        verb.Examples =
+        [
+            ("chat runs/quickstart/summaries", "talks in the terminal; /help lists what one can type"),
+            ("chat my-model --system \"Answer in one sentence.\" < questions.txt", "answers every line of a file, each after those before it"),
+        ];
+        verb.SetAction(parse => Run(context, parse, sampling.Read(parse)));
+        return verb;
+    }
+
+    private static int Run(CommandContext context, ParseResult parse, Sampling sampling)
+    {
+        using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, keepStoredType: true);
+        using ChatSession session = new(loaded, sampling, parse.GetValue(SystemMessage));
+        using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
+        ChatLoop loop = new(context, session, parse.GetValue(Json), end);
+        if (!context.InputIsTerminal)
+        {
+            using StreamReader input = new(context.OpenInput(), new UTF8Encoding(false, throwOnInvalidBytes: true));
+            return loop.Run(() => ReadPiped(input));
+        }
+        context.Error.WriteLine($"{loaded.Model.Config.ArchitectureClass}, {loaded.Model.ParameterCount:N0} parameters, context {loaded.Model.Config.ContextLength:N0} tokens. /help lists commands.");
+        using IDisposable interrupts = context.Interrupts.Handle(loop.Interrupt);
+        return loop.Run(() => ReadTyped(context, end.Token));
+    }
+
+    private static string? ReadPiped(StreamReader input)
+    {
+        try
+        {
+            return input.ReadLine();
+        }
+        catch (DecoderFallbackException)
+        {
+            throw new InvalidDataException("standard input: not UTF-8 text; convert it first (iconv -t UTF-8).");
+        }
+    }
+
+    // A read from the terminal cannot be cancelled, but left to itself: the process ends without it.
+    private static string? ReadTyped(CommandContext context, CancellationToken end)
+    {
+        context.Error.Write("> ");
+        try
+        {
+            Task<string?> line = Task.Run(System.Console.ReadLine, CancellationToken.None);
+            line.Wait(end);
+            if (line.Result is null)
+                context.Error.WriteLine();
+            return line.Result;
+        }
+        catch (OperationCanceledException)
+        {
+            context.Error.WriteLine();
+            return null;
+        }
+    }
+
+    /// <summary>Reads, answers, prints.</summary>
+    private sealed class ChatLoop(CommandContext context, ChatSession session, bool json, CancellationTokenSource end)
+    {
+        private volatile CancellationTokenSource? _answer;
+
+        /// <summary>Ctrl-C: ends the answer on its way, or else the conversation.</summary>
+        public void Interrupt()
+        {
+            CancellationTokenSource target = _answer ?? end;
+            target.Cancel();
+        }
+
+        /// <summary>Goes on until the input ends.</summary>
+        public int Run(Func<string?> read)
+        {
+            while (!end.IsCancellationRequested && read() is { } line)
+            {
+                if (string.IsNullOrWhiteSpace(line))
+                    continue;
+                if (line.StartsWith('/'))
+                {
+                    if (!Command(line.Trim()))
+                        break;
+                    continue;
+                }
+                Answer(line);
+            }
+            return ExitCode.Done;
+        }
+
+        private void Answer(string line)
+        {
+            // Not disposed: an interrupt may reach for it at the last moment.
+            CancellationTokenSource cancel = CancellationTokenSource.CreateLinkedTokenSource(end.Token);
+            _answer = cancel;
+            ChatAnswer answer;
+            try
+            {
+                answer = session.Ask(line, Show, cancel.Token);
+            }
+            catch (Exception e) when (context.InputIsTerminal && e is UsageException or ChatTemplateException)
+            {
+                context.Note(Failures.OneLine(e.Message));
+                return;
+            }
+            finally
+            {
+                _answer = null;
+            }
+            if (json)
+            {
+                context.WriteJsonLine(new JsonObject
+                {
+                    ["role"] = "assistant",
+                    ["content"] = answer.Text,
+                    ["tokens"] = answer.Tokens,
+                    ["finish"] = answer.Reason,
+                    ["forgotten_messages"] = answer.Forgotten,
+                });
+                return;
+            }
+            context.Out.WriteLine();
+            context.Out.Flush();
+            if (context.ErrorIsTerminal && answer.Reason is "context_full" or "max_tokens" or "cancelled")
+                context.Note($"the answer was cut off ({answer.Reason.Replace('_', ' ')}).");
+        }
+
+        private void Show(string part)
+        {
+            if (json)
+                return;
+            TerminalText.Write(context, part);
+            context.Out.Flush();
+        }
+
+        // False to end the conversation.
+        private bool Command(string line)
+        {
+            string[] words = line.Split(' ', 2, StringSplitOptions.TrimEntries);
+            switch (words[0])
+            {
+                case "/exit" or "/quit":
+                    return false;
+                case "/reset":
+                    session.Reset();
+                    break;
+                case "/system":
+                    session.SystemMessage = words.Length > 1 ? words[1] : null;
+                    break;
+                case "/help":
+                    context.Error.WriteLine(Help.ReplaceLineEndings("\n"));
+                    break;
+                default:
+                    context.Note(Failures.OneLine($"there is no command {words[0]}; /help lists them."));
+                    break;
+            }
+            return true;
+        }
+    }
+}

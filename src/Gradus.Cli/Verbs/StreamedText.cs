@@ -1,0 +1,75 @@
+using System.Text;
+using Gradus.Text;
+
+namespace Gradus.Cli.Verbs;
+
+/// <summary>
+/// Turns the tokens of a text, as they come, into the text that may be shown: whole characters only, and nothing that may turn
+/// out to be the beginning of a stop text.
+/// </summary>
+internal sealed class StreamedText
+{
+    private const int ContextTokens = 8;
+    private readonly IReadOnlyList<string> _stops;
+    private readonly DecodeStream _decoder;
+    private readonly StringBuilder _text = new();
+    private int _shown;
+
+    /// <summary>Begins a text.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="prompt">The tokens before it: many tokenizers drop a space at the very beginning, but not after a prompt.</param>
+    /// <param name="stops">Texts that end it; the first to occur cuts it off.</param>
+    public StreamedText(Tokenizer tokenizer, ReadOnlySpan<int> prompt, IReadOnlyList<string> stops)
+    {
+        _stops = stops;
+        _decoder = tokenizer.CreateDecodeStream();
+        foreach (int id in prompt[Math.Max(0, prompt.Length - ContextTokens)..])
+            _decoder.Append(id);
+    }
+
+    /// <summary>Whether a stop text has come.</summary>
+    public bool Stopped { get; private set; }
+
+    /// <summary>The text so far, without the stop text.</summary>
+    public string Text => _text.ToString();
+
+    /// <summary>Adds a token.</summary>
+    /// <returns>What can be shown now.</returns>
+    public string Append(int id) => Stopped ? "" : Take(_decoder.Append(id), last: false);
+
+    /// <summary>Ends the text.</summary>
+    /// <returns>What was held back.</returns>
+    public string Finish() => Stopped ? "" : Take(_decoder.Flush(), last: true);
+
+    private string Take(string added, bool last)
+    {
+        _text.Append(added);
+        string pending = _text.ToString(_shown, _text.Length - _shown);
+        int end = pending.Length;
+        foreach (string stop in _stops)
+        {
+            int at = pending.IndexOf(stop, StringComparison.Ordinal);
+            if (at < 0)
+                continue;
+            Stopped = true;
+            end = Math.Min(end, at);
+        }
+        if (Stopped)
+            _text.Length = _shown + end;
+        else if (!last)
+            end -= _stops.Select(stop => Overlap(pending, stop)).DefaultIfEmpty(0).Max();
+        _shown += end;
+        return pending[..end];
+    }
+
+    /// <summary>How many characters at the end of a text begin a stop text.</summary>
+    private static int Overlap(string text, string stop)
+    {
+        for (int length = Math.Min(text.Length, stop.Length - 1); length > 0; length--)
+        {
+            if (text.AsSpan(text.Length - length).SequenceEqual(stop.AsSpan(0, length)))
+                return length;
+        }
+        return 0;
+    }
+}
