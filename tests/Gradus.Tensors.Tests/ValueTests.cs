@@ -93,6 +93,18 @@ public sealed class ValueTests
     }
 
     [Fact]
+    public void ActivationsHideNoNaN() =>
+        Assert.All(Enum.GetValues<Activation>(), f => Assert.True(double.IsNaN(f.Apply(double.NaN))));
+
+    [Fact]
+    public void ActivationsHaveTheirNames()
+    {
+        Assert.Equal(Activation.GeluTanh, Activations.Parse("gelu_new"));
+        Assert.Equal(Activation.Silu, Activations.Parse("swish"));
+        Assert.Contains("gelu_pytorch_tanh", Assert.Throws<NotSupportedException>(() => Activations.Parse("golu")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void DropoutDropsItsPartAndKeepsTheMean()
     {
         const int n = 100_000;
