@@ -109,7 +109,7 @@ public static class Activations
     {
         Activation.Identity => x,
         Activation.Relu => Math.Max(x, 0),
-        Activation.Relu2 => x > 0 ? x * x : 0,
+        Activation.Relu2 => Math.Max(x, 0) * Math.Max(x, 0),
         Activation.Relu6 => Math.Min(Math.Max(x, 0), 6),
         Activation.LeakyRelu => x >= 0 ? x : 0.01 * x,
         Activation.Elu => x >= 0 ? x : Math.Exp(x) - 1,

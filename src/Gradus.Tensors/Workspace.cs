@@ -157,11 +157,24 @@ public sealed class Workspace : IDisposable
             : throw new ArgumentOutOfRangeException(nameof(byteOffset), byteOffset, $"View: {shape} from byte {byteOffset} on does not lie inside {source}.");
     }
 
-    /// <summary>Moves a tensor of an inner workspace into this one, so that it outlives the inner one.</summary>
+    /// <summary>
+    /// A handle of this workspace on another's tensor: a result of an inner workspace then outlives it, and a value of an outer one
+    /// can be computed with in here. Where this workspace records, the tensor's gradient passes through.
+    /// </summary>
     public Tensor Adopt(Tensor tensor)
     {
         ArgumentNullException.ThrowIfNull(tensor);
-        return tensor.Workspace == this ? tensor : Alias(tensor, tensor.Shape);
+        if (tensor.Workspace == this)
+            return tensor;
+        Tensor handle = Alias(tensor, tensor.Shape);
+        if (Records(tensor))
+            Tape!.Record(handle, new AdoptNode(tensor));
+        return handle;
+    }
+
+    private sealed class AdoptNode(Tensor tensor) : Node
+    {
+        public override void Backward(Tensor dy) => tensor.AddGradient(dy.Share());
     }
 
     /// <summary>Frees everything; the memory is kept for the next step. Any tape is dropped.</summary>

@@ -138,6 +138,20 @@ public sealed class TapeTests
     }
 
     [Fact]
+    public void AdoptedTensorsPassTheirGradientOn()
+    {
+        using Workspace store = new(ReferenceDevice.Instance);
+        Parameter p = new("p", store.From([1f, 2f, 3f, 4f], new Shape(2, 2))) { Trainable = true };
+        using Workspace step = store.NewScratch();
+        Tape tape = step.StartTape();
+        Tensor here = step.Adopt(p.Value);
+        tape.Backward(here.Rows(0, 1).Add(here.SwapAxes().Rows(0, 1)).Sum());
+        Assert.Equal([2f, 1f, 1f, 0f], p.Gradient!.ToArray());
+        step.StopTape();
+        Assert.False(step.Adopt(p.Value).NeedsGradient);
+    }
+
+    [Fact]
     public void MemoryFallsDuringTheBackwardPass()
     {
         const int layers = 20, n = 1 << 14;
@@ -261,10 +275,7 @@ public sealed class TapeTests
         {
             using Workspace inner = dy.Workspace.OpenChild();
             Tape tape = inner.StartTape();
-            Tensor input = inner.Adopt(x);
-            Tape.Watch(input);
-            tape.Backward(block(input, weight), inner.Adopt(dy));
-            x.AddGradient(x.Workspace.Adopt(input.Gradient!));
+            tape.Backward(block(inner.Adopt(x), weight), inner.Adopt(dy));
         }
     }
 }

@@ -46,6 +46,16 @@ internal static partial class DeviceCases
             yield return Attend(nameof(Device.Attention), name, setup);
             yield return Attend(nameof(Device.AttentionGradient), name, setup);
         }
+        foreach (int n in new[] { 2, 20, 100 })
+        {
+            yield return new(nameof(Device.Attention), $"a NaN among {n} keys", b =>
+            {
+                AttentionTask task = new AttentionSetup([n], [n], Causal with { Causal = false }).Task(b);
+                float[] keys = task.K.ToArray();
+                keys[(n / 2 * 16) + 3] = float.NaN;
+                b.Device.Attention(task with { K = b.Of(keys, n, 2, 8) });
+            });
+        }
         foreach (int page in new[] { 1, 3, 16, 64 })
         {
             foreach ((string name, int[] queries, int[] keys) in new (string, int[], int[])[]

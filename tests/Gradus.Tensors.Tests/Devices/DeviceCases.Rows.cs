@@ -40,6 +40,8 @@ internal static partial class DeviceCases
                 ("masked values", r => r[0] = r[^1] = r[columns / 2] = -inf),
                 ("one value that is not masked", r => Array.ConvertAll(r, _ => -inf)[1..].CopyTo(r, 0)),
                 ("nothing but masked values", r => Array.Fill(r, -inf)),
+                ("a NaN among numbers", r => r[1] = float.NaN),
+                ("a NaN at the end", r => r[^1] = float.NaN),
             })
             {
                 Tensor Row(Bench b)
@@ -53,6 +55,13 @@ internal static partial class DeviceCases
                 yield return new(nameof(Device.Softmax), $"{name}, {columns}, logarithm", b => b.Device.Softmax(Row(b), b.Output(1, columns), true));
                 yield return new(nameof(Device.LogSumExp), $"{name}, {columns}", b => b.Device.LogSumExp(Row(b), b.Output(1)));
                 yield return new(nameof(Device.CrossEntropy), $"{name}, {columns}", b => b.Device.CrossEntropy(Row(b), b.Workspace.From([3]), b.Output(1), b.Output(1)));
+                if (!name.Contains("masked", StringComparison.Ordinal))
+                {
+                    yield return new(nameof(Device.LayerNorm), $"{name}, {columns}", b => b.Device.LayerNorm(Row(b), null, null, 1e-5f, b.Output(1, columns), b.Output(1), b.Output(1)), 1e-5);
+                    yield return new(nameof(Device.RmsNorm), $"{name}, {columns}", b => b.Device.RmsNorm(Row(b), null, 0, 1e-5f, b.Output(1, columns), b.Output(1)));
+                    yield return new(nameof(Device.SumOfSquares), $"{name}, {columns}", b => b.Report(b.Device.SumOfSquares(Row(b))));
+                    yield return new(nameof(Device.Sum), $"{name}, {columns}", b => b.Report(b.Device.Sum(Row(b))));
+                }
             }
         }
     }

@@ -80,6 +80,8 @@ internal static partial class DeviceCases
                 yield return new(nameof(Device.GateGradient), $"{f} {n}", b =>
                     b.Device.GateGradient(f, Argument(b, positive, n), b.Normal(n), b.Normal(n), b.Output(n), b.Output(n)));
             }
+            foreach (float v in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+                yield return new(nameof(Device.Activate), $"{f} of {v}", b => b.Device.Activate(f, b.Of([v], 1), b.Output(1)));
             foreach (float v in values)
             {
                 // One value at a time: the tolerance is in parts of its own size.

@@ -97,6 +97,16 @@ internal static partial class GradientCases
             yield return Case(nameof(Tensor.Linear), $"{layout} with bias", [Normal(2, 3, 4), Normal(weight), Normal(5)], x => x[0].Linear(x[1], x[2], layout));
             yield return Case(nameof(Tensor.Linear), $"{layout}, no rows", [Normal(0, 4), Normal(weight), Normal(5)], x => x[0].Linear(x[1], x[2], layout));
         }
+        float[] stored = Normal(5, 4).Values;
+        foreach (DType type in new[] { DType.BF16, DType.F16 })
+        {
+            yield return Case(nameof(Tensor.Linear), $"a weight in {type}", [Normal(3, 4), Normal(5)], x =>
+            {
+                Tensor weight = x[0].Workspace.Empty(new Shape(5, 4), type);
+                x[0].Device.Convert(x[0].Workspace.From(stored, weight.Shape), weight);
+                return x[0].Linear(weight, x[1]);
+            });
+        }
         yield return Case(nameof(Tensor.Linear), "one vector", [Normal(4), Normal(5, 4), Normal(5)], x => x[0].Linear(x[1], x[2]));
     }
 

@@ -141,9 +141,10 @@ internal sealed unsafe partial class CpuDevice<T>
     private static void WriteRow(in AttentionTask task, long row, int head, int dv, float* sum, float max, float total)
     {
         long index = (row * task.Q.Shape[1]) + head;
-        float scale = total > 0 ? 1f / total : 0f;
+        // A total of NaN passes through: a broken value must reach the loss.
+        float scale = total == 0 ? 0f : 1f / total;
         MapRun(new Times(scale), dv, task.Y.Floats + (index * dv), sum, null, null);
-        task.LogSumExp.Floats[index] = total > 0 ? max + MathF.Log(total) : float.NegativeInfinity;
+        task.LogSumExp.Floats[index] = total == 0 ? float.NegativeInfinity : max + MathF.Log(total);
     }
 
     /// <summary>Scale, soft cap, position bias, added bias, and −∞ where the query must not look; for keys j … j + count.</summary>
