@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gradus.Cli.Reports;
+using Gradus.Cli.Verbs;
 using Gradus.Files;
 
 namespace Gradus.Cli.Stages;
@@ -112,17 +113,19 @@ internal static class Pipeline
         };
     }
 
+    // The command that does the same as the stage did.
     private static string Command(StageRecipe stage, string folder)
     {
-        string verb = stage switch
+        string recipe = Path.GetRelativePath(".", Path.Combine(folder, RunDescription.RecipeFile));
+        return stage switch
         {
-            SmallWorldRecipe => "data small-world",
-            TokenizerRecipe => "tokenizer train",
-            PretrainRecipe => "pretrain",
-            FinetuneRecipe => "finetune",
-            _ => "evaluate",
+            SmallWorldRecipe world => $"gradus small-world -o {world.Run} --seed {world.Seed} --stories {world.Stories} --dialogues {world.Dialogues} --instructions {world.Instructions} --held-out {world.HeldOut}",
+            TokenizerRecipe tokenizer => $"gradus tokenizer train {string.Join(' ', tokenizer.Data)} -o {tokenizer.Run} --vocabulary-size {tokenizer.VocabularySize} --min-frequency {tokenizer.MinFrequency}"
+                + string.Concat(TokenizerTraining.ChatTokens.Select(t => $" --special-token '{t}'")),
+            PretrainRecipe => $"gradus pretrain {recipe}",
+            FinetuneRecipe => $"gradus finetune {recipe}",
+            _ => $"gradus evaluate {recipe}",
         };
-        return $"gradus {verb} {Path.GetRelativePath(".", Path.Combine(folder, RunDescription.RecipeFile))}";
     }
 
     private static JsonArray Finished(string summary) =>

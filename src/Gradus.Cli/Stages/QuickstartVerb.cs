@@ -29,7 +29,7 @@ internal static class QuickstartVerb
             PipelineRecipe recipe = ConfigurationTree.Resolve(RecipeJson.Default.PipelineRecipe, new PipelineRecipe(), Text(), Recipe, parse.UnmatchedTokens);
             StageContext stage = new(context.Out, parse.GetValue(json), parse.GetValue(resume), CpuDevice.Default, context.Cancellation);
             if (!Pipeline.Run(recipe, stage))
-                return ExitCode.Interrupted;
+                return context.Interrupts.ExitCode ?? ExitCode.Interrupted;
             stage.Say($"\nDone in {StageContext.Duration(Stopwatch.GetElapsedTime(start).TotalSeconds)}. The report: {Path.Combine(recipe.Run, "report.html")}");
             foreach (string next in recipe.Next)
                 stage.Say($"Try: {next.Replace("$run", recipe.Run, StringComparison.Ordinal)}");

@@ -35,7 +35,7 @@ internal static class RecipeVerb
         {
             T resolved = ConfigurationTree.Load(type, defaults, parse.GetValue(recipe)!, parse.UnmatchedTokens);
             StageContext stage = new(context.Out, parse.GetValue(json), parse.GetValue(resume), CpuDevice.Default, context.Cancellation);
-            return run(resolved, stage) ? ExitCode.Done : ExitCode.Interrupted;
+            return run(resolved, stage) ? ExitCode.Done : context.Interrupts.ExitCode ?? ExitCode.Interrupted;
         });
         return verb;
     }

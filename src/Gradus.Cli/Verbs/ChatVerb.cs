@@ -31,7 +31,7 @@ internal static class ChatVerb
         verb.Options.Add(Json);
         verb.Examples =
         [
-            ("chat runs/quickstart/summaries", "talks in the terminal; /help lists what one can type"),
+            ("chat runs/quickstart/5-lora", "talks in the terminal; /help lists what one can type"),
             ("chat my-model --system \"Answer in one sentence.\" < questions.txt", "answers every line of a file, each after those before it"),
         ];
         verb.SetAction(parse => Run(context, parse, sampling.Read(parse)));

@@ -35,7 +35,7 @@ internal static class GenerateVerb
         verb.Examples =
         [
             ("generate stories-hf --prompt \"Once upon a time\"", "continues a text"),
-            ("generate runs/quickstart/pretrain --greedy --max-tokens 50 < prompt.txt", "continues a file with the likeliest tokens"),
+            ("generate runs/quickstart/3-pretrain --greedy --max-tokens 50 < prompt.txt", "continues a file with the likeliest tokens"),
             ("generate my-model -p \"Name:\" --count 3 --seed 1 --json", "writes three texts as JSON lines"),
         ];
         verb.SetAction(parse => Run(context, parse, sampling.Read(parse)));

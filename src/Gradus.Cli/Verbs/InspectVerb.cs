@@ -24,7 +24,7 @@ internal static class InspectVerb
     public static Command Create(CommandContext context)
     {
         Verb verb = new("inspect", "Show what a model is: architecture, parameters, memory, tokenizer, chat template.") { Source, Tensors, Json };
-        verb.Examples = [("inspect runs/quickstart --tensors", "shows a run's newest checkpoint with every tensor")];
+        verb.Examples = [("inspect runs/quickstart/3-pretrain --tensors", "shows a run's newest checkpoint with every tensor")];
         verb.SetAction(parse => Run(context, parse));
         return verb;
     }

@@ -50,7 +50,7 @@ internal static class ModelFolder
             if (model is not DecoderModel decoder)
                 throw new UsageException($"{place.Folder}: a {model.Config.ArchitectureClass} does not write text; give a decoder such as gpt2 or llama.");
             ModelAdapter? adapter = place.Adapter is null ? null : PeftFolder.Load(place.Adapter, model);
-            return new LoadedModel(decoder, adapter, tokenizer, place, EndIds(place.Folder, tokenizer));
+            return new LoadedModel(decoder, adapter, tokenizer, place, EndIds(place, tokenizer));
         }
         catch
         {
@@ -141,15 +141,18 @@ internal static class ModelFolder
     }
 
     // Chat models end an answer with another token than a text; generation_config.json lists all, config.json some.
-    private static int[] EndIds(string folder, Tokenizer tokenizer)
+    private static int[] EndIds(ModelPlace place, Tokenizer tokenizer)
     {
         SortedSet<int> ids = [];
         if (tokenizer.EosId is { } eos)
             ids.Add(eos);
-        foreach (string name in new[] { Checkpoint.ConfigFile, "generation_config.json" })
+        foreach (string folder in new[] { place.Folder, place.Adapter }.OfType<string>())
         {
-            if (Holds(folder, name))
-                ids.UnionWith(Numbers(Checkpoint.ReadObject(Path.Combine(folder, name))["eos_token_id"]));
+            foreach (string name in new[] { Checkpoint.ConfigFile, "generation_config.json" })
+            {
+                if (Holds(folder, name))
+                    ids.UnionWith(Numbers(Checkpoint.ReadObject(Path.Combine(folder, name))["eos_token_id"]));
+            }
         }
         return [.. ids];
     }

@@ -3,12 +3,13 @@ using System.Text;
 using System.Text.Json;
 using Gradus.Cli.Console;
 using Gradus.Text;
+using Gradus.Training.Data;
 
 namespace Gradus.Cli.Verbs;
 
 /// <summary>
 /// Text from files or standard input (<c>-</c>): <c>.txt</c> and any other name as one document, <c>.jsonl</c> as one document a
-/// line (its field <c>text</c>), both also with <c>.gz</c>. Text must be UTF-8.
+/// line (its field <c>text</c>, or the messages of a conversation), both also with <c>.gz</c>. Text must be UTF-8.
 /// </summary>
 internal static class TextInput
 {
@@ -85,7 +86,10 @@ internal static class TextInput
         {
             number++;
             if (!string.IsNullOrWhiteSpace(line))
-                yield return TextOf(line, $"{path}: line {number}");
+            {
+                foreach (string text in TextsOf(line, path, number))
+                    yield return text;
+            }
         }
     }
 
@@ -105,19 +109,18 @@ internal static class TextInput
         }
     }
 
-    private static string TextOf(string line, string place)
+    private static IEnumerable<string> TextsOf(string line, string path, int number)
     {
         try
         {
             using JsonDocument document = JsonDocument.Parse(line);
-            return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("text", out JsonElement text)
-                && text.ValueKind == JsonValueKind.String
-                ? text.GetString()!
-                : throw new InvalidDataException($"{place}: no object with a \"text\" that is a string.");
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                ? [.. Conversations.Texts(new TextFiles.Record(document.RootElement.Clone(), path, number))]
+                : throw new InvalidDataException($"{path}: line {number}: no JSON object; the file must have one a line.");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw new InvalidDataException($"{place}: not valid JSON; the file must have one object a line.", e);
+            throw new InvalidDataException($"{path}: line {number}: not valid JSON; the file must have one object a line.", e);
         }
     }
 

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Gradus.Cli.Console;
 using Gradus.Files;
 using Gradus.Text;
+using Gradus.Text.Chat;
 
 namespace Gradus.Cli.Verbs;
 
@@ -37,14 +38,36 @@ internal static class TokenizerTraining
     /// <summary>The file of the report, which <c>report.html</c> reads too.</summary>
     public const string ReportFile = "tokenizer-report.json";
 
+    private const string EndOfText = "<|endoftext|>";
+    private const string TurnStart = "<|im_start|>";
+    private const string TurnEnd = "<|im_end|>";
+
+    /// <summary>The special tokens of a model that is to chat: the end of a text, and the marks of a turn.</summary>
+    public static IReadOnlyList<string> ChatTokens { get; } = [EndOfText, TurnStart, TurnEnd];
+
     /// <summary>Trains on files (see <see cref="TextInput"/>).</summary>
     /// <exception cref="InvalidDataException">A file cannot be read as text, or there is no text.</exception>
     public static TrainedTokenizer Train(CommandContext context, TokenizerTrainingSettings settings, IReadOnlyList<string> paths) => settings.Kind switch
     {
         TokenizerKind.Character => TrainCharacters(context, settings, paths),
-        _ => ByteLevelBpeTrainer.Train(TextInput.OpenCorpus(context, paths), new ByteLevelBpeOptions(
-            settings.VocabularySize, settings.SpecialTokens, settings.MinFrequency, settings.Pattern)),
+        _ => TrainBpe(TextInput.OpenCorpus(context, paths), settings),
     };
+
+    /// <summary>
+    /// Trains byte-level BPE. With the tokens that begin and end a turn among the special ones, the tokenizer gets the chat template
+    /// that writes them.
+    /// </summary>
+    public static TrainedTokenizer TrainBpe(Corpus corpus, TokenizerTrainingSettings settings)
+    {
+        TrainedTokenizer trained = ByteLevelBpeTrainer.Train(
+            corpus, new ByteLevelBpeOptions(settings.VocabularySize, settings.SpecialTokens, settings.MinFrequency, settings.Pattern));
+        TokenizerParts parts = trained.Tokenizer.Parts;
+        if (settings.SpecialTokens.Contains(EndOfText))
+            parts = parts with { SpecialTokens = parts.SpecialTokens with { Eos = EndOfText, Pad = EndOfText } };
+        if (settings.SpecialTokens.Contains(TurnStart) && settings.SpecialTokens.Contains(TurnEnd))
+            parts = parts with { ChatTemplate = ChatTemplate.ChatMl };
+        return trained with { Tokenizer = new Tokenizer(parts) };
+    }
 
     /// <summary>Writes the tokenizer's files and its report as one folder; an earlier one of ours is replaced.</summary>
     public static void Write(string folder, TrainedTokenizer trained)

@@ -32,6 +32,14 @@ public static class Conversations
         return paths.SelectMany(TextFiles.Records).Select(Parse);
     }
 
+    /// <summary>What a record says, without the marks of a template: its <c>text</c>, or each message of its conversation.</summary>
+    /// <exception cref="InvalidDataException">The record has none of the known shapes.</exception>
+    public static IEnumerable<string> Texts(TextFiles.Record record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        return record.Has("text") ? [record.Text("text")] : Parse(record).Messages.Select(m => m.Text ?? "");
+    }
+
     /// <summary>The conversation of a record.</summary>
     /// <exception cref="InvalidDataException">The record has none of the known shapes.</exception>
     public static ChatConversation Parse(TextFiles.Record record)

@@ -48,6 +48,14 @@ public static class TextFiles
             throw new InvalidDataException($"{path}: the file is empty; give a file with one JSON object a line.");
     }
 
+    /// <summary>All text of a file: a whole text file, or what every record of JSON lines says.</summary>
+    /// <exception cref="InvalidDataException">As <see cref="Documents"/>, or a record has no text.</exception>
+    public static IEnumerable<string> Texts(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return IsJsonLines(path) ? Records(path).SelectMany(Conversations.Texts) : Documents([path]);
+    }
+
     private static bool IsJsonLines(string path) =>
         path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".jsonl.gz", StringComparison.OrdinalIgnoreCase);
 

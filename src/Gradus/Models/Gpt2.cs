@@ -17,7 +17,7 @@ namespace Gradus.Models;
 /// <param name="ActivationFunction">Activation of the feed-forward layer.</param>
 /// <param name="ResidPdrop">Dropout of what is added to the residual stream, in [0, 1).</param>
 /// <param name="EmbdPdrop">Dropout of the embeddings, in [0, 1).</param>
-/// <param name="AttnPdrop">Dropout of attention probabilities: must be 0 here unless the model is only run, not trained.</param>
+/// <param name="AttnPdrop">Dropout of attention probabilities; kept for other programs, not applied here.</param>
 /// <param name="LayerNormEpsilon">ε of the norms.</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
 /// <param name="ScaleAttnWeights">Whether scores are divided by √D.</param>
