@@ -1,7 +1,6 @@
 // Training steps (forward, backward, clipping, AdamW) of the configurations that the peers were measured with, beside the machine's own
 // fp32 ceiling in the same run: tokens per second, floating-point operations per second by the 6N rule, memory, and managed allocations.
 
-using System.Diagnostics;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;

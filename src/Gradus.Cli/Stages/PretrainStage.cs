@@ -44,7 +44,7 @@ internal static class PretrainStage
             });
     }
 
-    private static LanguageModel Load(string from, Device device)
+    private static DecoderModel Load(string from, Device device)
     {
         LoadedModel loaded = ModelFolder.Open(from, device);
         if (loaded.Adapter is null)
