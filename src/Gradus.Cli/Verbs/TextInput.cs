@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using Gradus.Cli.Console;
@@ -129,8 +128,7 @@ internal static class TextInput
         if (path == StandardInput)
             return new StreamReader(context.OpenInput(), Strict);
         CheckExists(path);
-        Stream stream = File.OpenRead(path);
-        return new StreamReader(IsCompressed(path) ? new GZipStream(stream, CompressionMode.Decompress) : stream, Strict);
+        return new StreamReader(IsCompressed(path) ? WholeGzip.Open(path) : File.OpenRead(path), Strict);
     }
 
     private static void CheckExists(string path)

@@ -75,6 +75,7 @@ public sealed class ModelVerbTests(SmallModel models) : IClassFixture<SmallModel
             for (int i = 0; i < actual.Length; i++)
                 Assert.Equal(expected[i], actual[i], Math.Abs(expected[i]) * (type == DType.F32 ? 0 : 1f / 256) + 1e-7f);
         }
+        CommandLineRun.Of("generate", to, "-p", "Hello", "--greedy", "--max-tokens", "3", "--json").Json();
         // Converted once more without a type it stays as it is.
         CommandLineRun.Of("convert", to, models[$"again-{name}"]).Succeeds();
         Assert.Equal(File.ReadAllBytes(Path.Combine(to, "model.safetensors")), File.ReadAllBytes(Path.Combine(models[$"again-{name}"], "model.safetensors")));

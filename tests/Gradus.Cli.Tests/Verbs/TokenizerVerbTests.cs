@@ -16,7 +16,8 @@ public sealed class TokenizerVerbTests : IDisposable
     {
         string plain = Write("a.txt", Encoding.UTF8.GetBytes(Text));
         string lines = Write("b.jsonl", Encoding.UTF8.GetBytes($"{{\"text\": {JsonSerializer.Serialize(Text)}}}\n\n{{\"text\": \"more\"}}\n"));
-        string zipped = Write("c.txt.gz", Zip(Text));
+        // Two members, one after the other, are one file.
+        string zipped = Write("c.txt.gz", [.. Zip(Text[..9]), .. Zip(Text[9..])]);
         string zippedLines = Write("d.jsonl.gz", Zip("{\"text\": \"the end\"}\n"));
         JsonElement report = Train("--vocabulary-size", "270", "--json", plain, lines, zipped, zippedLines).Json();
         Assert.Equal(270, report.GetProperty("vocabulary_size").GetInt32());
@@ -97,7 +98,11 @@ public sealed class TokenizerVerbTests : IDisposable
         Train("nofile.txt").Fails(2, "nofile.txt: no such file");
         Train(Write("bad.jsonl", "{\"text\": \"a\"}\n{\"txt\": 1}\n"u8.ToArray())).Fails(2, "bad.jsonl: line 2");
         Train(Write("cut.jsonl", "{\"text\": \"a"u8.ToArray())).Fails(2, "cut.jsonl: line 1", "not valid JSON");
-        Train(Write("broken.txt.gz", Zip(Text)[..^9])).Fails(2, "broken.txt.gz");
+        // Cut off anywhere: in the data, in the checksum, and inside a long file.
+        Train(Write("broken.txt.gz", Zip(Text)[..^9])).Fails(2, "broken.txt.gz", "not a whole gzip file");
+        Train(Write("broken.txt.gz", Zip(Text)[..^3])).Fails(2, "broken.txt.gz", "not a whole gzip file");
+        string random = string.Concat(Enumerable.Range(0, 30_000).Select(i => $"{(i * 7919L) % 10_007} "));
+        Train(Write("long.jsonl.gz", Zip($"{{\"text\": \"{random}\"}}\n")[..20_000])).Fails(2, "long.jsonl.gz", "not a whole gzip file");
         Train(Write("none.txt.gz", "no gzip"u8.ToArray())).Fails(2, "none.txt.gz", "gzip");
         Assert.False(Directory.Exists(Trained));
     }
