@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
 
@@ -45,12 +46,15 @@ public sealed record Gpt2Config(
     int? EosTokenId = null) : ModelConfig
 {
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int Vocabulary => VocabSize;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int ContextLength => NPositions;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string ArchitectureClass => "GPT2LMHeadModel";
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
 
@@ -47,12 +48,15 @@ public sealed record LlamaConfig(
     TokenIds? EosTokenId = null) : ModelConfig
 {
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int Vocabulary => VocabSize;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override int ContextLength => MaxPositionEmbeddings;
 
     /// <inheritdoc/>
+    [JsonIgnore]
     public override string ArchitectureClass => "LlamaForCausalLM";
 
     internal int KeyValueHeads => NumKeyValueHeads ?? NumAttentionHeads;
