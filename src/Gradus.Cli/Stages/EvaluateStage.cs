@@ -18,7 +18,6 @@ internal static class EvaluateStage
     public static StageResult Run(EvaluateRecipe recipe, StageContext context)
     {
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
-        RunDescription.Write(run, "evaluate", RecipeJson.Default.EvaluateRecipe, recipe, 0, context.Device);
         List<(string, string)> facts = [];
         foreach ((string name, string path) in recipe.Models)
         {
@@ -43,6 +42,8 @@ internal static class EvaluateStage
                 facts.Add(($"{task.Name}, {name}", Headline(metrics)));
             }
         }
+        // Last: a recipe that turned out wrong leaves no run in the way of the right one.
+        RunDescription.Write(run, "evaluate", RecipeJson.Default.EvaluateRecipe, recipe, 0, context.Device);
         string report = RunReport.Write(run.FullPath);
         context.Say($"evaluate: done → {Path.GetRelativePath(".", report)}");
         return new StageResult(run.FullPath, facts);

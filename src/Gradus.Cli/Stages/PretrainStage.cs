@@ -20,6 +20,8 @@ internal static class PretrainStage
     {
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
         List<string> documents = [.. TextFiles.Documents(recipe.Data.Train)];
+        if (documents.All(string.IsNullOrEmpty))
+            throw new InvalidDataException($"{string.Join(", ", recipe.Data.Train)}: all documents are empty; give more text.");
         Tokenizer tokenizer = recipe.Tokenizer == PerCharacter
             ? CharacterTokenizer.Train(documents.Concat(TextFiles.Documents(recipe.Data.Validation)))
             : Tokenizer.Load(recipe.Tokenizer);

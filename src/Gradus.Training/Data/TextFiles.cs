@@ -13,6 +13,9 @@ public static class TextFiles
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: true, throwOnInvalidBytes: true);
 
+    // Without it the runtime takes the end of a truncated gzip file for the end of the text.
+    static TextFiles() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
+
     /// <summary>The documents of files: a whole text file, or the <c>text</c> of every JSON line.</summary>
     /// <exception cref="InvalidDataException">A file is missing, empty, not UTF-8 or not JSON lines; the message names the file and line.</exception>
     public static IEnumerable<string> Documents(IEnumerable<string> paths)

@@ -78,6 +78,17 @@ public sealed class RunFolder : IDisposable
             .MaxBy(StepOf);
     }
 
+    /// <summary>The newest whole checkpoint, or null where the run never came to one.</summary>
+    /// <exception cref="InvalidDataException">There are checkpoints, but all are damaged: starting over is not for the program to decide.</exception>
+    public string? CheckpointToGoOnFrom()
+    {
+        if (LatestCheckpoint(FullPath) is { } latest)
+            return latest;
+        return Directory.Exists(Checkpoints) && Directory.GetDirectories(Checkpoints, "step-*") is [string damaged, ..]
+            ? throw new InvalidDataException($"{damaged}: the checkpoint is damaged (files are missing or cut off), and there is no other; get it again, or remove it to start over.")
+            : null;
+    }
+
     /// <summary>The folder of the checkpoint after a number of steps.</summary>
     public string CheckpointFolder(long step) => Path.Combine(Checkpoints, string.Create(CultureInfo.InvariantCulture, $"step-{step:D7}"));
 

@@ -22,6 +22,7 @@ public sealed class TrainingSession
     /// <param name="options">When to evaluate, save and end.</param>
     /// <param name="run">The folder; a run in it goes on from its newest whole checkpoint.</param>
     /// <param name="writeModel">Writes the model (or its adapter) and the tokenizer into a checkpoint.</param>
+    /// <exception cref="InvalidDataException">The run cannot go on: its checkpoints are damaged, or were made with another configuration.</exception>
     public TrainingSession(Trainer trainer, TrainingOptions options, RunFolder run, Action<AtomicFolder> writeModel)
     {
         ArgumentNullException.ThrowIfNull(trainer);
@@ -32,7 +33,7 @@ public sealed class TrainingSession
         _options = options;
         _run = run;
         _writeModel = writeModel;
-        if (run.Resumed && RunFolder.LatestCheckpoint(run.FullPath) is { } checkpoint)
+        if (run.Resumed && run.CheckpointToGoOnFrom() is { } checkpoint)
             _tokens = TrainerState.Read(checkpoint, trainer, options.Seed);
         run.OpenLog(trainer.Steps);
     }
