@@ -19,11 +19,11 @@ internal static class PretrainStage
     public static StageResult Run(PretrainRecipe recipe, StageContext context)
     {
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
-        List<string> documents = [.. TextFiles.Documents(recipe.Data.Train)];
+        List<string> documents = [.. recipe.Data.Train.SelectMany(TextFiles.Texts)];
         if (documents.All(string.IsNullOrEmpty))
             throw new InvalidDataException($"{string.Join(", ", recipe.Data.Train)}: all documents are empty; give more text.");
         Tokenizer tokenizer = recipe.Tokenizer == PerCharacter
-            ? CharacterTokenizer.Train(documents.Concat(TextFiles.Documents(recipe.Data.Validation)))
+            ? CharacterTokenizer.Train(documents.Concat(recipe.Data.Validation.SelectMany(TextFiles.Texts)))
             : Tokenizer.Load(recipe.Tokenizer);
         using LanguageModel model = recipe.StartFrom is { } from
             ? Load(from, context.Device)
@@ -58,7 +58,7 @@ internal static class PretrainStage
     private static (BatchSource Train, BatchSource? Validation) Batches(
         PretrainRecipe recipe, List<string> documents, Tokenizer tokenizer, int contextLength, StageContext context)
     {
-        List<string> heldOut = [.. TextFiles.Documents(recipe.Data.Validation)];
+        List<string> heldOut = [.. recipe.Data.Validation.SelectMany(TextFiles.Texts)];
         if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0)
             (documents, heldOut) = HoldOut(documents, recipe.Data.ValidationFraction, wholeDocuments: recipe.Batching is PackedBatching);
         return recipe.Batching is BlockBatching blocks

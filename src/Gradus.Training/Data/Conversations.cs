@@ -6,7 +6,7 @@ namespace Gradus.Training.Data;
 
 /// <summary>
 /// Conversations to learn from, in the shapes in which they are published: <c>messages</c>, <c>conversations</c> (ShareGPT),
-/// <c>instruction/input/output</c> (Alpaca), <c>prompt/completion</c>, and <c>dialogue/summary</c>.
+/// <c>instruction/input/output</c> (Alpaca), <c>instruction/context/response</c> (Dolly), <c>prompt/completion</c>, and <c>dialogue/summary</c>.
 /// </summary>
 public static class Conversations
 {
@@ -50,7 +50,14 @@ public static class Conversations
         if (record.Has("conversations"))
             return ShareGpt(record);
         if (record.Has("instruction"))
-            return Turn(Join(record.Text("instruction"), Optional(record, "input")), record.Text("output"), Optional(record, "system"));
+        {
+            // Alpaca says input and output, Dolly context and response.
+            return Turn(
+                Join(record.Text("instruction"), Optional(record, "input") ?? Optional(record, "context")),
+                record.Text(record.Has("response") ? "response" : "output"),
+                Optional(record, "system"));
+        }
+
         if (record.Has("prompt") && record.Has("completion"))
             return Turn(record.Text("prompt"), record.Text("completion"));
         if (record.Has("dialogue"))
