@@ -1,7 +1,6 @@
 using Gradus.Adapters;
 using Gradus.Models;
 using Gradus.Nn;
-using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
@@ -190,6 +189,16 @@ public sealed class TrainerTests
         }
         Assert.StartsWith(
             $"{TinyTraining.Sha(trainer.Parameters.Select(p => p.Value))} {TinyTraining.Sha(trainer.Optimizer.State.Values)}", plain, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_evaluation_can_be_given_up()
+    {
+        (DecoderModel model, _) = TinyTraining.Create("gpt2", Device);
+        using DecoderModel owned = model;
+        using Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("gpt2"));
+        Assert.Null(trainer.Evaluate(new CancellationToken(canceled: true)));
+        Assert.Equal(TinyTraining.Examples(8, seed: 12).Sum(e => e.Ids.Length - 1), trainer.Evaluate()!.Targets);
     }
 
     [Fact]

@@ -47,13 +47,13 @@ public sealed class RecipeTests
         JsonObject json = Read(Path.Combine(checkout, name));
         string[] options = json["stages"] is JsonArray stages
             ? [.. stages.SelectMany((s, i) => Short(s!.AsObject(), (string)s!["kind"]!, $"stages.{i}."))]
-            : [.. Short(json, Verb(json), "")];
+            : Short(json, Verb(json), "");
         CliProcess.Run(checkout, [], [Verb(json), name, "--run=run", .. options]).Succeeded();
         Assert.True(File.Exists(Path.Combine(checkout, "run", "report.html")));
     }
 
     // A stage of one or two steps on little data, by overrides alone.
-    private static IEnumerable<string> Short(JsonObject stage, string kind, string at)
+    private static string[] Short(JsonObject stage, string kind, string at)
     {
         if (kind == "small_world")
             return [$"--{at}stories=200", $"--{at}dialogues=60", $"--{at}instructions=60", $"--{at}held_out=8"];
@@ -68,7 +68,7 @@ public sealed class RecipeTests
             options.Add((string)batching["kind"]! == "blocks" ? $"--{at}batching.count=2" : $"--{at}batching.tokens=512");
         if (stage["accumulation"] is not null)
             options.Add($"--{at}accumulation=1");
-        return options;
+        return [.. options];
     }
 
     private static string Verb(JsonObject recipe) =>

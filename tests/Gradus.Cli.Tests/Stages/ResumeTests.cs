@@ -72,7 +72,7 @@ public sealed class ResumeTests
     }
 
     [Fact]
-    public void One_process_at_a_time_and_Ctrl_C_saves()
+    public async Task One_process_at_a_time_and_Ctrl_C_saves()
     {
         using CliProcess cli = new();
         using Process first = cli.Start("pretrain", "recipe.json", "--training.steps=10000000", "--training.checkpoint_every=0", "--training.evaluate_every=0");
@@ -83,12 +83,13 @@ public sealed class ResumeTests
             Assert.Contains($"run: is being written by another process (process {first.Id})", message, StringComparison.Ordinal);
         }
         using (Process interrupt = Process.Start("kill", ["-INT", $"{first.Id}"]))
-            interrupt.WaitForExit();
-        Task<string> rest = first.StandardOutput.ReadToEndAsync(), error = first.StandardError.ReadToEndAsync();
+            await interrupt.WaitForExitAsync();
+        Task<string> reading = first.StandardOutput.ReadToEndAsync();
+        string error = await first.StandardError.ReadToEndAsync(), output = await reading;
         CliProcess.WaitForExit(first);
-        Assert.True(first.ExitCode == 130, $"exit code {first.ExitCode}: {error.Result}");
-        Assert.Equal("gradus: stopping; press Ctrl-C again to end at once.\n", error.Result);
-        Assert.Contains("saved; go on with --resume", rest.Result, StringComparison.Ordinal);
+        Assert.True(first.ExitCode == 130, $"exit code {first.ExitCode}: {error}");
+        Assert.Equal("gradus: stopping; press Ctrl-C again to end at once.\n", error);
+        Assert.Contains("saved; go on with --resume", output, StringComparison.Ordinal);
 
         long step = long.Parse(Path.GetFileName(RunFolder.LatestCheckpoint(cli["run"])!).AsSpan(5));
         string[] further = [$"--training.steps={step + 3}", "--training.checkpoint_every=0", "--training.evaluate_every=0"];

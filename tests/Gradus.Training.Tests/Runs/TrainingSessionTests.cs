@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using Gradus.Adapters;
 using Gradus.Files;
 using Gradus.Models;
-using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
 using Gradus.Training.Objectives;
 using Gradus.Training.Optimizers;
