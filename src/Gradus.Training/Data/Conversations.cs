@@ -13,6 +13,9 @@ public static class Conversations
     /// <summary>What a user asks when a record holds a dialogue and its summary.</summary>
     public const string SummaryRequest = "Summarize this dialogue.";
 
+    // The field that tells each shape of a conversation.
+    private static readonly string[] Shapes = ["messages", "conversations", "instruction", "completion", "dialogue"];
+
     private static readonly Dictionary<string, string> ShareGptRoles = new(StringComparer.Ordinal)
     {
         ["human"] = "user",
@@ -37,7 +40,7 @@ public static class Conversations
     public static IEnumerable<string> Texts(TextFiles.Record record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        return record.Has("text") ? [record.Text("text")] : Parse(record).Messages.Select(m => m.Text ?? "");
+        return Shapes.Any(record.Has) ? Parse(record).Messages.Select(m => m.Text ?? "") : [record.Text("text")];
     }
 
     /// <summary>The conversation of a record.</summary>
