@@ -12,20 +12,27 @@ public static class Architectures
 {
     private static readonly Dictionary<Type, Func<ModelConfig, Scope, LanguageModel>> Builders = new()
     {
+        [typeof(BloomConfig)] = (c, s) => new Bloom((BloomConfig)c, s),
+        [typeof(FalconConfig)] = (c, s) => new Falcon((FalconConfig)c, s),
         [typeof(GemmaConfig)] = (c, s) => new Gemma((GemmaConfig)c, s),
         [typeof(Gemma2Config)] = (c, s) => new Gemma2((Gemma2Config)c, s),
         [typeof(Gemma3TextConfig)] = (c, s) => new Gemma3Text((Gemma3TextConfig)c, s),
         [typeof(Gpt2Config)] = (c, s) => new Gpt2((Gpt2Config)c, s),
+        [typeof(GptNeoXConfig)] = (c, s) => new GptNeoX((GptNeoXConfig)c, s),
+        [typeof(GptJConfig)] = (c, s) => new GptJ((GptJConfig)c, s),
         [typeof(LlamaConfig)] = (c, s) => new Llama((LlamaConfig)c, s),
         [typeof(MistralConfig)] = (c, s) => new Mistral((MistralConfig)c, s),
         [typeof(MixtralConfig)] = (c, s) => new Mixtral((MixtralConfig)c, s),
         [typeof(Olmo2Config)] = (c, s) => new Olmo2((Olmo2Config)c, s),
+        [typeof(OptConfig)] = (c, s) => new Opt((OptConfig)c, s),
+        [typeof(PhiConfig)] = (c, s) => new Phi((PhiConfig)c, s),
         [typeof(Phi3Config)] = (c, s) => new Phi3((Phi3Config)c, s),
         [typeof(Qwen2Config)] = (c, s) => new Qwen2((Qwen2Config)c, s),
         [typeof(Qwen2MoeConfig)] = (c, s) => new Qwen2Moe((Qwen2MoeConfig)c, s),
         [typeof(Qwen3Config)] = (c, s) => new Qwen3((Qwen3Config)c, s),
         [typeof(Qwen3MoeConfig)] = (c, s) => new Qwen3Moe((Qwen3MoeConfig)c, s),
         [typeof(SmolLm3Config)] = (c, s) => new SmolLm3((SmolLm3Config)c, s),
+        [typeof(Starcoder2Config)] = (c, s) => new Starcoder2((Starcoder2Config)c, s),
     };
 
     /// <summary>The known model types, sorted.</summary>

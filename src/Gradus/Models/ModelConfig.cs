@@ -6,20 +6,27 @@ namespace Gradus.Models;
 
 /// <summary>The hyperparameters of an architecture, with the names of Hugging Face's config.json.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model_type")]
+[JsonDerivedType(typeof(BloomConfig), "bloom")]
+[JsonDerivedType(typeof(FalconConfig), "falcon")]
 [JsonDerivedType(typeof(GemmaConfig), "gemma")]
 [JsonDerivedType(typeof(Gemma2Config), "gemma2")]
 [JsonDerivedType(typeof(Gemma3TextConfig), "gemma3_text")]
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
+[JsonDerivedType(typeof(GptNeoXConfig), "gpt_neox")]
+[JsonDerivedType(typeof(GptJConfig), "gptj")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
 [JsonDerivedType(typeof(MistralConfig), "mistral")]
 [JsonDerivedType(typeof(MixtralConfig), "mixtral")]
 [JsonDerivedType(typeof(Olmo2Config), "olmo2")]
+[JsonDerivedType(typeof(OptConfig), "opt")]
+[JsonDerivedType(typeof(PhiConfig), "phi")]
 [JsonDerivedType(typeof(Phi3Config), "phi3")]
 [JsonDerivedType(typeof(Qwen2Config), "qwen2")]
 [JsonDerivedType(typeof(Qwen2MoeConfig), "qwen2_moe")]
 [JsonDerivedType(typeof(Qwen3Config), "qwen3")]
 [JsonDerivedType(typeof(Qwen3MoeConfig), "qwen3_moe")]
 [JsonDerivedType(typeof(SmolLm3Config), "smollm3")]
+[JsonDerivedType(typeof(Starcoder2Config), "starcoder2")]
 public abstract record ModelConfig : IValidatableObject
 {
     /// <summary>The number of token ids.</summary>

@@ -57,3 +57,21 @@ public sealed class SandwichBlock(INorm before1, IBlock attention, INorm after1,
         return x.Add(after2.Forward(mlp.Forward(before2.Forward(x), pass)));
     }
 }
+
+/// <summary>norm₁(x + attention(x)), then norm₂(x + mlp(x)): the post-norm block of Vaswani et al. (2017).</summary>
+/// <param name="attention">The attention.</param>
+/// <param name="norm1">After its sum.</param>
+/// <param name="mlp">The feed-forward layer.</param>
+/// <param name="norm2">After its sum.</param>
+/// <param name="dropout">Dropout of what is added to the residual stream, in [0, 1).</param>
+public sealed class PostNormBlock(IBlock attention, INorm norm1, IBlock mlp, INorm norm2, float dropout = 0) : IBlock
+{
+    /// <inheritdoc/>
+    public Tensor Forward(Tensor x, Pass pass)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(pass);
+        x = norm1.Forward(x.Add(pass.Dropout(attention.Forward(x, pass), dropout)));
+        return norm2.Forward(x.Add(pass.Dropout(mlp.Forward(x, pass), dropout)));
+    }
+}

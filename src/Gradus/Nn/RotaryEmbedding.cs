@@ -84,7 +84,8 @@ public sealed class RotaryEmbedding
         {
             for (int i = 0; i < frequencies.Length; i++)
             {
-                (double s, double c) = Math.SinCos(p * frequencies[i]);
+                // The angle in F32, as the reference has it and models were trained with.
+                (double s, double c) = Math.SinCos((float)(p * (float)frequencies[i]));
                 int at = ((first + p) * frequencies.Length) + i;
                 cos[at] = (float)c * _magnitude;
                 sin[at] = (float)s * _magnitude;
