@@ -7,7 +7,7 @@ namespace Gradus.Files;
 internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : ParameterSource
 {
     // Base models are stored without the name of the body that a model with a head puts first.
-    private static readonly string[] BodyPrefixes = ["model.", "transformer."];
+    private static readonly string[] BodyPrefixes = ["model.", "transformer.", "gpt_neox."];
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
 
     // Buffers that older versions of transformers stored beside the parameters: masks and rotary tables.

@@ -1,0 +1,134 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// BLOOM (Le Scao et al., "BLOOM: A 176B-Parameter Open-Access Multilingual Language Model", 2022): linear position biases (Press et al.,
+/// "ALiBi", 2021) and a norm of the embeddings. Tensor names of Hugging Face's BloomForCausalLM.
+/// </summary>
+/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
+/// <param name="HiddenSize">Width C.</param>
+/// <param name="NLayer">Blocks.</param>
+/// <param name="NHead">Attention heads H; divides the width.</param>
+/// <param name="SeqLength">Longest sequence, in tokens: that of training, although the biases know no limit.</param>
+/// <param name="LayerNormEpsilon">ε of the norms.</param>
+/// <param name="ApplyResidualConnectionPostLayernorm">Whether attention and feed-forward layer are added to their normalized inputs.</param>
+/// <param name="HiddenDropout">Dropout of what is added to the residual stream, in [0, 1).</param>
+/// <param name="InitializerRange">Standard deviation of new weights.</param>
+/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
+/// <param name="BosTokenId">Token that begins a text.</param>
+/// <param name="EosTokenId">Token that ends a text, or several.</param>
+[FormerName("hidden_size", "n_embed")]
+[FormerName("n_layer", "num_hidden_layers")]
+[FormerName("n_head", "num_attention_heads")]
+public sealed record BloomConfig(
+    int VocabSize = 250880,
+    int HiddenSize = 64,
+    int NLayer = 2,
+    int NHead = 8,
+    int SeqLength = 2048,
+    float LayerNormEpsilon = 1e-5f,
+    bool ApplyResidualConnectionPostLayernorm = false,
+    float HiddenDropout = 0,
+    float InitializerRange = 0.02f,
+    bool TieWordEmbeddings = true,
+    int? BosTokenId = 1,
+    TokenIds? EosTokenId = null) : ModelConfig
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Vocabulary => VocabSize;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int ContextLength => SeqLength;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "BloomForCausalLM";
+
+    internal Init Init => Init.Normal(InitializerRange);
+
+    /// <inheritdoc/>
+    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
+    {
+        AtLeast(nameof(VocabSize), VocabSize, 1),
+        AtLeast(nameof(HiddenSize), HiddenSize, 1),
+        AtLeast(nameof(NLayer), NLayer, 0),
+        AtLeast(nameof(NHead), NHead, 1),
+        AtLeast(nameof(SeqLength), SeqLength, 1),
+        Divides(nameof(NHead), NHead, HiddenSize, "hidden_size"),
+    }.OfType<ValidationResult>();
+}
+
+/// <inheritdoc cref="BloomConfig"/>
+public sealed class Bloom : StackedDecoder
+{
+    private readonly LayerNorm _embeddingNorm;
+
+    /// <summary>Builds the model from the parameters of a scope.</summary>
+    public Bloom(BloomConfig config, Scope scope)
+        : base(config, scope, Build(config, scope))
+    {
+        _embeddingNorm = scope["transformer"].LayerNorm("word_embeddings_layernorm", config.HiddenSize, config.LayerNormEpsilon);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Embed(Pass pass) => _embeddingNorm.Forward(base.Embed(pass));
+
+    private static DecoderStack Build(BloomConfig config, Scope scope)
+    {
+        Scope body = scope["transformer"];
+        Embedding tokens = body.Embedding("word_embeddings", config.VocabSize, config.HiddenSize, config.Init);
+        Tensor slopes = scope.Parts.Store.From(Alibi.Slopes(config.NHead), new Shape(config.NHead));
+        return new DecoderStack(
+            tokens,
+            Repeat(config.NLayer, body["h"], (i, place) => new Block(config, i, slopes, place)),
+            body.LayerNorm("ln_f", config.HiddenSize, config.LayerNormEpsilon),
+            config.TieWordEmbeddings
+                ? scope.TiedLinear("lm_head", tokens.Table)
+                : scope.Linear("lm_head", config.HiddenSize, config.VocabSize, bias: false, config.Init),
+            config.NHead,
+            config.HiddenSize / config.NHead);
+    }
+
+    // x + attention(norm(x)), then x + mlp(norm(x)); or the normalized x instead of x in both sums.
+    private sealed class Block(BloomConfig config, int layer, Tensor slopes, Scope place) : IBlock
+    {
+        private readonly LayerNorm _norm1 = place.LayerNorm("input_layernorm", config.HiddenSize, config.LayerNormEpsilon);
+        private readonly SelfAttention _attention = Attention(config, layer, slopes, place["self_attention"]);
+        private readonly LayerNorm _norm2 = place.LayerNorm("post_attention_layernorm", config.HiddenSize, config.LayerNormEpsilon);
+        private readonly Mlp _mlp = new(
+            place["mlp"].Linear("dense_h_to_4h", config.HiddenSize, 4 * config.HiddenSize, bias: true, config.Init),
+            place["mlp"].Linear("dense_4h_to_h", 4 * config.HiddenSize, config.HiddenSize, bias: true, config.Init),
+            Activation.GeluTanh);
+
+        public Tensor Forward(Tensor x, Pass pass) => Add(_mlp, _norm2, Add(_attention, _norm1, x, pass), pass);
+
+        private Tensor Add(IBlock part, LayerNorm norm, Tensor x, Pass pass)
+        {
+            Tensor normal = norm.Forward(x), residual = config.ApplyResidualConnectionPostLayernorm ? normal : x;
+            return residual.Add(pass.Dropout(part.Forward(normal, pass), config.HiddenDropout));
+        }
+    }
+
+    // One projection: for every head its query, key and value.
+    private static SelfAttention Attention(BloomConfig config, int layer, Tensor slopes, Scope place)
+    {
+        int c = config.HiddenSize, heads = config.NHead, d = c / heads;
+        return new SelfAttention(
+            layer,
+            new FusedProjection(place.Linear("query_key_value", c, 3 * c, bias: true, config.Init), groups: heads, heads, heads, d),
+            place.Linear("dense", c, c, bias: true, config.Init),
+            new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
+        {
+            Slopes = slopes,
+        };
+    }
+}

@@ -1,0 +1,181 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// Falcon (Almazrouei et al., "The Falcon Series of Open Language Models", 2023) in its three forms: Falcon-7B (one key/value head,
+/// attention and feed-forward layer side by side behind one norm), Falcon-40B and 180B (grouped key/value heads, side by side, a norm
+/// each), and Falcon-RW (a key and value for each head, one after the other, linear position biases). Tensor names of Hugging Face's
+/// FalconForCausalLM.
+/// </summary>
+/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
+/// <param name="HiddenSize">Width C.</param>
+/// <param name="NumHiddenLayers">Blocks.</param>
+/// <param name="NumAttentionHeads">Query heads H; divides the width.</param>
+/// <param name="NumLnInParallelAttn">Norms before layers side by side, 1 or 2; where null 2 in the new form, else 1.</param>
+/// <param name="NumKvHeads">Key/value heads of the new form, dividing H; H where null.</param>
+/// <param name="NewDecoderArchitecture">Whether key/value heads are grouped, as in Falcon-40B.</param>
+/// <param name="MultiQuery">Whether there is one key/value head, in the old form.</param>
+/// <param name="ParallelAttn">Whether attention and feed-forward layer read the same input, in the old form; in the new one they always do.</param>
+/// <param name="Bias">Whether the linear layers have biases.</param>
+/// <param name="Alibi">Linear position biases instead of rotary positions.</param>
+/// <param name="FfnHiddenSize">Width of the feed-forward layer; 4·C where null.</param>
+/// <param name="Activation">Activation of the feed-forward layer.</param>
+/// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
+/// <param name="RopeTheta">Base of the rotary frequencies.</param>
+/// <param name="RopeScaling">Change of the rotary frequencies for long contexts, or null.</param>
+/// <param name="LayerNormEpsilon">ε of the norms.</param>
+/// <param name="HiddenDropout">Dropout of what is added to the residual stream, in [0, 1).</param>
+/// <param name="InitializerRange">Standard deviation of new weights.</param>
+/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
+/// <param name="BosTokenId">Token that begins a text.</param>
+/// <param name="EosTokenId">Token that ends a text, or several.</param>
+[FormerName("hidden_size", "n_embed")]
+[FormerName("num_hidden_layers", "n_layer")]
+[FormerName("num_attention_heads", "n_head")]
+[FormerName("num_kv_heads", "n_head_kv")]
+public sealed record FalconConfig(
+    int VocabSize = 65024,
+    int HiddenSize = 4544,
+    int NumHiddenLayers = 32,
+    int NumAttentionHeads = 71,
+    int? NumLnInParallelAttn = null,
+    int? NumKvHeads = null,
+    bool NewDecoderArchitecture = false,
+    bool MultiQuery = true,
+    bool ParallelAttn = true,
+    bool Bias = false,
+    bool Alibi = false,
+    int? FfnHiddenSize = null,
+    string Activation = "gelu",
+    int MaxPositionEmbeddings = 2048,
+    double RopeTheta = 10000,
+    RopeScaling? RopeScaling = null,
+    float LayerNormEpsilon = 1e-5f,
+    float HiddenDropout = 0,
+    float InitializerRange = 0.02f,
+    bool TieWordEmbeddings = true,
+    int? BosTokenId = 11,
+    TokenIds? EosTokenId = null) : ModelConfig
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Vocabulary => VocabSize;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int ContextLength => MaxPositionEmbeddings;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "FalconForCausalLM";
+
+    internal Init Init => Init.Normal(InitializerRange);
+
+    internal int HeadWidth => HiddenSize / NumAttentionHeads;
+
+    internal int FeedForwardWidth => FfnHiddenSize ?? 4 * HiddenSize;
+
+    internal int KeyValueHeads => NewDecoderArchitecture ? NumKvHeads ?? NumAttentionHeads : MultiQuery ? 1 : NumAttentionHeads;
+
+    internal bool Parallel => NewDecoderArchitecture || ParallelAttn;
+
+    internal bool TwoNorms => (NumLnInParallelAttn ?? (NewDecoderArchitecture ? 2 : 1)) == 2;
+
+    /// <inheritdoc/>
+    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
+    {
+        AtLeast(nameof(VocabSize), VocabSize, 1),
+        AtLeast(nameof(HiddenSize), HiddenSize, 1),
+        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
+        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
+        AtLeast(nameof(NumKvHeads), NumKvHeads ?? 1, 1),
+        AtLeast(nameof(FfnHiddenSize), FfnHiddenSize ?? 1, 1),
+        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
+        Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
+        Divides(nameof(NumKvHeads), NumKvHeads ?? 1, NumAttentionHeads, "num_attention_heads"),
+        NumLnInParallelAttn is null or 1 or 2 ? null : new ValidationResult($"must be 1 or 2, but is {NumLnInParallelAttn}", [nameof(NumLnInParallelAttn)]),
+        Knows(nameof(Activation), Activation),
+        Alibi || NumAttentionHeads < 1 ? null : Rotates(nameof(NumAttentionHeads), HeadWidth, HeadWidth),
+        Alibi || NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), RopeScaling, HeadWidth),
+    }.OfType<ValidationResult>();
+}
+
+/// <inheritdoc cref="FalconConfig"/>
+public sealed class Falcon : StackedDecoder
+{
+    /// <summary>Builds the model from the parameters of a scope.</summary>
+    public Falcon(FalconConfig config, Scope scope)
+        : base(config, scope, Build(config, scope))
+    {
+        ShortLimit = config.Alibi ? null : config.RopeScaling?.ShortLimit(config.MaxPositionEmbeddings);
+    }
+
+    /// <inheritdoc/>
+    public override int? ShortLimit { get; }
+
+    private static DecoderStack Build(FalconConfig config, Scope scope)
+    {
+        Scope body = scope["transformer"];
+        Places places = new(config, scope.Parts.Store);
+        Embedding tokens = body.Embedding("word_embeddings", config.VocabSize, config.HiddenSize, config.Init);
+        return new DecoderStack(
+            tokens,
+            Repeat(config.NumHiddenLayers, body["h"], (i, place) => Block(config, i, places, place)),
+            body.LayerNorm("ln_f", config.HiddenSize, config.LayerNormEpsilon),
+            config.TieWordEmbeddings
+                ? scope.TiedLinear("lm_head", tokens.Table)
+                : scope.Linear("lm_head", config.HiddenSize, config.VocabSize, bias: false, config.Init),
+            config.KeyValueHeads,
+            config.HeadWidth);
+    }
+
+    private static IBlock Block(FalconConfig config, int layer, Places places, Scope place)
+    {
+        SelfAttention attention = Attention(config, layer, places, place["self_attention"]);
+        Mlp mlp = new(
+            place["mlp"].Linear("dense_h_to_4h", config.HiddenSize, config.FeedForwardWidth, config.Bias, config.Init),
+            place["mlp"].Linear("dense_4h_to_h", config.FeedForwardWidth, config.HiddenSize, config.Bias, config.Init),
+            Activations.Parse(config.Activation));
+        if (!config.Parallel)
+            return new PreNormBlock(Norm("input_layernorm"), attention, Norm("post_attention_layernorm"), mlp, config.HiddenDropout);
+        LayerNorm norm = Norm(config.TwoNorms ? "ln_attn" : "input_layernorm");
+        return new ParallelBlock(norm, attention, config.TwoNorms ? Norm("ln_mlp") : norm, mlp, config.HiddenDropout);
+
+        LayerNorm Norm(string name) => place.LayerNorm(name, config.HiddenSize, config.LayerNormEpsilon);
+    }
+
+    // One projection: for every key/value head the queries that it serves, then its key and value.
+    private static SelfAttention Attention(FalconConfig config, int layer, Places places, Scope place)
+    {
+        int c = config.HiddenSize, heads = config.NumAttentionHeads, keyValueHeads = config.KeyValueHeads, d = config.HeadWidth;
+        Linear projection = place.Linear("query_key_value", c, (heads + (2 * keyValueHeads)) * d, config.Bias, config.Init);
+        return new SelfAttention(
+            layer,
+            new FusedProjection(projection, groups: keyValueHeads, heads, keyValueHeads, d),
+            place.Linear("dense", c, c, config.Bias, config.Init),
+            new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
+        {
+            Rotary = places.Rotary,
+            Slopes = places.Slopes,
+        };
+    }
+
+    // How attention knows positions: by rotation, or by biases, which Falcon scales like the scores.
+    private sealed class Places(FalconConfig config, Workspace store)
+    {
+        public RotaryEmbedding? Rotary { get; } = config.Alibi
+            ? null
+            : RopeScaling.Rotary(store, config.HeadWidth, config.RopeTheta, config.MaxPositionEmbeddings, config.RopeScaling);
+
+        public Tensor? Slopes { get; } = config.Alibi
+            ? store.From([.. Nn.Alibi.Slopes(config.NumAttentionHeads).Select(s => s / MathF.Sqrt(config.HeadWidth))], new Shape(config.NumAttentionHeads))
+            : null;
+    }
+}

@@ -1,0 +1,135 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// GPT-J (Wang and Komatsuzaki, "GPT-J-6B", 2021): attention and feed-forward layer side by side behind one norm, rotary positions of
+/// neighbouring values, a head with a bias. Tensor names of Hugging Face's GPTJForCausalLM.
+/// </summary>
+/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
+/// <param name="NPositions">Longest sequence, in tokens.</param>
+/// <param name="NEmbd">Width C.</param>
+/// <param name="NLayer">Blocks.</param>
+/// <param name="NHead">Attention heads H; divides the width.</param>
+/// <param name="RotaryDim">Values of a head that are turned; all where null.</param>
+/// <param name="NInner">Width of the feed-forward layer; 4·C where null.</param>
+/// <param name="ActivationFunction">Activation of the feed-forward layer.</param>
+/// <param name="ResidPdrop">Dropout of what is added to the residual stream, in [0, 1).</param>
+/// <param name="EmbdPdrop">Dropout of the embeddings, in [0, 1).</param>
+/// <param name="LayerNormEpsilon">ε of the norms.</param>
+/// <param name="InitializerRange">Standard deviation of new weights.</param>
+/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
+/// <param name="BosTokenId">Token that begins a text.</param>
+/// <param name="EosTokenId">Token that ends a text, or several.</param>
+[FormerName("n_positions", "max_position_embeddings")]
+[FormerName("n_embd", "hidden_size")]
+[FormerName("n_layer", "num_hidden_layers")]
+[FormerName("n_head", "num_attention_heads")]
+public sealed record GptJConfig(
+    int VocabSize = 50400,
+    int NPositions = 2048,
+    int NEmbd = 4096,
+    int NLayer = 28,
+    int NHead = 16,
+    int? RotaryDim = 64,
+    int? NInner = null,
+    string ActivationFunction = "gelu_new",
+    float ResidPdrop = 0,
+    float EmbdPdrop = 0,
+    float LayerNormEpsilon = 1e-5f,
+    float InitializerRange = 0.02f,
+    bool TieWordEmbeddings = false,
+    int? BosTokenId = 50256,
+    TokenIds? EosTokenId = null) : ModelConfig
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Vocabulary => VocabSize;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int ContextLength => NPositions;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "GPTJForCausalLM";
+
+    internal Init Init => Init.Normal(InitializerRange);
+
+    internal int HeadWidth => NEmbd / NHead;
+
+    internal int FeedForwardWidth => NInner ?? 4 * NEmbd;
+
+    /// <inheritdoc/>
+    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
+    {
+        AtLeast(nameof(VocabSize), VocabSize, 1),
+        AtLeast(nameof(NPositions), NPositions, 1),
+        AtLeast(nameof(NEmbd), NEmbd, 1),
+        AtLeast(nameof(NLayer), NLayer, 0),
+        AtLeast(nameof(NHead), NHead, 1),
+        AtLeast(nameof(NInner), NInner ?? 1, 1),
+        AtLeast(nameof(RotaryDim), RotaryDim ?? 0, 0),
+        Divides(nameof(NHead), NHead, NEmbd, "n_embd"),
+        Knows(nameof(ActivationFunction), ActivationFunction),
+        NHead < 1 ? null : Rotates(nameof(RotaryDim), RotaryDim ?? HeadWidth, HeadWidth),
+    }.OfType<ValidationResult>();
+}
+
+/// <inheritdoc cref="GptJConfig"/>
+public sealed class GptJ : StackedDecoder
+{
+    /// <summary>Builds the model from the parameters of a scope.</summary>
+    public GptJ(GptJConfig config, Scope scope)
+        : base(config, scope, Build(config, scope))
+    {
+        EmbeddingDropout = config.EmbdPdrop;
+    }
+
+    private static DecoderStack Build(GptJConfig config, Scope scope)
+    {
+        Scope body = scope["transformer"];
+        double[] frequencies = RotaryEmbedding.Frequencies(config.RotaryDim ?? config.HeadWidth, theta: 10000);
+        RotaryEmbedding rotary = new(scope.Parts.Store, frequencies, config.NPositions) { Interleaved = true };
+        Embedding tokens = body.Embedding("wte", config.VocabSize, config.NEmbd, config.Init);
+        return new DecoderStack(
+            tokens,
+            Repeat(config.NLayer, body["h"], (i, place) => Block(config, i, rotary, place)),
+            body.LayerNorm("ln_f", config.NEmbd, config.LayerNormEpsilon),
+            config.TieWordEmbeddings
+                ? scope.TiedLinear("lm_head", tokens.Table, bias: true)
+                : scope.Linear("lm_head", config.NEmbd, config.VocabSize, bias: true, config.Init),
+            config.NHead,
+            config.HeadWidth);
+    }
+
+    // x + attention(norm(x)) + mlp(norm(x)).
+    private static ParallelBlock Block(GptJConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    {
+        LayerNorm norm = place.LayerNorm("ln_1", config.NEmbd, config.LayerNormEpsilon);
+        Mlp mlp = new(
+            place["mlp"].Linear("fc_in", config.NEmbd, config.FeedForwardWidth, bias: true, config.Init),
+            place["mlp"].Linear("fc_out", config.FeedForwardWidth, config.NEmbd, bias: true, config.Init),
+            Activations.Parse(config.ActivationFunction));
+        return new ParallelBlock(norm, Attention(config, layer, rotary, place["attn"]), norm, mlp, config.ResidPdrop);
+    }
+
+    private static SelfAttention Attention(GptJConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    {
+        int c = config.NEmbd, heads = config.NHead, d = config.HeadWidth;
+        return new SelfAttention(
+            layer,
+            new SeparateProjections(place, c, heads, heads, d, bias: false, config.Init),
+            place.Linear("out_proj", c, c, bias: false, config.Init),
+            new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
+        {
+            Rotary = rotary,
+        };
+    }
+}
