@@ -5,10 +5,16 @@ namespace Gradus.Models;
 
 /// <summary>The hyperparameters of an architecture, with the names of Hugging Face's config.json.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model_type")]
+[JsonDerivedType(typeof(BertConfig), "bert")]
+[JsonDerivedType(typeof(DistilBertConfig), "distilbert")]
+[JsonDerivedType(typeof(ElectraConfig), "electra")]
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
+[JsonDerivedType(typeof(RobertaConfig), "roberta")]
 public abstract record ModelConfig : IValidatableObject
 {
+    private readonly string? _architecture;
+
     /// <summary>The number of token ids.</summary>
     [JsonIgnore]
     public abstract int Vocabulary { get; }
@@ -17,9 +23,24 @@ public abstract record ModelConfig : IValidatableObject
     [JsonIgnore]
     public abstract int ContextLength { get; }
 
-    /// <summary>The class that transformers loads such a model with.</summary>
+    /// <summary>The class that transformers usually loads such a model with.</summary>
     [JsonIgnore]
     public abstract string ArchitectureClass { get; }
+
+    /// <summary>
+    /// The class of this very model, which says what head it has: <c>architectures</c> of config.json;
+    /// <see cref="ArchitectureClass"/> where nothing else is set.
+    /// </summary>
+    [JsonIgnore]
+    public string Architecture
+    {
+        get => _architecture ?? ArchitectureClass;
+        init => _architecture = value;
+    }
+
+    /// <summary>The classes that a classifier or a tagger chooses from.</summary>
+    [JsonIgnore]
+    public LabelSet Labels { get; init; } = LabelSet.Default;
 
     /// <summary>This configuration with another number of token ids: a recipe leaves it to the tokenizer.</summary>
     public abstract ModelConfig WithVocabulary(int vocabulary);

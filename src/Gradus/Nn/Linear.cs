@@ -53,6 +53,25 @@ public abstract class Weight
     public abstract Tensor Dense(Workspace workspace);
 }
 
+/// <summary>No matrix: the place of a head that the model was built without.</summary>
+internal sealed class AbsentWeight(string path, int inputs, int outputs) : Weight
+{
+    /// <inheritdoc/>
+    public override int Inputs => inputs;
+
+    /// <inheritdoc/>
+    public override int Outputs => outputs;
+
+    /// <inheritdoc/>
+    public override Tensor Multiply(Tensor x, Tensor? bias) => throw Missing();
+
+    /// <inheritdoc/>
+    public override Tensor Dense(Workspace workspace) => throw Missing();
+
+    private InvalidOperationException Missing() =>
+        new($"{path}: this model was built without its language-model head; it scores something else than the next token.");
+}
+
 /// <summary>A matrix of floating-point numbers, as checkpoints store it.</summary>
 public sealed class DenseWeight(Parameter parameter, WeightLayout layout) : Weight
 {
