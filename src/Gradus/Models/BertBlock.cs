@@ -11,9 +11,10 @@ namespace Gradus.Models;
 /// <param name="Inner">Width of the feed-forward layer.</param>
 /// <param name="Activation">Its activation.</param>
 /// <param name="Dropout">Of what is added to the residual stream.</param>
+/// <param name="AttentionDropout">Of attention probabilities.</param>
 /// <param name="Epsilon">ε of the norms.</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
-internal sealed record BertSizes(int Width, int Layers, int Heads, int Inner, string Activation, float Dropout, float Epsilon, float InitializerRange)
+internal sealed record BertSizes(int Width, int Layers, int Heads, int Inner, string Activation, float Dropout, float AttentionDropout, float Epsilon, float InitializerRange)
 {
     public Init Init => Init.Normal(InitializerRange);
 
@@ -102,7 +103,7 @@ internal sealed class BertBlock(BertSizes sizes, int layer, Scope scope) : IBloc
         Tensor q = _query.Forward(x, pass).Reshape(n, sizes.Heads, d);      // (N, H, D)
         Tensor k = _key.Forward(x, pass).Reshape(n, sizes.Heads, d);
         Tensor v = _value.Forward(x, pass).Reshape(n, sizes.Heads, d);
-        Tensor attended = _output.Forward(pass.Attend(layer, q, k, v, _options), pass);
+        Tensor attended = _output.Forward(pass.Attend(layer, q, k, v, _options, dropout: sizes.AttentionDropout), pass);
         x = _attentionNorm.Forward(x.Add(pass.Dropout(attended, sizes.Dropout)));
         Tensor fed = _contract.Forward(_expand.Forward(x, pass).Activate(_activation), pass);
         return _norm.Forward(x.Add(pass.Dropout(fed, sizes.Dropout)));

@@ -11,13 +11,13 @@ namespace Gradus.Models;
 /// </summary>
 /// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
 /// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
-/// <param name="SinusoidalPosEmbds">Whether the stored positions are sines; they are read and run like learned ones, but not trained.</param>
+/// <param name="SinusoidalPosEmbds">Whether the stored positions began as sines; they are read and trained like learned ones.</param>
 /// <param name="NLayers">Blocks.</param>
 /// <param name="NHeads">Attention heads H; divides the width.</param>
 /// <param name="Dim">Width C.</param>
 /// <param name="HiddenDim">Width of the feed-forward layer.</param>
 /// <param name="Dropout">Dropout of the embeddings and of the feed-forward layer, in [0, 1).</param>
-/// <param name="AttentionDropout">Dropout of attention probabilities; kept for other programs, not applied here.</param>
+/// <param name="AttentionDropout">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="Activation">Activation of the feed-forward layer and of the masked-language head.</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
 /// <param name="QaDropout">Dropout before the question-answering head, in [0, 1).</param>
@@ -41,6 +41,9 @@ public sealed record DistilBertConfig(
     int? PadTokenId = 0,
     bool TieWordEmbeddings = true) : EncoderConfig
 {
+    /// <summary>Dropout of the embeddings and of the feed-forward layer, in [0, 1).</summary>
+    public new float Dropout { get; init; } = Dropout;
+
     /// <inheritdoc/>
     [JsonIgnore]
     public override int Vocabulary => VocabSize;
@@ -71,6 +74,10 @@ public sealed record DistilBertConfig(
         AtLeast(nameof(NHeads), NHeads, 1),
         AtLeast(nameof(Dim), Dim, 1),
         AtLeast(nameof(HiddenDim), HiddenDim, 1),
+        ModelConfig.Dropout(nameof(Dropout), Dropout),
+        ModelConfig.Dropout(nameof(AttentionDropout), AttentionDropout),
+        ModelConfig.Dropout(nameof(QaDropout), QaDropout),
+        ModelConfig.Dropout(nameof(SeqClassifDropout), SeqClassifDropout),
         Divides(nameof(NHeads), NHeads, Dim, "dim"),
     }.OfType<ValidationResult>();
 }
@@ -189,7 +196,7 @@ public sealed class DistilBert : EncoderModel
             Tensor q = _query.Forward(x, pass).Reshape(n, config.NHeads, d);        // (N, H, D)
             Tensor k = _key.Forward(x, pass).Reshape(n, config.NHeads, d);
             Tensor v = _value.Forward(x, pass).Reshape(n, config.NHeads, d);
-            x = _attentionNorm.Forward(x.Add(_output.Forward(pass.Attend(layer, q, k, v, _options), pass)));
+            x = _attentionNorm.Forward(x.Add(_output.Forward(pass.Attend(layer, q, k, v, _options, dropout: config.AttentionDropout), pass)));
             Tensor fed = _contract.Forward(_expand.Forward(x, pass).Activate(_activation), pass);
             return _norm.Forward(x.Add(pass.Dropout(fed, config.Dropout)));
         }

@@ -18,7 +18,7 @@ namespace Gradus.Models;
 /// <param name="IntermediateSize">Width of the feed-forward layer.</param>
 /// <param name="HiddenAct">Activation of the feed-forward layer and of the discriminator's head.</param>
 /// <param name="HiddenDropoutProb">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
-/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities; kept for other programs, not applied here.</param>
+/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
 /// <param name="TypeVocabSize">Token types: sentences that a sequence may consist of.</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
@@ -62,7 +62,7 @@ public sealed record ElectraConfig(
     [JsonIgnore]
     public override IReadOnlyCollection<string> ArchitectureClasses => Electra.Classes.Keys;
 
-    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, LayerNormEps, InitializerRange);
+    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
 
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
@@ -78,6 +78,9 @@ public sealed record ElectraConfig(
         AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
         AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
         AtLeast(nameof(TypeVocabSize), TypeVocabSize, 1),
+        Dropout(nameof(HiddenDropoutProb), HiddenDropoutProb),
+        Dropout(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
+        Dropout(nameof(ClassifierDropout), ClassifierDropout ?? 0),
         Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
         PositionEmbeddingType == "absolute" ? null : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
     }.OfType<ValidationResult>();

@@ -17,7 +17,7 @@ namespace Gradus.Models;
 /// <param name="IntermediateSize">Width of the feed-forward layer.</param>
 /// <param name="HiddenAct">Activation of the feed-forward layer.</param>
 /// <param name="HiddenDropoutProb">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
-/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities; kept for other programs, not applied here.</param>
+/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="MaxPositionEmbeddings">Rows of the position table: the longest sequence, and those up to the padding id.</param>
 /// <param name="TypeVocabSize">Token types; all tokens are of type 0 unless a batch says otherwise.</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
@@ -66,7 +66,7 @@ public sealed record RobertaConfig(
     [JsonIgnore]
     public override IReadOnlyCollection<string> ArchitectureClasses => Roberta.Classes.Keys;
 
-    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, LayerNormEps, InitializerRange);
+    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
 
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
@@ -82,6 +82,9 @@ public sealed record RobertaConfig(
         AtLeast(nameof(PadTokenId), PadTokenId, 0),
         AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, PadTokenId + 2L),
         AtLeast(nameof(TypeVocabSize), TypeVocabSize, 1),
+        Dropout(nameof(HiddenDropoutProb), HiddenDropoutProb),
+        Dropout(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
+        Dropout(nameof(ClassifierDropout), ClassifierDropout ?? 0),
         Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
         PositionEmbeddingType == "absolute" ? null : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
         IsDecoder ? new ValidationResult("this model as a decoder is not supported", [nameof(IsDecoder)]) : null,
