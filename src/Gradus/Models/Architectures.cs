@@ -17,6 +17,7 @@ public static class Architectures
         [typeof(Gpt2Config)] = (c, s) => new Gpt2((Gpt2Config)c, s),
         [typeof(LlamaConfig)] = (c, s) => new Llama((LlamaConfig)c, s),
         [typeof(RobertaConfig)] = (c, s) => Roberta.Build((RobertaConfig)c, s),
+        [typeof(XLNetConfig)] = (c, s) => XLNet.Build((XLNetConfig)c, s),
     };
 
     /// <summary>The known model types, sorted.</summary>

@@ -11,6 +11,7 @@ namespace Gradus.Models;
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
 [JsonDerivedType(typeof(RobertaConfig), "roberta")]
+[JsonDerivedType(typeof(XLNetConfig), "xlnet")]
 public abstract record ModelConfig : IValidatableObject
 {
     private readonly string? _architecture;

@@ -53,6 +53,9 @@ public sealed class Pass
     /// <summary>(N), I32: the position of every token in its sequence.</summary>
     public Tensor Positions { get; private set; }
 
+    /// <summary>Whether the batch says which part of its sequence every token belongs to.</summary>
+    public bool HasTokenTypes => _batch?.TokenTypes is not null;
+
     /// <summary>(N), I32: the part of its sequence that every token belongs to; 0 where the batch does not say.</summary>
     public Tensor TokenTypes => _tokenTypes ??= _batch?.TokenTypes is { } types
         ? Workspace.From(types)

@@ -99,6 +99,18 @@ public sealed class Scope
         return linear;
     }
 
+    /// <summary>A linear layer without a bias whose weight is stored under the layer's own name, one side of it as several axes: (width, heads, head size).</summary>
+    /// <param name="name">The weight's name.</param>
+    /// <param name="shape">Its axes.</param>
+    /// <param name="init">How it starts out.</param>
+    /// <param name="layout">Whether the first axis or the others are the outputs.</param>
+    public Linear Projection(string name, Shape shape, Init init, WeightLayout layout)
+    {
+        Linear linear = new(Join(name), new DenseWeight(Parameter(name, shape, init), layout), bias: null);
+        _parts.Add(linear);
+        return linear;
+    }
+
     /// <summary>The output layer over a vocabulary, with a bias that may be stored under another name: another layer's table, or a weight of its own.</summary>
     /// <param name="name">The layer's name below this place.</param>
     /// <param name="inputs">Columns in.</param>
