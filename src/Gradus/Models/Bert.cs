@@ -98,18 +98,19 @@ public sealed class Bert : EncoderModel
         ["BertForQuestionAnswering"] = (c, s) => WithHead(c, s, pooler: false, _ => [c.Sizes.Answers(s)]),
         ["BertForSequenceClassification"] = (c, s) => WithHead(c, s, pooler: true, b => [Classifier(c, s, b)]),
         ["BertForTokenClassification"] = (c, s) => WithHead(c, s, pooler: false, _ => [c.Sizes.Tagger(s, c.Labels, c.ClassifierDropout)]),
-        ["BertModel"] = (c, s) => new Bert(c, s, pooler: true),
+        ["BertModel"] = (c, s) => new Bert(c, s, pooler: true, bare: true),
     };
 
     private readonly BertEmbeddings _embeddings;
 
-    private Bert(BertConfig config, Scope scope, bool pooler)
+    private Bert(BertConfig config, Scope scope, bool pooler, bool bare = false)
         : base(config, scope)
     {
         _embeddings = new BertEmbeddings(
             config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.Sizes, scope["embeddings"]);
         Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
-        if (pooler && scope.Has("pooler.dense.weight"))
+        // A bare body may be stored without its pooler; a classifier needs it.
+        if (pooler && (!bare || scope.Has("pooler.dense.weight")))
             Pooler = scope.Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
         else
             scope.Leave("pooler");

@@ -100,20 +100,21 @@ public sealed class Roberta : EncoderModel
         ["RobertaForQuestionAnswering"] = (c, s) => WithHead(c, s, _ => c.Sizes.Answers(s)),
         ["RobertaForSequenceClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Classifier(s, c.Labels, Activation.Tanh, c.ClassifierDropout)),
         ["RobertaForTokenClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Tagger(s, c.Labels, c.ClassifierDropout)),
-        ["RobertaModel"] = (c, s) => new Roberta(c, s, pooler: true),
+        ["RobertaModel"] = (c, s) => new Roberta(c, s, bare: true),
     };
 
     private readonly BertEmbeddings _embeddings;
     private readonly int _firstPosition;
 
-    private Roberta(RobertaConfig config, Scope scope, bool pooler)
+    private Roberta(RobertaConfig config, Scope scope, bool bare)
         : base(config, scope)
     {
         _embeddings = new BertEmbeddings(
             config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.Sizes, scope["embeddings"]);
         _firstPosition = config.PadTokenId + 1;
         Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
-        if (pooler && scope.Has("pooler.dense.weight"))
+        // Only the bare body has one, and it may be stored without.
+        if (bare && scope.Has("pooler.dense.weight"))
             Pooler = scope.Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
         else
             scope.Leave("pooler");
@@ -139,7 +140,7 @@ public sealed class Roberta : EncoderModel
 
     private static TaskModel WithHead(RobertaConfig config, Scope scope, Func<Roberta, TaskHead> head)
     {
-        Roberta body = new(config, scope["roberta"], pooler: false);
+        Roberta body = new(config, scope["roberta"], bare: false);
         // Fine-tuned checkpoints often keep the head of the pre-training.
         scope.Leave("lm_head");
         return new TaskModel(body, scope, head(body));
