@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Gradus.Nn;
 using Gradus.Tensors;
 
@@ -6,17 +7,23 @@ namespace Gradus.Files;
 /// <summary>Parameters read from a checkpoint's tensors by their names.</summary>
 internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : ParameterSource
 {
-    // Base models are stored without the name of the body that a model with a head puts first.
-    private static readonly string[] BodyPrefixes = ["model.", "transformer.", "gpt_neox."];
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
+    private readonly List<string> _left = [];
+
+    // A model with a head puts the name of its body first, as in bert.pooler; a bare body is stored without it.
+    private readonly string[] _bodies = [.. file.Entries.Select(e => e.Name).Where(n => n.Contains('.')).Select(n => n[..n.IndexOf('.')]).Distinct()];
 
     // Buffers that older versions of transformers stored beside the parameters: masks and rotary tables.
     private static readonly string[] Buffers = [".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias"];
 
-    /// <summary>Tensors of the file that the model has not asked for, known buffers and a tied head left out.</summary>
+    /// <summary>Tensors of the file that the model has not asked for, known buffers and what it leaves left out.</summary>
     public IEnumerable<string> Unused => file.Entries
         .Select(e => e.Name)
-        .Where(n => !_used.Contains(n) && n != "lm_head.weight" && !Buffers.Any(b => n.EndsWith(b, StringComparison.Ordinal)));
+        .Where(n => !_used.Contains(n) && !Buffers.Any(b => n.EndsWith(b, StringComparison.Ordinal)) && !_left.Exists(l => IsLeft(n, l)));
+
+    public override bool Has(string name) => TryFind(name, out _);
+
+    public override void Leave(string name) => _left.Add(name);
 
     public override Tensor Get(string name, Shape shape, Init init, Workspace store)
     {
@@ -34,17 +41,33 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
         return value;
     }
 
-    private TensorEntry Find(string name)
+    private TensorEntry Find(string name) => TryFind(name, out TensorEntry? entry) ? entry : file[name];
+
+    private bool TryFind(string name, [NotNullWhen(true)] out TensorEntry? entry) =>
+        TryFindBody(name, out entry)
+        || (name.EndsWith(".weight", StringComparison.Ordinal) && TryFindBody($"{name[..^"weight".Length]}gamma", out entry))
+        || (name.EndsWith(".bias", StringComparison.Ordinal) && TryFindBody($"{name[..^"bias".Length]}beta", out entry));
+
+    // By its name, without the body's in front, or with it.
+    private bool TryFindBody(string name, [NotNullWhen(true)] out TensorEntry? entry)
     {
-        if (file.TryGet(name, out TensorEntry? entry))
-            return entry;
-        foreach (string prefix in BodyPrefixes)
+        if (file.TryGet(name, out entry) || file.TryGet(WithoutBody(name), out entry))
+            return true;
+        foreach (string body in _bodies)
         {
-            if (name.StartsWith(prefix, StringComparison.Ordinal) && file.TryGet(name[prefix.Length..], out entry))
-                return entry;
+            if (file.TryGet($"{body}.{name}", out entry))
+                return true;
         }
-        return file[name];
+        return false;
     }
+
+    private static bool IsLeft(string name, string left) =>
+        IsAt(name, left) || IsAt(name, WithoutBody(left)) || IsAt(WithoutBody(name), left);
+
+    private static bool IsAt(string name, string place) =>
+        name.StartsWith(place, StringComparison.Ordinal) && (name.Length == place.Length || name[place.Length] == '.');
+
+    private static string WithoutBody(string name) => name[(name.IndexOf('.') + 1)..];
 
     private unsafe void Copy(TensorEntry entry, Tensor value)
     {

@@ -12,27 +12,32 @@ public static class Architectures
 {
     private static readonly Dictionary<Type, Func<ModelConfig, Scope, LanguageModel>> Builders = new()
     {
+        [typeof(BertConfig)] = (c, s) => Bert.Build((BertConfig)c, s),
         [typeof(BloomConfig)] = (c, s) => new Bloom((BloomConfig)c, s),
+        [typeof(DistilBertConfig)] = (c, s) => DistilBert.Build((DistilBertConfig)c, s),
+        [typeof(ElectraConfig)] = (c, s) => Electra.Build((ElectraConfig)c, s),
         [typeof(FalconConfig)] = (c, s) => new Falcon((FalconConfig)c, s),
-        [typeof(GemmaConfig)] = (c, s) => new Gemma((GemmaConfig)c, s),
         [typeof(Gemma2Config)] = (c, s) => new Gemma2((Gemma2Config)c, s),
         [typeof(Gemma3TextConfig)] = (c, s) => new Gemma3Text((Gemma3TextConfig)c, s),
+        [typeof(GemmaConfig)] = (c, s) => new Gemma((GemmaConfig)c, s),
         [typeof(Gpt2Config)] = (c, s) => new Gpt2((Gpt2Config)c, s),
-        [typeof(GptNeoXConfig)] = (c, s) => new GptNeoX((GptNeoXConfig)c, s),
         [typeof(GptJConfig)] = (c, s) => new GptJ((GptJConfig)c, s),
+        [typeof(GptNeoXConfig)] = (c, s) => new GptNeoX((GptNeoXConfig)c, s),
         [typeof(LlamaConfig)] = (c, s) => new Llama((LlamaConfig)c, s),
         [typeof(MistralConfig)] = (c, s) => new Mistral((MistralConfig)c, s),
         [typeof(MixtralConfig)] = (c, s) => new Mixtral((MixtralConfig)c, s),
         [typeof(Olmo2Config)] = (c, s) => new Olmo2((Olmo2Config)c, s),
         [typeof(OptConfig)] = (c, s) => new Opt((OptConfig)c, s),
-        [typeof(PhiConfig)] = (c, s) => new Phi((PhiConfig)c, s),
         [typeof(Phi3Config)] = (c, s) => new Phi3((Phi3Config)c, s),
+        [typeof(PhiConfig)] = (c, s) => new Phi((PhiConfig)c, s),
         [typeof(Qwen2Config)] = (c, s) => new Qwen2((Qwen2Config)c, s),
         [typeof(Qwen2MoeConfig)] = (c, s) => new Qwen2Moe((Qwen2MoeConfig)c, s),
         [typeof(Qwen3Config)] = (c, s) => new Qwen3((Qwen3Config)c, s),
         [typeof(Qwen3MoeConfig)] = (c, s) => new Qwen3Moe((Qwen3MoeConfig)c, s),
+        [typeof(RobertaConfig)] = (c, s) => Roberta.Build((RobertaConfig)c, s),
         [typeof(SmolLm3Config)] = (c, s) => new SmolLm3((SmolLm3Config)c, s),
         [typeof(Starcoder2Config)] = (c, s) => new Starcoder2((Starcoder2Config)c, s),
+        [typeof(XLNetConfig)] = (c, s) => XLNet.Build((XLNetConfig)c, s),
     };
 
     /// <summary>The known model types, sorted.</summary>
@@ -67,7 +72,34 @@ public static class Architectures
             throw new InvalidDataException($"{source}: {e.Path?.TrimStart('$', '.')} has a wrong value: {e.InnerException?.Message ?? e.Message}", e);
         }
         Check(config, source);
-        return config;
+        config = config with { Labels = LabelSet.Parse(json, source) };
+        return json["architectures"] is JsonArray { Count: > 0 } classes && classes[0] is JsonValue first && first.TryGetValue(out string? named)
+            ? config with { Architecture = Choose(config, named, source) }
+            : config;
+    }
+
+    // A decoder is read with its language-model head whatever else a file calls it: bodies and renamed classes have the same tensors.
+    private static string Choose(ModelConfig config, string named, string source)
+    {
+        if (config is not EncoderConfig encoder)
+            return named == ClassifierOf(config) ? named : config.ArchitectureClass;
+        return encoder.ArchitectureClasses.Contains(named)
+            ? named
+            : throw new InvalidDataException($"{source}: architectures: {named} is not supported; supported are {string.Join(", ", encoder.ArchitectureClasses)}.");
+    }
+
+    /// <summary>The class that is a decoder's body with a head that judges whole sequences: GPT2ForSequenceClassification.</summary>
+    /// <param name="config">A decoder's configuration.</param>
+    public static string ClassifierOf(ModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        string usual = config.ArchitectureClass;
+        foreach (string head in (string[])["ForCausalLM", "LMHeadModel"])
+        {
+            if (usual.EndsWith(head, StringComparison.Ordinal))
+                return $"{usual[..^head.Length]}ForSequenceClassification";
+        }
+        return $"{usual}ForSequenceClassification";
     }
 
     /// <summary>Checks the values of a configuration.</summary>
@@ -85,9 +117,20 @@ public static class Architectures
     public static LanguageModel Build(ModelConfig config, Scope scope)
     {
         ArgumentNullException.ThrowIfNull(config);
-        return Builders.TryGetValue(config.GetType(), out Func<ModelConfig, Scope, LanguageModel>? build)
-            ? build(config, scope)
-            : throw new NotSupportedException($"No model is registered for {config.GetType().Name}.");
+        ArgumentNullException.ThrowIfNull(scope);
+        if (!Builders.TryGetValue(config.GetType(), out Func<ModelConfig, Scope, LanguageModel>? build))
+            throw new NotSupportedException($"No model is registered for {config.GetType().Name}.");
+        return config is EncoderConfig || config.Architecture != ClassifierOf(config) ? build(config, scope) : Classifier(build(config, scope.Headless()), scope);
+    }
+
+    // The only token that has seen the whole text is the last one. A reward model is this with one label.
+    private static TaskModel Classifier(LanguageModel model, Scope scope)
+    {
+        if (model is not DecoderModel decoder)
+            throw new NotSupportedException($"{model.Config.Architecture}: only decoders and encoders can be classifiers.");
+        LabelSet labels = decoder.Config.Labels;
+        Linear score = scope.Linear("score", decoder.Head.Weight.Inputs, labels.Count, bias: false, Init.Normal(0.02f));
+        return new TaskModel(decoder, scope, new SequenceHead((x, pass) => score.Forward(x.Pool(pass, Pooling.Last), pass), labels.Problem));
     }
 
     /// <summary>The configuration as transformers writes it.</summary>
@@ -95,7 +138,8 @@ public static class Architectures
     {
         ArgumentNullException.ThrowIfNull(config);
         JsonObject json = (JsonObject)JsonSerializer.SerializeToNode(config, ModelJson.Default.ModelConfig)!;
-        json["architectures"] = new JsonArray(config.ArchitectureClass);
+        json["architectures"] = new JsonArray(config.Architecture);
+        config.Labels.Write(json);
         return json;
     }
 }

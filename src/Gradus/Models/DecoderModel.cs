@@ -4,7 +4,7 @@ using Gradus.Tensors;
 namespace Gradus.Models;
 
 /// <summary>A decoder-only language model: embeddings, a stack of blocks, a norm, and a head that scores the next token.</summary>
-public abstract class DecoderModel : LanguageModel
+public abstract class DecoderModel : BodyModel
 {
     /// <summary>Logits held at once when only the loss is wanted, in values (64 MiB of F32).</summary>
     private const int ChunkLogits = 16 << 20;
@@ -43,7 +43,7 @@ public abstract class DecoderModel : LanguageModel
 
     /// <summary>The hidden state of every token before the head, (N, C).</summary>
     /// <exception cref="ArgumentException">A sequence is longer than the context.</exception>
-    public Tensor Hidden(Pass pass)
+    public override Tensor Hidden(Pass pass)
     {
         ArgumentNullException.ThrowIfNull(pass);
         if (pass.LongestPosition > Config.ContextLength)

@@ -70,9 +70,9 @@ public sealed record Gpt2Config(
         AtLeast(nameof(NHead), NHead, 1),
         AtLeast(nameof(NInner), NInner ?? 1, 1),
         Divides(nameof(NHead), NHead, NEmbd, "n_embd"),
-        Dropout(nameof(ResidPdrop), ResidPdrop),
-        Dropout(nameof(EmbdPdrop), EmbdPdrop),
-        Dropout(nameof(AttnPdrop), AttnPdrop),
+        Probability(nameof(ResidPdrop), ResidPdrop),
+        Probability(nameof(EmbdPdrop), EmbdPdrop),
+        Probability(nameof(AttnPdrop), AttnPdrop),
     }.OfType<ValidationResult>();
 }
 

@@ -102,9 +102,8 @@ public sealed class GptJ : StackedDecoder
             tokens,
             Repeat(config.NLayer, body["h"], (i, place) => Block(config, i, rotary, place)),
             body.LayerNorm("ln_f", config.NEmbd, config.LayerNormEpsilon),
-            config.TieWordEmbeddings
-                ? scope.TiedLinear("lm_head", tokens.Table, bias: true)
-                : scope.Linear("lm_head", config.NEmbd, config.VocabSize, bias: true, config.Init),
+            scope.OutputLinear(
+                "lm_head", config.NEmbd, scope.Parameter("lm_head.bias", new Shape(config.VocabSize), Init.Zeros), config.TieWordEmbeddings ? tokens.Table : null, config.Init),
             config.NHead,
             config.HeadWidth);
     }

@@ -6,7 +6,10 @@ namespace Gradus.Models;
 
 /// <summary>The hyperparameters of an architecture, with the names of Hugging Face's config.json.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model_type")]
+[JsonDerivedType(typeof(BertConfig), "bert")]
 [JsonDerivedType(typeof(BloomConfig), "bloom")]
+[JsonDerivedType(typeof(DistilBertConfig), "distilbert")]
+[JsonDerivedType(typeof(ElectraConfig), "electra")]
 [JsonDerivedType(typeof(FalconConfig), "falcon")]
 [JsonDerivedType(typeof(GemmaConfig), "gemma")]
 [JsonDerivedType(typeof(Gemma2Config), "gemma2")]
@@ -25,10 +28,14 @@ namespace Gradus.Models;
 [JsonDerivedType(typeof(Qwen2MoeConfig), "qwen2_moe")]
 [JsonDerivedType(typeof(Qwen3Config), "qwen3")]
 [JsonDerivedType(typeof(Qwen3MoeConfig), "qwen3_moe")]
+[JsonDerivedType(typeof(RobertaConfig), "roberta")]
 [JsonDerivedType(typeof(SmolLm3Config), "smollm3")]
 [JsonDerivedType(typeof(Starcoder2Config), "starcoder2")]
+[JsonDerivedType(typeof(XLNetConfig), "xlnet")]
 public abstract record ModelConfig : IValidatableObject
 {
+    private readonly string? _architecture;
+
     /// <summary>The number of token ids.</summary>
     [JsonIgnore]
     public abstract int Vocabulary { get; }
@@ -37,9 +44,24 @@ public abstract record ModelConfig : IValidatableObject
     [JsonIgnore]
     public abstract int ContextLength { get; }
 
-    /// <summary>The class that transformers loads such a model with.</summary>
+    /// <summary>The class that transformers usually loads such a model with.</summary>
     [JsonIgnore]
     public abstract string ArchitectureClass { get; }
+
+    /// <summary>
+    /// The class of this very model, which says what head it has: <c>architectures</c> of config.json;
+    /// <see cref="ArchitectureClass"/> where nothing else is set.
+    /// </summary>
+    [JsonIgnore]
+    public string Architecture
+    {
+        get => _architecture ?? ArchitectureClass;
+        init => _architecture = value;
+    }
+
+    /// <summary>The classes that a classifier or a tagger chooses from.</summary>
+    [JsonIgnore]
+    public LabelSet Labels { get; init; } = LabelSet.Default;
 
     /// <summary>This configuration with another number of token ids: a recipe leaves it to the tokenizer.</summary>
     public abstract ModelConfig WithVocabulary(int vocabulary);
@@ -50,7 +72,7 @@ public abstract record ModelConfig : IValidatableObject
     private protected static ValidationResult? AtLeast(string property, long value, long least) =>
         value < least ? new ValidationResult($"must be at least {least}, but is {value}", [property]) : null;
 
-    private protected static ValidationResult? Dropout(string property, float probability) =>
+    private protected static ValidationResult? Probability(string property, float probability) =>
         probability is >= 0 and < 1 ? null : new ValidationResult($"is a probability, at least 0 and under 1, but is {probability}", [property]);
 
     private protected static ValidationResult? Divides(string property, int part, int whole, string what) =>

@@ -114,9 +114,8 @@ public sealed class Phi : StackedDecoder
             tokens,
             Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, rotary, place)),
             body.LayerNorm("final_layernorm", config.HiddenSize, config.LayerNormEps),
-            config.TieWordEmbeddings
-                ? scope.TiedLinear("lm_head", tokens.Table, bias: true)
-                : scope.Linear("lm_head", config.HiddenSize, config.VocabSize, bias: true, config.Init),
+            scope.OutputLinear(
+                "lm_head", config.HiddenSize, scope.Parameter("lm_head.bias", new Shape(config.VocabSize), Init.Zeros), config.TieWordEmbeddings ? tokens.Table : null, config.Init),
             config.KeyValueHeads,
             config.HeadWidth);
     }

@@ -19,6 +19,9 @@ public sealed class Capture
 
     internal void Hidden(Tensor x) => _hidden.Add(x.ToArray());
 
+    /// <summary>Notes maps that a model computed itself: probabilities (H, queries, keys) of every sequence.</summary>
+    internal void Attention(int layer, List<float[,,]> maps) => _attention[layer] = maps;
+
     internal void Attention(int layer, Tensor q, Tensor k, AttentionLayout layout, AttentionOptions options, Tensor? slopes)
     {
         if (!Attentions)

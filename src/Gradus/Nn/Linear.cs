@@ -53,7 +53,26 @@ public abstract class Weight
     public abstract Tensor Dense(Workspace workspace);
 }
 
-/// <summary>A matrix of floating-point numbers, as checkpoints store it.</summary>
+/// <summary>No matrix: the place of a head that the model was built without.</summary>
+internal sealed class AbsentWeight(string path, int inputs, int outputs) : Weight
+{
+    /// <inheritdoc/>
+    public override int Inputs => inputs;
+
+    /// <inheritdoc/>
+    public override int Outputs => outputs;
+
+    /// <inheritdoc/>
+    public override Tensor Multiply(Tensor x, Tensor? bias) => throw Missing();
+
+    /// <inheritdoc/>
+    public override Tensor Dense(Workspace workspace) => throw Missing();
+
+    private InvalidOperationException Missing() =>
+        new($"{path}: this model was built without its language-model head; it scores something else than the next token.");
+}
+
+/// <summary>A matrix of floating-point numbers, as checkpoints store it; one side may be stored as several axes, as (heads, head size).</summary>
 public sealed class DenseWeight(Parameter parameter, WeightLayout layout) : Weight
 {
     /// <summary>The stored matrix.</summary>
@@ -63,19 +82,32 @@ public sealed class DenseWeight(Parameter parameter, WeightLayout layout) : Weig
     public WeightLayout Layout { get; } = layout;
 
     /// <inheritdoc/>
-    public override int Inputs => Parameter.Shape[Layout == WeightLayout.OutIn ? 1 : 0];
+    public override int Inputs => Layout == WeightLayout.OutIn ? Rest : Parameter.Shape[0];
 
     /// <inheritdoc/>
-    public override int Outputs => Parameter.Shape[Layout == WeightLayout.OutIn ? 0 : 1];
+    public override int Outputs => Layout == WeightLayout.OutIn ? Parameter.Shape[0] : Rest;
+
+    // All axes but the first, taken together.
+    private int Rest => Parameter.Shape.Rank == 2 ? Parameter.Shape[1] : checked((int)(Parameter.Shape.Count / Math.Max(1, Parameter.Shape[0])));
 
     /// <inheritdoc/>
-    public override Tensor Multiply(Tensor x, Tensor? bias) => x.Linear(Parameter.Value, bias, Layout);
+    public override Tensor Multiply(Tensor x, Tensor? bias)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        return x.Linear(Parameter.Shape.Rank == 2 ? Parameter.Value : Matrix(x.Workspace), bias, Layout);
+    }
 
     /// <inheritdoc/>
     public override Tensor Dense(Workspace workspace)
     {
         ArgumentNullException.ThrowIfNull(workspace);
-        Tensor value = workspace.Adopt(Parameter.Value).ToF32();
+        Tensor value = Matrix(workspace).ToF32();
         return Layout == WeightLayout.OutIn ? value : value.SwapAxes();
+    }
+
+    private Tensor Matrix(Workspace workspace)
+    {
+        Tensor value = workspace.Adopt(Parameter.Value);
+        return value.Shape.Rank == 2 ? value : value.Reshape(value.Shape[0], Rest);
     }
 }

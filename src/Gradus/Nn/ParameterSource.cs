@@ -13,6 +13,16 @@ public abstract class ParameterSource
     /// <exception cref="InvalidDataException">A stored tensor is missing or has another shape.</exception>
     public abstract Tensor Get(string name, Shape shape, Init init, Workspace store);
 
+    /// <summary>Whether there is a value of a name to be had. A source that draws its values has all of them.</summary>
+    /// <param name="name">Its dotted path.</param>
+    public virtual bool Has(string name) => true;
+
+    /// <summary>Says that a tensor of this name, or all tensors below it, may be stored although the model has no use for them.</summary>
+    /// <param name="name">A dotted path.</param>
+    public virtual void Leave(string name)
+    {
+    }
+
     /// <summary>Draws every parameter from a seed, each by its name, so that adding one changes no other.</summary>
     /// <param name="seed">The run's seed.</param>
     public static ParameterSource Random(ulong seed) => new RandomSource(seed);

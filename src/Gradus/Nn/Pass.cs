@@ -5,6 +5,8 @@ namespace Gradus.Nn;
 /// <summary>One run of a model over a batch: the inputs as tensors, the cache, and what is to be observed.</summary>
 public sealed class Pass
 {
+    private readonly TokenBatch? _batch;
+    private Tensor? _tokenTypes;
     private ulong _key;
     private ulong _drawn;
     private Tensor? _positionsByLength;
@@ -16,6 +18,7 @@ public sealed class Pass
     {
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(workspace);
+        _batch = batch;
         Workspace = workspace;
         Ids = workspace.From(batch.Ids);
         Positions = workspace.From(batch.Positions);
@@ -51,6 +54,14 @@ public sealed class Pass
 
     /// <summary>(N), I32: the position of every token in its sequence.</summary>
     public Tensor Positions { get; private set; }
+
+    /// <summary>Whether the batch says which part of its sequence every token belongs to.</summary>
+    public bool HasTokenTypes => _batch?.TokenTypes is not null;
+
+    /// <summary>(N), I32: the part of its sequence that every token belongs to; 0 where the batch does not say.</summary>
+    public Tensor TokenTypes => _tokenTypes ??= _batch?.TokenTypes is { } types
+        ? Workspace.From(types)
+        : Workspace.Zeros(Ids.Shape, DType.I32);
 
     /// <summary>One more than the largest position.</summary>
     public int LongestPosition { get; private set; }

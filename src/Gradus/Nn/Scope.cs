@@ -12,6 +12,7 @@ public sealed class Scope
     private readonly ModelParts _parts;
     private readonly ParameterSource _source;
     private readonly Workspace _store;
+    private readonly bool _headless;
 
     /// <summary>The root of a model.</summary>
     /// <param name="source">Where parameters come from.</param>
@@ -21,8 +22,9 @@ public sealed class Scope
     {
     }
 
-    private Scope(ModelParts parts, ParameterSource source, Workspace store, string path)
+    private Scope(ModelParts parts, ParameterSource source, Workspace store, string path, bool headless = false)
     {
+        _headless = headless;
         _parts = parts;
         _source = source;
         _store = store;
@@ -40,6 +42,18 @@ public sealed class Scope
 
     /// <summary>The place below this one of a number, as in <c>layers.3</c>.</summary>
     public Scope this[int index] => this[index.ToString(CultureInfo.InvariantCulture)];
+
+    /// <summary>
+    /// This place for a model whose language-model head another head replaces: linear layers made directly here, rather than at
+    /// a place below, get no parameters and cannot be run.
+    /// </summary>
+    public Scope Headless() => new(_parts, _source, _store, Path, headless: true);
+
+    /// <summary>Whether a parameter of this place can be had: checkpoints may lack optional ones.</summary>
+    public bool Has(string name) => _source.Has(Join(name));
+
+    /// <summary>Says that checkpoints may hold tensors of this name, or below it, that the model has no use for: another task's head, buffers.</summary>
+    public void Leave(string name) => _source.Leave(Join(name));
 
     /// <summary>A parameter of this place.</summary>
     public Parameter Parameter(string name, Shape shape, Init init)
@@ -60,6 +74,8 @@ public sealed class Scope
     public Linear Linear(string name, int inputs, int outputs, bool bias, Init init, WeightLayout layout = WeightLayout.OutIn)
     {
         Scope place = this[name];
+        if (_headless)
+            return new Linear(place.Path, new AbsentWeight(place.Path, inputs, outputs), bias: null);
         Shape shape = layout == WeightLayout.OutIn ? new Shape(outputs, inputs) : new Shape(inputs, outputs);
         DenseWeight weight = new(place.Parameter("weight", shape, init), layout);
         Linear linear = new(place.Path, weight, bias ? place.Parameter("bias", new Shape(outputs), Init.Zeros) : null);
@@ -68,14 +84,46 @@ public sealed class Scope
     }
 
     /// <summary>A linear layer that uses another layer's (V, C) table as its weight: the tied output head.</summary>
-    /// <param name="name">The layer's name below this place.</param>
-    /// <param name="table">The shared table.</param>
-    /// <param name="bias">Whether it has a bias of its own.</param>
-    public Linear TiedLinear(string name, Parameter table, bool bias = false)
+    /// <param name="name">The layer's name below this place. Checkpoints may hold the table a second time under it.</param>
+    /// <param name="table">(V, C).</param>
+    /// <param name="bias">(V), or null.</param>
+    public Linear TiedLinear(string name, Parameter table, Parameter? bias = null)
     {
         ArgumentNullException.ThrowIfNull(table);
         Scope place = this[name];
-        Linear linear = new(place.Path, new DenseWeight(table, WeightLayout.OutIn), bias ? place.Parameter("bias", new Shape(table.Shape[0]), Init.Zeros) : null);
+        place.Leave("weight");
+        if (_headless)
+            return new Linear(place.Path, new AbsentWeight(place.Path, table.Shape[1], table.Shape[0]), bias: null);
+        Linear linear = new(place.Path, new DenseWeight(table, WeightLayout.OutIn), bias);
+        _parts.Add(linear);
+        return linear;
+    }
+
+    /// <summary>A linear layer without a bias whose weight is stored under the layer's own name, one side of it as several axes: (width, heads, head size).</summary>
+    /// <param name="name">The weight's name.</param>
+    /// <param name="shape">Its axes.</param>
+    /// <param name="init">How it starts out.</param>
+    /// <param name="layout">Whether the first axis or the others are the outputs.</param>
+    public Linear Projection(string name, Shape shape, Init init, WeightLayout layout)
+    {
+        Linear linear = new(Join(name), new DenseWeight(Parameter(name, shape, init), layout), bias: null);
+        _parts.Add(linear);
+        return linear;
+    }
+
+    /// <summary>The output layer over a vocabulary, with a bias that may be stored under another name: another layer's table, or a weight of its own.</summary>
+    /// <param name="name">The layer's name below this place.</param>
+    /// <param name="inputs">Columns in.</param>
+    /// <param name="bias">(V).</param>
+    /// <param name="table">(V, C) to be used as the weight, or null.</param>
+    /// <param name="init">How a weight of its own starts out.</param>
+    public Linear OutputLinear(string name, int inputs, Parameter bias, Parameter? table, Init init)
+    {
+        ArgumentNullException.ThrowIfNull(bias);
+        if (table is not null)
+            return TiedLinear(name, table, bias);
+        Scope place = this[name];
+        Linear linear = new(place.Path, new DenseWeight(place.Parameter("weight", new Shape(bias.Shape[0], inputs), init), WeightLayout.OutIn), bias);
         _parts.Add(linear);
         return linear;
     }

@@ -10,7 +10,8 @@ public sealed class TokenBatch
     /// <param name="ids">All tokens.</param>
     /// <param name="starts">Where each sequence begins, then the total: S + 1 ascending numbers from 0. One sequence where null.</param>
     /// <param name="positions">The position of every token, or null to count from 0 in each sequence.</param>
-    public TokenBatch(int[] ids, int[]? starts = null, int[]? positions = null)
+    /// <param name="tokenTypes">The part of its sequence that every token belongs to (BERT's first and second sentence), or null for 0 everywhere.</param>
+    public TokenBatch(int[] ids, int[]? starts = null, int[]? positions = null, int[]? tokenTypes = null)
     {
         ArgumentNullException.ThrowIfNull(ids);
         Ids = ids;
@@ -20,6 +21,9 @@ public sealed class TokenBatch
         Positions = positions ?? CountPositions(Starts);
         if (Positions.Length != ids.Length)
             throw new ArgumentException($"{ids.Length} tokens, but {Positions.Length} positions.", nameof(positions));
+        if (tokenTypes is not null && tokenTypes.Length != ids.Length)
+            throw new ArgumentException($"{ids.Length} tokens, but {tokenTypes.Length} token types.", nameof(tokenTypes));
+        TokenTypes = tokenTypes;
     }
 
     /// <summary>All tokens, N of them.</summary>
@@ -30,6 +34,9 @@ public sealed class TokenBatch
 
     /// <summary>The position of every token in its sequence.</summary>
     public int[] Positions { get; }
+
+    /// <summary>The part of its sequence that every token belongs to, or null: 0 everywhere.</summary>
+    public int[]? TokenTypes { get; }
 
     /// <summary>The number of sequences.</summary>
     public int Sequences => Starts.Length - 1;

@@ -1,0 +1,170 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// BERT (Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding", 2019): post-norm blocks in
+/// which every token sees every other, learned positions and sentence types; with the heads and the tensor names of Hugging Face's
+/// classes. Left out: its use as a decoder, relative positions, multiple choice.
+/// </summary>
+/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
+/// <param name="HiddenSize">Width C.</param>
+/// <param name="NumHiddenLayers">Blocks.</param>
+/// <param name="NumAttentionHeads">Attention heads H; divides the width.</param>
+/// <param name="IntermediateSize">Width of the feed-forward layer.</param>
+/// <param name="HiddenAct">Activation of the feed-forward layer and of the masked-language head.</param>
+/// <param name="HiddenDropoutProb">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
+/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities, in [0, 1).</param>
+/// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
+/// <param name="TypeVocabSize">Token types: sentences that a sequence may consist of.</param>
+/// <param name="InitializerRange">Standard deviation of new weights.</param>
+/// <param name="LayerNormEps">ε of the norms.</param>
+/// <param name="PadTokenId">Token that fills up batches elsewhere; kept for other programs.</param>
+/// <param name="PositionEmbeddingType">How positions enter; only "absolute" is supported.</param>
+/// <param name="ClassifierDropout">Dropout before a classifier, in [0, 1); the hidden one where null.</param>
+/// <param name="IsDecoder">Whether the model is used as a decoder; not supported.</param>
+/// <param name="TieWordEmbeddings">Whether the masked-language head uses the token table.</param>
+public sealed record BertConfig(
+    int VocabSize = 30522,
+    int HiddenSize = 768,
+    int NumHiddenLayers = 12,
+    int NumAttentionHeads = 12,
+    int IntermediateSize = 3072,
+    string HiddenAct = "gelu",
+    float HiddenDropoutProb = 0.1f,
+    float AttentionProbsDropoutProb = 0.1f,
+    int MaxPositionEmbeddings = 512,
+    int TypeVocabSize = 2,
+    float InitializerRange = 0.02f,
+    float LayerNormEps = 1e-12f,
+    int? PadTokenId = 0,
+    string PositionEmbeddingType = "absolute",
+    float? ClassifierDropout = null,
+    bool IsDecoder = false,
+    bool TieWordEmbeddings = true) : EncoderConfig
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Vocabulary => VocabSize;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int ContextLength => MaxPositionEmbeddings;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "BertForMaskedLM";
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override IReadOnlyCollection<string> ArchitectureClasses => Bert.Classes.Keys;
+
+    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
+
+    /// <inheritdoc/>
+    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
+    {
+        AtLeast(nameof(VocabSize), VocabSize, 1),
+        AtLeast(nameof(HiddenSize), HiddenSize, 1),
+        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
+        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
+        AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
+        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
+        AtLeast(nameof(TypeVocabSize), TypeVocabSize, 1),
+        Probability(nameof(HiddenDropoutProb), HiddenDropoutProb),
+        Probability(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
+        Probability(nameof(ClassifierDropout), ClassifierDropout ?? 0),
+        Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
+        PositionEmbeddingType == "absolute" ? null : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
+        IsDecoder ? new ValidationResult("this model as a decoder is not supported", [nameof(IsDecoder)]) : null,
+    }.OfType<ValidationResult>();
+}
+
+/// <inheritdoc cref="BertConfig"/>
+public sealed class Bert : EncoderModel
+{
+    // "For" and the task: a body under the name that every class gives it, and heads beside it.
+    internal static readonly Dictionary<string, Func<BertConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
+    {
+        ["BertForMaskedLM"] = (c, s) => WithHead(c, s, pooler: false, b => [MaskedLanguage(c, s, b)]),
+        ["BertForNextSentencePrediction"] = (c, s) => WithHead(c, s, pooler: true, b => [NextSentence(c, s, b)]),
+        ["BertForPreTraining"] = (c, s) => WithHead(c, s, pooler: true, b => [MaskedLanguage(c, s, b), NextSentence(c, s, b)]),
+        ["BertForQuestionAnswering"] = (c, s) => WithHead(c, s, pooler: false, _ => [c.Sizes.Answers(s)]),
+        ["BertForSequenceClassification"] = (c, s) => WithHead(c, s, pooler: true, b => [Classifier(c, s, b)]),
+        ["BertForTokenClassification"] = (c, s) => WithHead(c, s, pooler: false, _ => [c.Sizes.Tagger(s, c.Labels, c.ClassifierDropout)]),
+        ["BertModel"] = (c, s) => new Bert(c, s, pooler: true, bare: true),
+    };
+
+    private readonly BertEmbeddings _embeddings;
+
+    private Bert(BertConfig config, Scope scope, bool pooler, bool bare = false)
+        : base(config, scope)
+    {
+        _embeddings = new BertEmbeddings(
+            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.Sizes, scope["embeddings"]);
+        Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
+        // A bare body may be stored without its pooler; a classifier needs it.
+        if (pooler && (!bare || scope.Has("pooler.dense.weight")))
+            Pooler = scope.Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
+        else
+            scope.Leave("pooler");
+    }
+
+    /// <inheritdoc/>
+    public override Linear? Pooler { get; }
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<IBlock> Blocks { get; }
+
+    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
+    public static LanguageModel Build(BertConfig config, Scope scope)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(scope);
+        return Classes[config.Architecture](config, scope);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Embed(Pass pass) => _embeddings.Forward(pass, pass.Positions);
+
+    private static TaskModel WithHead(BertConfig config, Scope scope, bool pooler, Func<Bert, TaskHead[]> heads)
+    {
+        Bert body = new(config, scope["bert"], pooler);
+        // Pre-training leaves both heads in a checkpoint, also in one that is loaded for one of them.
+        scope.Leave("cls");
+        return new TaskModel(body, scope, heads(body));
+    }
+
+    // decoder(norm(act(dense(x)))).
+    private static TokenHead MaskedLanguage(BertConfig config, Scope scope, Bert body)
+    {
+        Init init = Init.Normal(config.InitializerRange);
+        Scope place = scope["cls.predictions"];
+        Activation activation = Activations.Parse(config.HiddenAct);
+        Linear dense = place.Linear("transform.dense", config.HiddenSize, config.HiddenSize, bias: true, init);
+        LayerNorm norm = place["transform"].LayerNorm("LayerNorm", config.HiddenSize, config.LayerNormEps);
+        Linear decoder = place.OutputLinear(
+            "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros), config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
+        return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass).Activate(activation)), pass));
+    }
+
+    // Class 0: the second sentence follows the first.
+    private static SequenceHead NextSentence(BertConfig config, Scope scope, Bert body)
+    {
+        Linear relation = scope.Linear("cls.seq_relationship", config.HiddenSize, 2, bias: true, Init.Normal(config.InitializerRange));
+        return new SequenceHead((x, pass) => relation.Forward(body.Pooled(x, pass), pass), ProblemType.SingleLabelClassification);
+    }
+
+    private static SequenceHead Classifier(BertConfig config, Scope scope, Bert body)
+    {
+        float dropout = config.ClassifierDropout ?? config.HiddenDropoutProb;
+        Linear classifier = scope.Linear("classifier", config.HiddenSize, config.Labels.Count, bias: true, Init.Normal(config.InitializerRange));
+        return new SequenceHead((x, pass) => classifier.Forward(pass.Dropout(body.Pooled(x, pass), dropout), pass), config.Labels.Problem);
+    }
+}

@@ -1,0 +1,163 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// ELECTRA (Clark et al., "ELECTRA: Pre-training Text Encoders as Discriminators Rather Than Generators", 2020): BERT's blocks over
+/// embeddings of a width of their own. A small generator fills masks (ElectraForMaskedLM), a discriminator finds the tokens that were
+/// replaced (ElectraForPreTraining). Tensor names of Hugging Face's classes. Left out: relative positions, multiple choice.
+/// </summary>
+/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
+/// <param name="EmbeddingSize">Width of the embeddings.</param>
+/// <param name="HiddenSize">Width C of the blocks.</param>
+/// <param name="NumHiddenLayers">Blocks.</param>
+/// <param name="NumAttentionHeads">Attention heads H; divides the width.</param>
+/// <param name="IntermediateSize">Width of the feed-forward layer.</param>
+/// <param name="HiddenAct">Activation of the feed-forward layer and of the discriminator's head.</param>
+/// <param name="HiddenDropoutProb">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
+/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities, in [0, 1).</param>
+/// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
+/// <param name="TypeVocabSize">Token types: sentences that a sequence may consist of.</param>
+/// <param name="InitializerRange">Standard deviation of new weights.</param>
+/// <param name="LayerNormEps">ε of the norms.</param>
+/// <param name="PadTokenId">Token that fills up batches elsewhere; kept for other programs.</param>
+/// <param name="PositionEmbeddingType">How positions enter; only "absolute" is supported.</param>
+/// <param name="ClassifierDropout">Dropout before a classifier, in [0, 1); the hidden one where null.</param>
+/// <param name="TieWordEmbeddings">Whether the generator's head uses the token table.</param>
+public sealed record ElectraConfig(
+    int VocabSize = 30522,
+    int EmbeddingSize = 128,
+    int HiddenSize = 256,
+    int NumHiddenLayers = 12,
+    int NumAttentionHeads = 4,
+    int IntermediateSize = 1024,
+    string HiddenAct = "gelu",
+    float HiddenDropoutProb = 0.1f,
+    float AttentionProbsDropoutProb = 0.1f,
+    int MaxPositionEmbeddings = 512,
+    int TypeVocabSize = 2,
+    float InitializerRange = 0.02f,
+    float LayerNormEps = 1e-12f,
+    int? PadTokenId = 0,
+    string PositionEmbeddingType = "absolute",
+    float? ClassifierDropout = null,
+    bool TieWordEmbeddings = true) : EncoderConfig
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Vocabulary => VocabSize;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int ContextLength => MaxPositionEmbeddings;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "ElectraForPreTraining";
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override IReadOnlyCollection<string> ArchitectureClasses => Electra.Classes.Keys;
+
+    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
+
+    /// <inheritdoc/>
+    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
+    {
+        AtLeast(nameof(VocabSize), VocabSize, 1),
+        AtLeast(nameof(EmbeddingSize), EmbeddingSize, 1),
+        AtLeast(nameof(HiddenSize), HiddenSize, 1),
+        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
+        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
+        AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
+        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
+        AtLeast(nameof(TypeVocabSize), TypeVocabSize, 1),
+        Probability(nameof(HiddenDropoutProb), HiddenDropoutProb),
+        Probability(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
+        Probability(nameof(ClassifierDropout), ClassifierDropout ?? 0),
+        Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
+        PositionEmbeddingType == "absolute" ? null : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
+    }.OfType<ValidationResult>();
+}
+
+/// <inheritdoc cref="ElectraConfig"/>
+public sealed class Electra : EncoderModel
+{
+    internal static readonly Dictionary<string, Func<ElectraConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
+    {
+        ["ElectraForMaskedLM"] = (c, s) => WithHead(c, s, b => Generator(c, s, b)),
+        ["ElectraForPreTraining"] = (c, s) => WithHead(c, s, _ => Discriminator(c, s)),
+        ["ElectraForQuestionAnswering"] = (c, s) => WithHead(c, s, _ => c.Sizes.Answers(s)),
+        ["ElectraForSequenceClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Classifier(s, c.Labels, Activation.Gelu, c.ClassifierDropout)),
+        ["ElectraForTokenClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Tagger(s, c.Labels, c.ClassifierDropout)),
+        ["ElectraModel"] = (c, s) => new Electra(c, s),
+    };
+
+    private readonly BertEmbeddings _embeddings;
+    private readonly Linear? _project;
+
+    private Electra(ElectraConfig config, Scope scope)
+        : base(config, scope)
+    {
+        _embeddings = new BertEmbeddings(
+            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.EmbeddingSize, config.Sizes, scope["embeddings"]);
+        if (config.EmbeddingSize != config.HiddenSize)
+            _project = scope.Linear("embeddings_project", config.EmbeddingSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
+        Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
+    }
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<IBlock> Blocks { get; }
+
+    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
+    public static LanguageModel Build(ElectraConfig config, Scope scope)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(scope);
+        return Classes[config.Architecture](config, scope);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Embed(Pass pass)
+    {
+        Tensor x = _embeddings.Forward(pass, pass.Positions);
+        return _project?.Forward(x, pass) ?? x;
+    }
+
+    private static TaskModel WithHead(ElectraConfig config, Scope scope, Func<Electra, TaskHead> head)
+    {
+        Electra body = new(config, scope["electra"]);
+        // Fine-tuned checkpoints may keep the head of the pre-training.
+        scope.Leave("discriminator_predictions");
+        return new TaskModel(body, scope, head(body));
+    }
+
+    // decoder(norm(gelu(dense(x)))), back in the width of the embeddings.
+    private static TokenHead Generator(ElectraConfig config, Scope scope, Electra body)
+    {
+        Init init = Init.Normal(config.InitializerRange);
+        Scope place = scope["generator_predictions"];
+        LayerNorm norm = place.LayerNorm("LayerNorm", config.EmbeddingSize, config.LayerNormEps);
+        Linear dense = place.Linear("dense", config.HiddenSize, config.EmbeddingSize, bias: true, init);
+        Linear decoder = scope.OutputLinear(
+            "generator_lm_head", config.EmbeddingSize, scope["generator_lm_head"].Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
+            config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
+        return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass).Activate(Activation.Gelu)), pass));
+    }
+
+    private static DetectionHead Discriminator(ElectraConfig config, Scope scope)
+    {
+        Init init = Init.Normal(config.InitializerRange);
+        Scope place = scope["discriminator_predictions"];
+        Activation activation = Activations.Parse(config.HiddenAct);
+        Linear dense = place.Linear("dense", config.HiddenSize, config.HiddenSize, bias: true, init);
+        Linear prediction = place.Linear("dense_prediction", config.HiddenSize, 1, bias: true, init);
+        return new DetectionHead((x, pass) => prediction.Forward(dense.Forward(x, pass).Activate(activation), pass));
+    }
+}

@@ -1,0 +1,160 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// RoBERTa (Liu et al., "RoBERTa: A Robustly Optimized BERT Pretraining Approach", 2019): BERT's blocks without sentence types and next
+/// sentences; positions count from behind the padding id. Tensor names of Hugging Face's classes. Left out: its use as a decoder,
+/// relative positions, multiple choice.
+/// </summary>
+/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
+/// <param name="HiddenSize">Width C.</param>
+/// <param name="NumHiddenLayers">Blocks.</param>
+/// <param name="NumAttentionHeads">Attention heads H; divides the width.</param>
+/// <param name="IntermediateSize">Width of the feed-forward layer.</param>
+/// <param name="HiddenAct">Activation of the feed-forward layer.</param>
+/// <param name="HiddenDropoutProb">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
+/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities, in [0, 1).</param>
+/// <param name="MaxPositionEmbeddings">Rows of the position table: the longest sequence, and those up to the padding id.</param>
+/// <param name="TypeVocabSize">Token types; all tokens are of type 0 unless a batch says otherwise.</param>
+/// <param name="InitializerRange">Standard deviation of new weights.</param>
+/// <param name="LayerNormEps">ε of the norms.</param>
+/// <param name="PadTokenId">Padding id; the first token's position is the next number.</param>
+/// <param name="BosTokenId">Token that begins a text.</param>
+/// <param name="EosTokenId">Token that ends a text.</param>
+/// <param name="PositionEmbeddingType">How positions enter; only "absolute" is supported.</param>
+/// <param name="ClassifierDropout">Dropout before a classifier, in [0, 1); the hidden one where null.</param>
+/// <param name="IsDecoder">Whether the model is used as a decoder; not supported.</param>
+/// <param name="TieWordEmbeddings">Whether the masked-language head uses the token table.</param>
+public sealed record RobertaConfig(
+    int VocabSize = 50265,
+    int HiddenSize = 768,
+    int NumHiddenLayers = 12,
+    int NumAttentionHeads = 12,
+    int IntermediateSize = 3072,
+    string HiddenAct = "gelu",
+    float HiddenDropoutProb = 0.1f,
+    float AttentionProbsDropoutProb = 0.1f,
+    int MaxPositionEmbeddings = 512,
+    int TypeVocabSize = 2,
+    float InitializerRange = 0.02f,
+    float LayerNormEps = 1e-12f,
+    int PadTokenId = 1,
+    int? BosTokenId = 0,
+    int? EosTokenId = 2,
+    string PositionEmbeddingType = "absolute",
+    float? ClassifierDropout = null,
+    bool IsDecoder = false,
+    bool TieWordEmbeddings = true) : EncoderConfig
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Vocabulary => VocabSize;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int ContextLength => MaxPositionEmbeddings - PadTokenId - 1;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "RobertaForMaskedLM";
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override IReadOnlyCollection<string> ArchitectureClasses => Roberta.Classes.Keys;
+
+    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
+
+    /// <inheritdoc/>
+    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
+    {
+        AtLeast(nameof(VocabSize), VocabSize, 1),
+        AtLeast(nameof(HiddenSize), HiddenSize, 1),
+        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
+        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
+        AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
+        AtLeast(nameof(PadTokenId), PadTokenId, 0),
+        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, PadTokenId + 2L),
+        AtLeast(nameof(TypeVocabSize), TypeVocabSize, 1),
+        Probability(nameof(HiddenDropoutProb), HiddenDropoutProb),
+        Probability(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
+        Probability(nameof(ClassifierDropout), ClassifierDropout ?? 0),
+        Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
+        PositionEmbeddingType == "absolute" ? null : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
+        IsDecoder ? new ValidationResult("this model as a decoder is not supported", [nameof(IsDecoder)]) : null,
+    }.OfType<ValidationResult>();
+}
+
+/// <inheritdoc cref="RobertaConfig"/>
+public sealed class Roberta : EncoderModel
+{
+    internal static readonly Dictionary<string, Func<RobertaConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
+    {
+        ["RobertaForMaskedLM"] = (c, s) => WithHead(c, s, b => MaskedLanguage(c, s, b)),
+        ["RobertaForQuestionAnswering"] = (c, s) => WithHead(c, s, _ => c.Sizes.Answers(s)),
+        ["RobertaForSequenceClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Classifier(s, c.Labels, Activation.Tanh, c.ClassifierDropout)),
+        ["RobertaForTokenClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Tagger(s, c.Labels, c.ClassifierDropout)),
+        ["RobertaModel"] = (c, s) => new Roberta(c, s, bare: true),
+    };
+
+    private readonly BertEmbeddings _embeddings;
+    private readonly int _firstPosition;
+
+    private Roberta(RobertaConfig config, Scope scope, bool bare)
+        : base(config, scope)
+    {
+        _embeddings = new BertEmbeddings(
+            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.Sizes, scope["embeddings"]);
+        _firstPosition = config.PadTokenId + 1;
+        Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
+        // Only the bare body has one, and it may be stored without.
+        if (bare && scope.Has("pooler.dense.weight"))
+            Pooler = scope.Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
+        else
+            scope.Leave("pooler");
+    }
+
+    /// <inheritdoc/>
+    public override Linear? Pooler { get; }
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<IBlock> Blocks { get; }
+
+    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
+    public static LanguageModel Build(RobertaConfig config, Scope scope)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(scope);
+        return Classes[config.Architecture](config, scope);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Embed(Pass pass) =>
+        _embeddings.Forward(pass, pass.Workspace.From([.. pass.Positions.Span<int>().ToArray().Select(p => p + _firstPosition)]));
+
+    private static TaskModel WithHead(RobertaConfig config, Scope scope, Func<Roberta, TaskHead> head)
+    {
+        Roberta body = new(config, scope["roberta"], bare: false);
+        // Fine-tuned checkpoints often keep the head of the pre-training.
+        scope.Leave("lm_head");
+        return new TaskModel(body, scope, head(body));
+    }
+
+    // decoder(norm(gelu(dense(x)))).
+    private static TokenHead MaskedLanguage(RobertaConfig config, Scope scope, Roberta body)
+    {
+        Init init = Init.Normal(config.InitializerRange);
+        Scope place = scope["lm_head"];
+        Linear dense = place.Linear("dense", config.HiddenSize, config.HiddenSize, bias: true, init);
+        LayerNorm norm = place.LayerNorm("layer_norm", config.HiddenSize, config.LayerNormEps);
+        Linear decoder = place.OutputLinear(
+            "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros), config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
+        return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass).Activate(Activation.Gelu)), pass));
+    }
+}
