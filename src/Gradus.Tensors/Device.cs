@@ -244,8 +244,16 @@ public readonly record struct AttentionTask(
     /// <summary>Slopes of linear position biases (ALiBi), (H), or null.</summary>
     public Tensor? Slopes { get; init; }
 
-    /// <summary>Values added to the scores, (H, longest queries, longest keys), or null.</summary>
+    /// <summary>Values added to the scores: (H, longest queries, longest keys), or (H, 2R − 1) by distance; or null.</summary>
     public Tensor? Bias { get; init; }
+
+    /// <summary>Where in <see cref="Bias"/> the values of a query begin: that of key j stands j further.</summary>
+    /// <param name="head">The head.</param>
+    /// <param name="query">Index of the query within its sequence.</param>
+    /// <param name="position">Its position among the keys.</param>
+    internal long BiasStart(int head, int query, int position) => Bias!.Shape.Rank == 2
+        ? ((long)head * Bias.Shape[1]) + (Bias.Shape[1] / 2) - position
+        : (((long)head * Bias.Shape[1]) + query) * Bias.Shape[2];
 }
 
 /// <summary>The backward pass of attention.</summary>

@@ -191,6 +191,10 @@ internal static partial class GradientCases
             x[0].Attention(x[1], x[2], single, causal, bias: x[3]));
         yield return Case(nameof(Tensor.Attention), "bias of ragged sequences, soft cap", [Normal(9, 2, 4), Normal(9, 2, 4), Normal(9, 2, 4), Normal(2, 5, 6)], x =>
             x[0].Attention(x[1], x[2], ragged, open with { SoftCap = 2 }, bias: x[3]));
+        yield return Case(nameof(Tensor.Attention), "bias by distance", [Normal(9, 4, 4), Normal(9, 2, 4), Normal(9, 2, 4), Normal(4, 11)], x =>
+            x[0].Attention(x[1], x[2], ragged, open, bias: x[3]));
+        yield return Case(nameof(Tensor.Attention), "bias by distance, causal", [Normal(9, 4, 4), Normal(9, 2, 4), Normal(9, 2, 4), Normal(4, 9)], x =>
+            x[0].Attention(x[1], x[2], ragged, causal, bias: x[3]));
         yield return Case(nameof(Tensor.Attention), "a bias that masks", [Normal(4, 2, 4), Normal(4, 2, 4), Normal(4, 2, 4)], x =>
         {
             float[] mask = new float[2 * 4 * 4];
