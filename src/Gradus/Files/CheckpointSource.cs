@@ -10,13 +10,20 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
     private static readonly string[] BodyPrefixes = ["model.", "transformer."];
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
 
-    // Buffers that older versions of transformers stored beside the parameters: masks and rotary tables.
-    private static readonly string[] Buffers = [".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias"];
+    private readonly Dictionary<string, IReadOnlyList<string>> _aliases = new(StringComparer.Ordinal);
+
+    // What older versions of transformers stored beside the parameters: masks, rotary tables, versions, and T5's relative positions of
+    // the attention to the source, which has none.
+    private static readonly string[] Buffers =
+        [
+        "encoder.version", "decoder.version", ".EncDecAttention.relative_attention_bias.weight",
+        ".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias",
+    ];
 
     /// <summary>Tensors of the file that the model has not asked for, known buffers and a tied head left out.</summary>
     public IEnumerable<string> Unused => file.Entries
         .Select(e => e.Name)
-        .Where(n => !_used.Contains(n) && n != "lm_head.weight" && !Buffers.Any(b => n.EndsWith(b, StringComparison.Ordinal)));
+        .Where(n => !_used.Contains(n) && n != "lm_head.weight" && !IsAlias(n) && !Buffers.Any(b => n.EndsWith(b, StringComparison.Ordinal)));
 
     public override Tensor Get(string name, Shape shape, Init init, Workspace store)
     {
@@ -34,17 +41,29 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
         return value;
     }
 
-    private TensorEntry Find(string name)
+    public override bool Has(string name) => TryFind(name) is not null;
+
+    public override void Alias(string name, IReadOnlyList<string> others) => _aliases[name] = others;
+
+    private TensorEntry Find(string name) => TryFind(name) ?? file[name];
+
+    private TensorEntry? TryFind(string name)
     {
-        if (file.TryGet(name, out TensorEntry? entry))
-            return entry;
-        foreach (string prefix in BodyPrefixes)
+        foreach (string stored in _aliases.TryGetValue(name, out IReadOnlyList<string>? others) ? others.Prepend(name) : [name])
         {
-            if (name.StartsWith(prefix, StringComparison.Ordinal) && file.TryGet(name[prefix.Length..], out entry))
-                return entry;
+            foreach (string spelling in Spellings(stored))
+            {
+                if (file.TryGet(spelling, out TensorEntry? entry))
+                    return entry;
+            }
         }
-        return file[name];
+        return null;
     }
+
+    private static IEnumerable<string> Spellings(string name) =>
+        BodyPrefixes.Where(p => name.StartsWith(p, StringComparison.Ordinal)).Select(p => name[p.Length..]).Prepend(name);
+
+    private bool IsAlias(string name) => _aliases.Values.Any(others => others.SelectMany(Spellings).Contains(name));
 
     private unsafe void Copy(TensorEntry entry, Tensor value)
     {

@@ -11,8 +11,10 @@ public static class Architectures
 {
     private static readonly Dictionary<Type, Func<ModelConfig, Scope, LanguageModel>> Builders = new()
     {
+        [typeof(BartConfig)] = (c, s) => new Bart((BartConfig)c, s),
         [typeof(Gpt2Config)] = (c, s) => new Gpt2((Gpt2Config)c, s),
         [typeof(LlamaConfig)] = (c, s) => new Llama((LlamaConfig)c, s),
+        [typeof(T5Config)] = (c, s) => new T5((T5Config)c, s),
     };
 
     /// <summary>The known model types, sorted.</summary>

@@ -5,10 +5,15 @@ namespace Gradus.Models;
 
 /// <summary>The hyperparameters of an architecture, with the names of Hugging Face's config.json.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model_type")]
+[JsonDerivedType(typeof(BartConfig), "bart")]
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
+[JsonDerivedType(typeof(T5Config), "t5")]
 public abstract record ModelConfig : IValidatableObject
 {
+    /// <summary>The context of architectures that have no longest one: tokens enough for anybody, and buffers of that size still fit.</summary>
+    private protected const int UnlimitedContext = 1 << 20;
+
     /// <summary>The number of token ids.</summary>
     [JsonIgnore]
     public abstract int Vocabulary { get; }

@@ -13,6 +13,16 @@ public abstract class ParameterSource
     /// <exception cref="InvalidDataException">A stored tensor is missing or has another shape.</exception>
     public abstract Tensor Get(string name, Shape shape, Init init, Workspace store);
 
+    /// <summary>Whether a parameter can be had; new ones always can.</summary>
+    public virtual bool Has(string name) => true;
+
+    /// <summary>Says that a parameter may be stored under other names too, or instead: the tied tables of some checkpoints.</summary>
+    /// <param name="name">Its dotted path.</param>
+    /// <param name="others">The other paths.</param>
+    public virtual void Alias(string name, IReadOnlyList<string> others)
+    {
+    }
+
     /// <summary>Draws every parameter from a seed, each by its name, so that adding one changes no other.</summary>
     /// <param name="seed">The run's seed.</param>
     public static ParameterSource Random(ulong seed) => new RandomSource(seed);

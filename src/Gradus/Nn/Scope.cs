@@ -50,6 +50,18 @@ public sealed class Scope
         return parameter;
     }
 
+    /// <summary>A constant of this place that checkpoints may store; it starts as given where they do not.</summary>
+    public Parameter Buffer(string name, Shape shape, Init init)
+    {
+        string path = Join(name);
+        Parameter buffer = new(path, (_source.Has(path) ? _source : ParameterSource.Random(0)).Get(path, shape, init, _store), buffer: true);
+        _parts.Add(buffer);
+        return buffer;
+    }
+
+    /// <summary>Other names, seen from this place, under which checkpoints may store a parameter; to be called before it is made.</summary>
+    public void Alias(string name, params string[] others) => _source.Alias(Join(name), [.. others.Select(Join)]);
+
     /// <summary>A linear layer: parameters <c>weight</c> and, if asked for, <c>bias</c>.</summary>
     /// <param name="name">The layer's name below this place.</param>
     /// <param name="inputs">Columns in.</param>
@@ -68,9 +80,12 @@ public sealed class Scope
     }
 
     /// <summary>A linear layer that uses another layer's (V, C) table as its weight: the tied output head.</summary>
-    public Linear TiedLinear(string name, Parameter table)
+    /// <param name="name">The layer's name below this place.</param>
+    /// <param name="table">The table.</param>
+    /// <param name="bias">(V), or null.</param>
+    public Linear TiedLinear(string name, Parameter table, Parameter? bias = null)
     {
-        Linear linear = new(Join(name), new DenseWeight(table, WeightLayout.OutIn), bias: null);
+        Linear linear = new(Join(name), new DenseWeight(table, WeightLayout.OutIn), bias);
         _parts.Add(linear);
         return linear;
     }

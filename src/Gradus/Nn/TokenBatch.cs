@@ -31,6 +31,15 @@ public sealed class TokenBatch
     /// <summary>The position of every token in its sequence.</summary>
     public int[] Positions { get; }
 
+    /// <summary>What an encoder reads for these sequences, as many; null for models without one.</summary>
+    public TokenBatch? Source
+    {
+        get;
+        init => field = value is null || value.Sequences == Sequences
+            ? value
+            : throw new ArgumentException($"{Sequences} sequences, but {value.Sequences} sources.", nameof(value));
+    }
+
     /// <summary>The number of sequences.</summary>
     public int Sequences => Starts.Length - 1;
 
