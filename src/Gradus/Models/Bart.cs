@@ -58,6 +58,9 @@ public sealed record BartConfig(
     int? ForcedBosTokenId = null,
     int? ForcedEosTokenId = 2) : ModelConfig
 {
+    /// <summary>Dropout of embeddings and of what is added to the residual stream, in [0, 1).</summary>
+    public new float Dropout { get; init; } = Dropout;
+
     /// <inheritdoc/>
     [JsonIgnore]
     public override int Vocabulary => VocabSize;
@@ -85,6 +88,9 @@ public sealed record BartConfig(
         AtLeast(nameof(DecoderLayers), DecoderLayers, 0),
         AtLeast(nameof(DecoderAttentionHeads), DecoderAttentionHeads, 1),
         AtLeast(nameof(DecoderFfnDim), DecoderFfnDim, 1),
+        ModelConfig.Dropout(nameof(Dropout), Dropout),
+        ModelConfig.Dropout(nameof(ActivationDropout), ActivationDropout),
+        ModelConfig.Dropout(nameof(AttentionDropout), AttentionDropout),
         Divides(nameof(EncoderAttentionHeads), EncoderAttentionHeads, DModel, "d_model"),
         Divides(nameof(DecoderAttentionHeads), DecoderAttentionHeads, DModel, "d_model"),
         VocabSize > 0 && (uint)DecoderStartTokenId >= (uint)VocabSize

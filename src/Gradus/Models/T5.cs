@@ -83,6 +83,7 @@ public sealed record T5Config(
         AtLeast(nameof(NumLayers), NumLayers, 1),
         AtLeast(nameof(NumDecoderLayers), NumDecoderLayers ?? 1, 1),
         AtLeast(nameof(NumHeads), NumHeads, 1),
+        Dropout(nameof(DropoutRate), DropoutRate),
         AtLeast(nameof(RelativeAttentionNumBuckets), RelativeAttentionNumBuckets, 4),
         AtLeast(nameof(RelativeAttentionMaxDistance), RelativeAttentionMaxDistance, (RelativeAttentionNumBuckets / 2) + 1),
         VocabSize > 0 && (uint)(DecoderStartTokenId ?? PadTokenId) >= (uint)VocabSize

@@ -10,18 +10,7 @@ namespace Gradus.Tests.Goldens;
 /// <summary>Decoder-only models against transformers: logits, hidden states, attention maps, losses and all gradients.</summary>
 public sealed class DecoderGoldens
 {
-    public static TheoryData<string, string> Cases()
-    {
-        TheoryData<string, string> cases = [];
-        foreach (string name in SharedFolder.GoldenCases("models"))
-        {
-            if (PendingGoldens.Of("models").ContainsKey(ModelClass(name)))
-                continue;
-            foreach (string device in TestDevices.Names)
-                cases.Add(name, device);
-        }
-        return cases;
-    }
+    public static TheoryData<string, string> Cases() => ModelGoldens.Cases(kind => kind is not ("s2s" or "rnn"));
 
     [SharedTheory("golden", "models")]
     [MemberData(nameof(Cases))]
@@ -34,33 +23,6 @@ public sealed class DecoderGoldens
         foreach ((string batch, JsonNode? about) in meta["batches"]!.AsObject())
             new GoldenBatch(folder, batch, about!.AsObject(), io).Check(model);
     }
-
-    [SharedFact("golden", "models")]
-    public void PendingListNamesOnlyWhatCannotRun()
-    {
-        HashSet<string> classes = [.. SharedFolder.GoldenCases("models").Select(ModelClass)];
-        foreach (string pending in PendingGoldens.Of("models").Keys)
-        {
-            Assert.True(classes.Contains(pending), $"{pending} is on the pending list, but no case has that class.");
-            Assert.False(Loads(pending), $"{pending} is on the pending list, but the code can run it.");
-        }
-    }
-
-    private static bool Loads(string modelClass) => SharedFolder.GoldenCases("models").Where(n => ModelClass(n) == modelClass).All(n =>
-    {
-        try
-        {
-            Checkpoint.Load(SharedFolder.Find("golden", "models", n)!, ReferenceDevice.Instance).Dispose();
-            return true;
-        }
-        catch (InvalidDataException)
-        {
-            return false;
-        }
-    });
-
-    private static string ModelClass(string name) =>
-        (string)Checkpoint.ReadObject(SharedFolder.Find("golden", "models", name, "meta.json")!)["model_class"]!;
 
     private sealed class GoldenBatch(string folder, string name, JsonObject about, TensorsOf io)
     {
@@ -92,11 +54,11 @@ public sealed class DecoderGoldens
             CheckLoss(model, batch, targets, recompute: false);
             if (File.Exists(Path.Combine(folder, $"grads.{name}.safetensors")))
             {
-                CheckGradients(model);
+                ModelGoldens.CheckGradients(model, folder, name, (double)about["grad_norm"]!);
                 foreach (Parameter p in model.Parameters)
                     p.ClearGradient();
                 CheckLoss(model, batch, targets, recompute: true);
-                CheckGradients(model);
+                ModelGoldens.CheckGradients(model, folder, name, (double)about["grad_norm"]!);
             }
         }
 
@@ -110,24 +72,6 @@ public sealed class DecoderGoldens
             double expected = (double)about["loss"]!;
             Assert.True(Math.Abs(loss.Item() - expected) <= 1e-5 * Math.Abs(expected), $"{name}: loss {loss.Item()}, expected {expected}");
             tape.Backward(loss);
-        }
-
-        private void CheckGradients(DecoderModel model)
-        {
-            using TensorsOf grads = new(Path.Combine(folder, $"grads.{name}.safetensors"));
-            double total = (double)about["grad_norm"]!;
-            Assert.Equal(grads.Names.Order(StringComparer.Ordinal), model.Parameters.Where(p => p.Gradient is not null).Select(p => p.Name).Order(StringComparer.Ordinal));
-            foreach (Parameter p in model.Parameters)
-            {
-                float[] expected = grads.Floats(p.Name), actual = p.Gradient!.ToArray();
-                double difference = 0, norm = 0;
-                for (int i = 0; i < expected.Length; i++)
-                {
-                    difference += Math.Pow((double)actual[i] - expected[i], 2);
-                    norm += Math.Pow(expected[i], 2);
-                }
-                Assert.True(Math.Sqrt(difference) <= (1e-4 * Math.Sqrt(norm)) + (1e-6 * total), $"{name}: gradient of {p.Name} is off by {Math.Sqrt(difference)} of {Math.Sqrt(norm)}");
-            }
         }
 
         // The rows without padding, end to end; a token's target is its right neighbour's label.
