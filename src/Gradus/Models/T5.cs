@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Numerics;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -240,17 +241,20 @@ public sealed class T5 : EncoderDecoderModel
         private readonly Embedding _table = scope.Embedding(
             "relative_attention_bias", config.RelativeAttentionNumBuckets, config.NumHeads, Init.Normal(config.InitializerFactor / MathF.Sqrt(config.DModel)));
 
+        // Of the distances from −Reach to Reach, as far as they have been needed.
         private int[] _buckets = [];
+
+        private int Reach => _buckets.Length / 2;
 
         /// <summary>(H, 2R − 1) for the distances −(R − 1) to R − 1 of the longest sequence.</summary>
         public Tensor Forward(Pass pass)
         {
             (int queries, int keys) = pass.Layout.Longest;
-            // Rounded up, so that the steps of generation have equal shapes for a while.
-            int reach = (Math.Max(queries, keys) + KvCache.PageSize - 1) / KvCache.PageSize * KvCache.PageSize;
-            if (_buckets.Length != (2 * reach) - 1)
-                _buckets = [.. Enumerable.Range(1 - reach, (2 * reach) - 1).Select(Bucket)];
-            return _table.Forward(pass.Workspace.From(_buckets)).SwapAxes();
+            // Rounded up, so that the steps of generation have equal shapes for long.
+            int reach = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(128, Math.Max(queries, keys)));
+            if (Reach < reach)
+                _buckets = [.. Enumerable.Range(-reach, (2 * reach) + 1).Select(Bucket)];
+            return _table.Forward(pass.Workspace.From(_buckets.AsSpan(Reach - reach + 1, (2 * reach) - 1))).SwapAxes();
         }
 
         // In single precision throughout, as the published models were trained.

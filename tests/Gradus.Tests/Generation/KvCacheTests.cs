@@ -7,7 +7,7 @@ namespace Gradus.Tests.Generation;
 /// <summary>Pages: who owns them, who shares them, and that what was forgotten can be read anew.</summary>
 public sealed class KvCacheTests : IDisposable
 {
-    private readonly DecoderModel _model = TinyModels.Make("llama", TinyModels.Cpu(2));
+    private readonly GenerativeModel _model = TinyModels.Make("llama", TinyModels.Cpu(2));
     private readonly CachedForward _forward;
 
     public KvCacheTests()
