@@ -139,6 +139,14 @@ public abstract partial class Device
     /// <summary>dQ, dK, dV of <see cref="Attention"/>.</summary>
     public abstract void AttentionGradient(in AttentionGradientTask task);
 
+    // Recurrence
+
+    /// <summary>One step of a recurrent layer, for rows that are each at their own step.</summary>
+    public abstract void RecurrentCell(in RecurrentCellTask task);
+
+    /// <summary>From the gradient of the new hidden states: those of the gates' sums and of what the step began with.</summary>
+    public abstract void RecurrentCellGradient(in RecurrentCellGradientTask task);
+
     // Optimizer
 
     /// <summary>
