@@ -36,11 +36,8 @@ public sealed partial class Tensor
         int units = weight.Shape.Columns, width = cell.Gates() * units;
         if (weight.Shape.Rank != 2 || weight.Shape[0] != width || Shape.Rank != 2 || Shape.Columns != width || Shape[0] != layout.Rows || (bias is not null && bias.Count != width))
             throw new ArgumentException($"Recur: x {Shape} is ({layout.Rows} rows, {width}), the weight {weight.Shape} ({width}, {units}), the bias {bias?.Shape} ({width}).");
-        foreach (Tensor? start in new[] { h0, c0 })
-        {
-            if (start is not null && (start.Shape.Rank != 2 || start.Shape[0] != layout.Sequences || start.Shape[1] != units))
-                throw new ArgumentException($"Recur: a state to begin with is ({layout.Sequences} sequences, {units}), but it is {start.Shape}.");
-        }
+        CheckStart(h0, layout, units, nameof(h0));
+        CheckStart(c0, layout, units, nameof(c0));
         Workspace w = Workspace.Innermost(this, weight, h0);
         bool records = w.Records(this, weight, bias) || (h0 is not null && w.Records(h0, c0)) || (c0 is not null && w.Records(c0));
         Recurrence steps = new(w, cell, layout, this, weight, bias, h0, c0, keep: records);
@@ -51,13 +48,19 @@ public sealed partial class Tensor
         return steps.Hidden;
     }
 
+    private static void CheckStart(Tensor? start, RecurrentLayout layout, int units, string name)
+    {
+        if (start is not null && (start.Shape.Rank != 2 || start.Shape[0] != layout.Sequences || start.Shape[1] != units))
+            throw new ArgumentException($"Recur: the state to begin with is ({layout.Sequences} sequences, {units}), but it is {start.Shape}.", name);
+    }
+
     private sealed class RecurNode(Recurrence steps) : Node
     {
         public override void Backward(Tensor dy) => steps.Backward(dy);
     }
 
-    /// <summary>The inputs of a recurrent layer and what its steps made.</summary>
-    private sealed class Recurrence(
+    /// <summary>The inputs of a recurrent layer and what its steps made; a structure, so that generation allocates nothing.</summary>
+    private readonly struct Recurrence(
         Workspace w, RecurrentCell cell, RecurrentLayout layout, Tensor x, Tensor weight, Tensor? bias, Tensor? h0, Tensor? c0, bool keep)
     {
         private readonly int _units = weight.Shape.Columns;

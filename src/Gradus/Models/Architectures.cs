@@ -14,6 +14,7 @@ public static class Architectures
         [typeof(BartConfig)] = (c, s) => new Bart((BartConfig)c, s),
         [typeof(Gpt2Config)] = (c, s) => new Gpt2((Gpt2Config)c, s),
         [typeof(LlamaConfig)] = (c, s) => new Llama((LlamaConfig)c, s),
+        [typeof(RnnLmConfig)] = (c, s) => new RnnLm((RnnLmConfig)c, s),
         [typeof(T5Config)] = (c, s) => new T5((T5Config)c, s),
     };
 

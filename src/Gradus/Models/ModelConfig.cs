@@ -8,6 +8,7 @@ namespace Gradus.Models;
 [JsonDerivedType(typeof(BartConfig), "bart")]
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
+[JsonDerivedType(typeof(RnnLmConfig), "rnn_lm")]
 [JsonDerivedType(typeof(T5Config), "t5")]
 public abstract record ModelConfig : IValidatableObject
 {

@@ -8,6 +8,8 @@ public sealed class Pass
     private ulong _key;
     private ulong _drawn;
     private readonly AttentionLayout? _sourceLayout;
+    private RecurrentLayout? _timeMajor;
+    private bool _isOrdered;
 
     /// <summary>Prepares a run without a cache.</summary>
     /// <param name="batch">The tokens.</param>
@@ -33,6 +35,7 @@ public sealed class Pass
     internal Pass(SequenceCache cache, Workspace workspace)
     {
         Cache = cache;
+        Memory = cache.Memory;
         Layout = cache.Layout;
         Workspace = workspace;
         Ids = Positions = null!;
@@ -43,6 +46,7 @@ public sealed class Pass
         Ids = Workspace.From(ids);
         Positions = Workspace.From(positions);
         LongestPosition = 0;
+        _isOrdered = false;
         foreach (int position in positions)
             LongestPosition = Math.Max(LongestPosition, position + 1);
     }
@@ -70,6 +74,18 @@ public sealed class Pass
 
     /// <summary>What the encoder made of this run's tokens, (N, C): set by the model when it has encoded them.</summary>
     public Tensor? Encoded { get; set; }
+
+    /// <summary>Where recurrent layers begin and what they end with, or null: all begin with zeros.</summary>
+    public RecurrentMemory? Memory { get; set; }
+
+    /// <summary>The run's tokens in the order in which recurrent layers take them.</summary>
+    public RecurrentLayout TimeMajor => _timeMajor is { } order && _isOrdered ? order : Order();
+
+    private RecurrentLayout Order()
+    {
+        _isOrdered = true;
+        return (_timeMajor ??= new RecurrentLayout()).Set(Layout);
+    }
 
     /// <summary>Added to the scores of every layer that asks for it (T5's relative positions): set by the model, or null.</summary>
     public Tensor? Bias { get; set; }

@@ -79,6 +79,17 @@ public sealed class Scope
         return linear;
     }
 
+    /// <summary>A linear layer whose parameters have names of their own, not <c>weight</c> and <c>bias</c> below its name.</summary>
+    /// <param name="name">The layer's name below this place.</param>
+    /// <param name="weight">(out, in).</param>
+    /// <param name="bias">(out), or null.</param>
+    public Linear Linear(string name, Parameter weight, Parameter? bias)
+    {
+        Linear linear = new(Join(name), new DenseWeight(weight, WeightLayout.OutIn), bias);
+        _parts.Add(linear);
+        return linear;
+    }
+
     /// <summary>A linear layer that uses another layer's (V, C) table as its weight: the tied output head.</summary>
     /// <param name="name">The layer's name below this place.</param>
     /// <param name="table">The table.</param>

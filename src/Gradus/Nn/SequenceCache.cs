@@ -4,7 +4,7 @@ namespace Gradus.Nn;
 
 /// <summary>
 /// What a model keeps of the tokens that it has read, for any number of sequences: keys and values (<see cref="KvCache"/>), those and
-/// what an encoder made (<see cref="Models.EncoderDecoderCache"/>). A step:
+/// what an encoder made (<see cref="Models.EncoderDecoderCache"/>), or the state of a recurrent network (<see cref="RecurrentCache"/>). A step:
 /// <see cref="Plan"/> the new tokens of some sequences, run the model, <see cref="Commit"/>. Memory is counted in pages of a fixed size.
 /// </summary>
 public abstract class SequenceCache : IDisposable
@@ -17,6 +17,9 @@ public abstract class SequenceCache : IDisposable
 
     /// <summary>Keys and values of what an encoder read, where the model has one.</summary>
     internal virtual KvCache? Source => null;
+
+    /// <summary>The states of recurrent layers, where the model has them.</summary>
+    internal virtual RecurrentMemory? Memory => null;
 
     /// <summary>Bytes of a page, all layers together.</summary>
     public abstract long PageBytes { get; }

@@ -22,6 +22,8 @@ internal static class TinyModels
             FeedForwardProj: "gated-gelu", TieWordEmbeddings: false, DecoderStartTokenId: 5),
         ["bart"] = new BartConfig(VocabSize: 101, MaxPositionEmbeddings: Context, DModel: 48, EncoderLayers: 2, EncoderAttentionHeads: 6,
             EncoderFfnDim: 64, DecoderLayers: 2, DecoderAttentionHeads: 4, DecoderFfnDim: 80, InitStd: 0.3f, ScaleEmbedding: true),
+        ["lstm"] = new RnnLmConfig(VocabSize: 101, EmbeddingSize: 24, HiddenSize: 40, NumLayers: 2),
+        ["gru"] = new RnnLmConfig(VocabSize: 101, EmbeddingSize: 40, HiddenSize: 40, NumLayers: 3, Rnn: "gru", TieWordEmbeddings: true),
     };
 
     public static IEnumerable<string> Names => Configs.Keys;
