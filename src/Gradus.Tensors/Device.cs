@@ -142,6 +142,14 @@ public abstract partial class Device
     /// <summary>dQ, dK, dV of <see cref="Attention"/>.</summary>
     public abstract void AttentionGradient(in AttentionGradientTask task);
 
+    // Recurrence
+
+    /// <summary>One step of a recurrent layer, for rows that are each at their own step.</summary>
+    public abstract void RecurrentCell(in RecurrentCellTask task);
+
+    /// <summary>From the gradient of the new hidden states: those of the gates' sums and of what the step began with.</summary>
+    public abstract void RecurrentCellGradient(in RecurrentCellGradientTask task);
+
     // Optimizer
 
     /// <summary>
@@ -247,8 +255,16 @@ public readonly record struct AttentionTask(
     /// <summary>Slopes of linear position biases (ALiBi), (H), or null.</summary>
     public Tensor? Slopes { get; init; }
 
-    /// <summary>Values added to the scores, (H, longest queries, longest keys), or null.</summary>
+    /// <summary>Values added to the scores: (H, longest queries, longest keys), or (H, 2R − 1) by distance; or null.</summary>
     public Tensor? Bias { get; init; }
+
+    /// <summary>Where in <see cref="Bias"/> the values of a query begin: that of key j stands j further.</summary>
+    /// <param name="head">The head.</param>
+    /// <param name="query">Index of the query within its sequence.</param>
+    /// <param name="position">Its position among the keys.</param>
+    internal long BiasStart(int head, int query, int position) => Bias!.Shape.Rank == 2
+        ? ((long)head * Bias.Shape[1]) + (Bias.Shape[1] / 2) - position
+        : (((long)head * Bias.Shape[1]) + query) * Bias.Shape[2];
 }
 
 /// <summary>The backward pass of attention.</summary>

@@ -9,12 +9,14 @@ public sealed class Parameter
     /// <summary>Makes a parameter of a tensor that lives as long as the model.</summary>
     /// <param name="name">The dotted path under which checkpoints know it.</param>
     /// <param name="value">Its value; F32 if it is to be trained.</param>
-    public Parameter(string name, Tensor value)
+    /// <param name="buffer">Whether it is stored with the model but never trained.</param>
+    public Parameter(string name, Tensor value, bool buffer = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         ArgumentNullException.ThrowIfNull(value);
         Name = name;
         Value = value;
+        IsBuffer = buffer;
         value.Owner = this;
     }
 
@@ -23,6 +25,9 @@ public sealed class Parameter
 
     /// <summary>The value.</summary>
     public Tensor Value { get; }
+
+    /// <summary>Whether it is a constant that is stored with the model: training leaves it alone.</summary>
+    public bool IsBuffer { get; }
 
     /// <summary>The axes of the value.</summary>
     public Shape Shape => Value.Shape;

@@ -33,7 +33,7 @@ internal static class PretrainStage
         model.SetTrainable(true);
         (BatchSource train, BatchSource? validation) = Batches(recipe, documents, tokenizer, model.Config.ContextLength, context);
         NextToken objective = new(train, validation, recipe.Accumulation);
-        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfTexts((DecoderModel)model, tokenizer, recipe.Samples, recipe.Training.Seed);
+        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfTexts((GenerativeModel)model, tokenizer, recipe.Samples, recipe.Training.Seed);
         return new TrainingRunner("pretrain", context, recipe.Training, sampler).Train(
             model,
             objective,
@@ -46,7 +46,7 @@ internal static class PretrainStage
             });
     }
 
-    private static DecoderModel Load(string from, Device device)
+    private static GenerativeModel Load(string from, Device device)
     {
         LoadedModel loaded = ModelFolder.Open(from, device);
         if (loaded.Adapter is null)

@@ -14,14 +14,14 @@ namespace Gradus.Cli.Stages;
 /// <summary>Lets a model in training write a few texts, always from the same prompts and seeds, so that one sees it improve.</summary>
 internal sealed class Sampler
 {
-    private readonly DecoderModel _model;
+    private readonly GenerativeModel _model;
     private readonly Tokenizer _tokenizer;
     private readonly SampleOptions _options;
     private readonly (string Shown, int[] Ids)[] _prompts;
     private readonly IReadOnlyList<int> _stops;
     private readonly ulong _seed;
 
-    private Sampler(DecoderModel model, Tokenizer tokenizer, SampleOptions options, (string, int[])[] prompts, IReadOnlyList<int> stops, long seed)
+    private Sampler(GenerativeModel model, Tokenizer tokenizer, SampleOptions options, (string, int[])[] prompts, IReadOnlyList<int> stops, long seed)
     {
         _model = model;
         _tokenizer = tokenizer;
@@ -37,7 +37,7 @@ internal sealed class Sampler
     }
 
     /// <summary>Goes on with texts.</summary>
-    public static Sampler OfTexts(DecoderModel model, Tokenizer tokenizer, SampleOptions options, long seed) => new(
+    public static Sampler OfTexts(GenerativeModel model, Tokenizer tokenizer, SampleOptions options, long seed) => new(
         model,
         tokenizer,
         options,
@@ -59,7 +59,7 @@ internal sealed class Sampler
     {
         using Generator generator = new(_model);
         SamplingOptions sampling = new(Temperature: _options.Temperature > 0 ? _options.Temperature : 1, TopK: _options.TopK);
-        IReadOnlyList<GeneratedSequence> written = generator.Run([.. _prompts.Select((p, i) => new GenerationRequest(p.Ids)
+        IReadOnlyList<GeneratedSequence> written = generator.Run([.. _prompts.Select((p, i) => GenerationRequest.For(_model, p.Ids) with
         {
             MaxNewTokens = _options.MaxTokens,
             StopTokens = _stops,

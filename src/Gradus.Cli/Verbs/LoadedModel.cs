@@ -11,12 +11,12 @@ namespace Gradus.Cli.Verbs;
 /// <param name="tokenizer">The tokenizer; it fits the model.</param>
 /// <param name="place">The folders that were loaded.</param>
 /// <param name="endIds">The ids that end a text or an answer.</param>
-internal sealed class LoadedModel(DecoderModel model, ModelAdapter? adapter, Tokenizer tokenizer, ModelPlace place, IReadOnlyList<int> endIds) : IDisposable
+internal sealed class LoadedModel(GenerativeModel model, ModelAdapter? adapter, Tokenizer tokenizer, ModelPlace place, IReadOnlyList<int> endIds) : IDisposable
 {
     private readonly Lazy<ChatTemplate?> _template = new(() => ParseTemplate(tokenizer, place.Adapter ?? place.Folder));
 
     /// <summary>The model.</summary>
-    public DecoderModel Model => model;
+    public GenerativeModel Model => model;
 
     /// <summary>The adapter on the model, or null.</summary>
     public ModelAdapter? Adapter => adapter;

@@ -37,7 +37,7 @@ internal static class ModelFolder
     /// <param name="path">What <see cref="Find"/> takes.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are, to be run but not trained.</param>
-    /// <exception cref="UsageException">There is no model, it is not a decoder, or the tokenizer does not fit it.</exception>
+    /// <exception cref="UsageException">There is no model, it does not write text, or the tokenizer does not fit it.</exception>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others.</exception>
     public static LoadedModel Open(string path, Device device, bool keepStoredType = false)
     {
@@ -48,10 +48,10 @@ internal static class ModelFolder
         LanguageModel model = Checkpoint.Load(place.Folder, device, keepStoredType);
         try
         {
-            if (model is not DecoderModel decoder)
-                throw new UsageException($"{place.Folder}: a {model.Config.ArchitectureClass} does not write text; give a decoder such as gpt2 or llama.");
+            if (model is not GenerativeModel writer)
+                throw new UsageException($"{place.Folder}: a {model.Config.ArchitectureClass} does not write text; give a model that does, such as gpt2, llama or t5.");
             ModelAdapter? adapter = place.Adapter is null ? null : PeftFolder.Load(place.Adapter, model);
-            return new LoadedModel(decoder, adapter, tokenizer, place, EndIds(place, tokenizer));
+            return new LoadedModel(writer, adapter, tokenizer, place, EndIds(place, tokenizer));
         }
         catch
         {

@@ -30,7 +30,7 @@ public static class AnswerTask
     /// <param name="batch">Questions answered at once.</param>
     /// <param name="cancellation">Ends the task.</param>
     public static AnswerResult Run(
-        DecoderModel model,
+        GenerativeModel model,
         Tokenizer tokenizer,
         IReadOnlyList<Question> questions,
         IReadOnlyList<Metric> metrics,
@@ -49,7 +49,7 @@ public static class AnswerTask
         {
             cancellation.ThrowIfCancellationRequested();
             IReadOnlyList<GeneratedSequence> written = generator.Run(
-                [.. part.Select(q => new GenerationRequest(q.Prompt) { MaxNewTokens = maxTokens, StopTokens = stopTokens })], cancellation);
+                [.. part.Select(q => GenerationRequest.For(model, q.Prompt) with { MaxNewTokens = maxTokens, StopTokens = stopTokens })], cancellation);
             answers.AddRange(written.Select(s => tokenizer.Decode(s.Generated).Trim()));
         }
         MetricExample[] examples = [.. questions.Zip(answers, (q, a) => new MetricExample(a, [q.Reference]))];

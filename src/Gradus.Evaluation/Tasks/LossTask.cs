@@ -31,7 +31,7 @@ public static class LossTask
     /// <param name="precision">How matrix products round their operands.</param>
     /// <param name="cancellation">Ends the task.</param>
     public static LossResult Run(
-        DecoderModel model, IReadOnlyList<int[]> documents, long bytes, Precision precision = Precision.F32, CancellationToken cancellation = default)
+        GenerativeModel model, IReadOnlyList<int[]> documents, long bytes, Precision precision = Precision.F32, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(documents);

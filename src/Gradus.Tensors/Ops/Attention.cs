@@ -46,7 +46,10 @@ public sealed partial class Tensor
     /// <param name="layout">Which rows belong together.</param>
     /// <param name="options">Scale, causality, window, soft cap and dropout.</param>
     /// <param name="slopes">(H): scores get slope · (key − query position) (ALiBi, Press et al., 2021), or null.</param>
-    /// <param name="bias">(H, queries, keys) added to the scores (T5's relative positions; −∞ masks), or null.</param>
+    /// <param name="bias">
+    /// Added to the scores (−∞ masks), or null: (H, queries, keys); or (H, 2R − 1), one value for each distance key − query position
+    /// from −(R − 1) to R − 1 (T5's relative positions), where the last query stands at the last key.
+    /// </param>
     /// <returns>(N, H, D).</returns>
     public Tensor Attention(Tensor k, Tensor v, AttentionLayout layout, AttentionOptions options, Tensor? slopes = null, Tensor? bias = null)
     {
@@ -91,6 +94,12 @@ public sealed partial class Tensor
         if (bias is null)
             return;
         (int queries, int keys) = layout.Longest;
+        if (bias.Shape.Rank == 2)
+        {
+            if (bias.Shape[0] != Shape[1] || bias.Shape[1] % 2 == 0 || bias.Shape[1] < (2 * Math.Max(queries, keys)) - 1)
+                throw new ArgumentException($"Attention: the bias {bias.Shape} of distances is ({Shape[1]} heads, 2R − 1), with R at least the {queries} queries and the {keys} keys.", nameof(bias));
+            return;
+        }
         if (bias.Shape.Rank != 3 || bias.Shape[0] != Shape[1] || bias.Shape[1] < queries || bias.Shape[2] < keys)
             throw new ArgumentException($"Attention: the bias {bias.Shape} is ({Shape[1]} heads, at least {queries} queries, at least {keys} keys).", nameof(bias));
     }

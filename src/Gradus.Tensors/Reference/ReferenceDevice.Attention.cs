@@ -95,7 +95,7 @@ public sealed unsafe partial class ReferenceDevice
                         long k = (((long)layout.KeyRow(s, j) * kvHeads) + kv) * d;
                         double ds = p[j - first] * (dp[j - first] - total);
                         if (task.DBias is { } dBias)
-                            dBias.Floats[(((long)h * dBias.Shape[1]) + i) * dBias.Shape[2] + j] += (float)ds;
+                            dBias.Floats[f.BiasStart(h, i, i + keys - queries) + j] += (float)ds;
                         ds *= f.Options.Scale * CapSlope(f, s, i, h, j);
                         for (int c = 0; c < d; c++)
                         {
@@ -135,7 +135,7 @@ public sealed unsafe partial class ReferenceDevice
             if (task.Slopes is { } slopes)
                 score += slopes.Floats[h] * (double)(j - (i + keys - queries));
             if (task.Bias is { } bias)
-                score += bias.Floats[(((long)h * bias.Shape[1]) + i) * bias.Shape[2] + j];
+                score += bias.Floats[task.BiasStart(h, i, i + keys - queries) + j];
             scores[j - first] = score;
             max = Math.Max(max, score);
         }

@@ -26,7 +26,8 @@ public abstract class Objective
 }
 
 /// <summary>
-/// Predict the next token: pre-training on documents, and supervised fine-tuning where only answers count (the targets say which).
+/// Predict the next token: pre-training on documents, supervised fine-tuning where only answers count (the targets say which), and
+/// writing a target for a source (models with an encoder, batches with a <see cref="Nn.TokenBatch.Source"/>).
 /// </summary>
 /// <param name="train">Training data.</param>
 /// <param name="validation">Held-out data, or null.</param>
@@ -53,8 +54,8 @@ public sealed class NextToken(BatchSource train, BatchSource? validation = null,
     {
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(pass);
-        return model is DecoderModel decoder
-            ? decoder.Losses(pass, pass.Workspace.From(batch.Targets)).Sum()
-            : throw new NotSupportedException("Next-token training needs a decoder-only model.");
+        return model is GenerativeModel writer
+            ? writer.Losses(pass, pass.Workspace.From(batch.Targets)).Sum()
+            : throw new NotSupportedException("Next-token training needs a model that scores the next token.");
     }
 }

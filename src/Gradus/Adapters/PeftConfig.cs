@@ -90,7 +90,7 @@ public abstract record PeftConfig(
         }
         if (!TargetModules.IsAllLinear)
             return this;
-        Linear? head = model is DecoderModel decoder ? decoder.Head : null;
+        Linear? head = model is GenerativeModel decoder ? decoder.Head : null;
         return this with { TargetModules = new ModuleNames([.. model.Parts.Linears.Where(l => l != head).Select(l => l.Path).Order(StringComparer.Ordinal)]) };
     }
 

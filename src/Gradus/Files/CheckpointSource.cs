@@ -13,17 +13,26 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
     // A model with a head puts the name of its body first, as in bert.pooler; a bare body is stored without it.
     private readonly string[] _bodies = [.. file.Entries.Select(e => e.Name).Where(n => n.Contains('.')).Select(n => n[..n.IndexOf('.')]).Distinct()];
 
-    // Buffers that older versions of transformers stored beside the parameters: masks and rotary tables.
-    private static readonly string[] Buffers = [".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias"];
+    private readonly Dictionary<string, IReadOnlyList<string>> _aliases = new(StringComparer.Ordinal);
+
+    // What older versions of transformers stored beside the parameters: masks, rotary tables, versions, and T5's relative positions of
+    // the attention to the source, which has none.
+    private static readonly string[] Buffers =
+        [
+        "encoder.version", "decoder.version", ".EncDecAttention.relative_attention_bias.weight",
+        ".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias",
+    ];
 
     /// <summary>Tensors of the file that the model has not asked for, known buffers and what it leaves left out.</summary>
     public IEnumerable<string> Unused => file.Entries
         .Select(e => e.Name)
-        .Where(n => !_used.Contains(n) && !Buffers.Any(b => n.EndsWith(b, StringComparison.Ordinal)) && !_left.Exists(l => IsLeft(n, l)));
+        .Where(n => !_used.Contains(n) && !Buffers.Any(b => n.EndsWith(b, StringComparison.Ordinal)) && !_left.Exists(l => IsLeft(n, l)) && !IsAlias(n));
 
     public override bool Has(string name) => TryFind(name, out _);
 
     public override void Leave(string name) => _left.Add(name);
+
+    public override void Alias(string name, IReadOnlyList<string> others) => _aliases[name] = others;
 
     public override Tensor Get(string name, Shape shape, Init init, Workspace store)
     {
@@ -43,7 +52,19 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
 
     private TensorEntry Find(string name) => TryFind(name, out TensorEntry? entry) ? entry : file[name];
 
-    private bool TryFind(string name, [NotNullWhen(true)] out TensorEntry? entry) =>
+    private bool TryFind(string name, [NotNullWhen(true)] out TensorEntry? entry)
+    {
+        if (TryFindOne(name, out entry))
+            return true;
+        foreach (string other in _aliases.GetValueOrDefault(name, []))
+        {
+            if (TryFindOne(other, out entry))
+                return true;
+        }
+        return false;
+    }
+
+    private bool TryFindOne(string name, [NotNullWhen(true)] out TensorEntry? entry) =>
         TryFindBody(name, out entry)
         || (name.EndsWith(".weight", StringComparison.Ordinal) && TryFindBody($"{name[..^"weight".Length]}gamma", out entry))
         || (name.EndsWith(".bias", StringComparison.Ordinal) && TryFindBody($"{name[..^"bias".Length]}beta", out entry));
@@ -60,6 +81,8 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
         }
         return false;
     }
+
+    private bool IsAlias(string name) => _aliases.Values.Any(others => others.Any(o => IsLeft(name, o)));
 
     private static bool IsLeft(string name, string left) =>
         IsAt(name, left) || IsAt(name, WithoutBody(left)) || IsAt(WithoutBody(name), left);

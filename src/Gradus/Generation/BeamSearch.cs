@@ -12,19 +12,19 @@ public sealed class BeamSearch : IDisposable
 {
     private const int PromptPiece = 256;
 
-    private readonly DecoderModel _model;
+    private readonly GenerativeModel _model;
     private readonly CachedForward _forward;
     private readonly LogitsScratch _scratch = new();
 
     /// <summary>Prepares to search; the model must outlive the search.</summary>
-    public BeamSearch(DecoderModel model)
+    public BeamSearch(GenerativeModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
         _forward = new CachedForward(model);
     }
 
-    /// <summary>Cache pages in use (<see cref="Nn.KvCache.PageSize"/> tokens each).</summary>
+    /// <summary>Cache pages in use (<see cref="Nn.KvCache.PageSize"/> tokens of a transformer, or the state of a recurrent network).</summary>
     public int PagesInUse => _forward.Cache.PagesInUse;
 
     /// <summary>The best hypotheses of a prompt, the best first.</summary>
@@ -39,9 +39,9 @@ public sealed class BeamSearch : IDisposable
         foreach (BeamSearchRequest request in requests)
         {
             ArgumentNullException.ThrowIfNull(request, nameof(requests));
-            request.Check(_model.Config);
+            request.Check(_model);
         }
-        BeamGroup[] groups = [.. requests.Select(r => new BeamGroup(r, r.Limit(_model.Config), _forward.Cache.NewSequence()))];
+        BeamGroup[] groups = [.. requests.Select(r => new BeamGroup(r, r.Limit(_model.Config), _forward.Cache.NewSequence(source: r.Source)))];
         try
         {
             while (!Array.TrueForAll(groups, g => g.Done))

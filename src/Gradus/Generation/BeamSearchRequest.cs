@@ -6,6 +6,9 @@ namespace Gradus.Generation;
 /// <param name="Prompt">Token ids, at least one, at most the model's context.</param>
 public sealed record BeamSearchRequest(int[] Prompt)
 {
+    /// <summary>What an encoder reads, for models that have one; else null.</summary>
+    public int[]? Source { get; init; }
+
     /// <summary>Sequences that are followed at once, ≥ 1.</summary>
     public int Beams { get; init; } = 4;
 
@@ -32,9 +35,11 @@ public sealed record BeamSearchRequest(int[] Prompt)
 
     /// <summary>Refuses what the model cannot do.</summary>
     /// <exception cref="ArgumentException">A value does not fit; one line that says which and what to do.</exception>
-    internal void Check(ModelConfig config)
+    internal void Check(GenerativeModel model)
     {
-        GenerationRequest.CheckPrompt(Prompt, config);
+        ModelConfig config = model.Config;
+        GenerationRequest.CheckPrompt(Prompt, "prompt", config);
+        GenerationRequest.CheckSource(Source, model);
         if (Beams < 1)
             throw new ArgumentException($"Beams is {Beams}; give 1 or more.");
         if (Returned < 1 || Returned > Beams)

@@ -4,10 +4,10 @@ using Gradus.Tensors;
 
 namespace Gradus.Generation;
 
-/// <summary>Runs a model over the next tokens of several sequences whose earlier keys and values are cached. Steps of equal shape allocate nothing.</summary>
+/// <summary>Runs a model over the next tokens of several sequences of whose earlier ones it keeps what it needs. Steps of equal shape allocate nothing.</summary>
 internal sealed class CachedForward : IDisposable
 {
-    private readonly DecoderModel _model;
+    private readonly GenerativeModel _model;
     private readonly Workspace _workspace;
     private readonly Pass _pass;
     private readonly List<CachedSequence> _sequences = [];
@@ -18,7 +18,7 @@ internal sealed class CachedForward : IDisposable
     private int _tokens;
     private int _wanted;
 
-    public CachedForward(DecoderModel model)
+    public CachedForward(GenerativeModel model)
     {
         _model = model;
         Cache = model.NewCache();
@@ -26,7 +26,7 @@ internal sealed class CachedForward : IDisposable
         _pass = new Pass(Cache, _workspace);
     }
 
-    public KvCache Cache { get; }
+    public SequenceCache Cache { get; }
 
     /// <summary>Starts a step; the logits of the last one are gone.</summary>
     public void Begin()

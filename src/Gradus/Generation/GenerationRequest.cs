@@ -6,6 +6,9 @@ namespace Gradus.Generation;
 /// <param name="Prompt">Token ids, at least one, at most the model's context.</param>
 public sealed record GenerationRequest(int[] Prompt)
 {
+    /// <summary>What an encoder reads, for models that have one; else null.</summary>
+    public int[]? Source { get; init; }
+
     /// <summary>What happens to the logits before a token is chosen, in order.</summary>
     public IReadOnlyList<LogitsStep> Steps { get; init; } = [];
 
@@ -24,14 +27,19 @@ public sealed record GenerationRequest(int[] Prompt)
     /// <summary>Whether the log-probabilities of the chosen tokens are wanted.</summary>
     public bool LogProbabilities { get; init; }
 
+    /// <summary>A request to go on from a text, or, of a model with an encoder, to answer it.</summary>
+    public static GenerationRequest For(GenerativeModel model, int[] text) =>
+        model is EncoderDecoderModel answering ? new([answering.StartToken]) { Source = text } : new(text);
+
     /// <summary>The tokens that prompt and answer can have together.</summary>
     internal int Capacity(ModelConfig config) => (int)Math.Min(config.ContextLength, (long)Prompt.Length + MaxNewTokens);
 
     /// <summary>Refuses what the model cannot do.</summary>
     /// <exception cref="ArgumentException">A value does not fit the model; one line that says which and what to do.</exception>
-    internal void Check(ModelConfig config)
+    internal void Check(GenerativeModel model)
     {
-        CheckPrompt(Prompt, config);
+        CheckPrompt(Prompt, "prompt", model.Config);
+        CheckSource(Source, model);
         if (MaxNewTokens < 0)
             throw new ArgumentException($"MaxNewTokens is {MaxNewTokens}; give 0 or more.");
         if (Steps is null || Steps.Contains(null!) || StopTokens is null || StopSequences is null)
@@ -40,19 +48,33 @@ public sealed record GenerationRequest(int[] Prompt)
             throw new ArgumentException("A stop sequence is empty; give at least one token id, or leave it out.");
     }
 
+    /// <summary>Refuses a source that the model cannot read.</summary>
+    /// <exception cref="ArgumentException">It is missing, or given to a model without an encoder, or wrong as a prompt may be.</exception>
+    internal static void CheckSource(int[]? source, GenerativeModel model)
+    {
+        if (model is EncoderDecoderModel != source is not null)
+        {
+            throw new ArgumentException(source is null
+                ? $"A {model.Config.ArchitectureClass} answers a source text; give Source."
+                : $"A {model.Config.ArchitectureClass} has no encoder to read Source; put the text into the prompt.");
+        }
+        if (source is not null)
+            CheckPrompt(source, "source", model.Config);
+    }
+
     /// <summary>Refuses a prompt that the model cannot read.</summary>
     /// <exception cref="ArgumentException">The prompt is empty, too long or holds an id that the model does not know.</exception>
-    internal static void CheckPrompt(int[] prompt, ModelConfig config)
+    internal static void CheckPrompt(int[] prompt, string name, ModelConfig config)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         if (prompt.Length == 0)
-            throw new ArgumentException("The prompt has no token; begin with the model's begin-of-text token.");
+            throw new ArgumentException($"The {name} has no token; begin with the model's begin-of-text token.");
         if (prompt.Length > config.ContextLength)
-            throw new ArgumentException($"The prompt has {prompt.Length} tokens, but the model's context is {config.ContextLength}; shorten the prompt.");
+            throw new ArgumentException($"The {name} has {prompt.Length} tokens, but the model's context is {config.ContextLength}; shorten the {name}.");
         for (int i = 0; i < prompt.Length; i++)
         {
             if ((uint)prompt[i] >= (uint)config.Vocabulary)
-                throw new ArgumentException($"Token {i} of the prompt is {prompt[i]}, but the model has {config.Vocabulary} tokens; does the tokenizer fit the model?");
+                throw new ArgumentException($"Token {i} of the {name} is {prompt[i]}, but the model has {config.Vocabulary} tokens; does the tokenizer fit the model?");
         }
     }
 }

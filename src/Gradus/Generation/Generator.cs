@@ -15,7 +15,7 @@ public sealed class Generator : IDisposable
     /// <summary>Cache memory that is taken when sequences join; beyond it the cache grows as they do.</summary>
     private const long ReservedBytes = 64 << 20;
 
-    private readonly DecoderModel _model;
+    private readonly GenerativeModel _model;
     private readonly GeneratorOptions _options;
     private readonly CachedForward _forward;
     private readonly LogitsScratch _scratch = new();
@@ -27,7 +27,7 @@ public sealed class Generator : IDisposable
     /// <summary>Prepares to generate; the model must outlive the generator.</summary>
     /// <param name="model">The model.</param>
     /// <param name="options">How prompts are read; the defaults where null.</param>
-    public Generator(DecoderModel model, GeneratorOptions? options = null)
+    public Generator(GenerativeModel model, GeneratorOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         _model = model;
@@ -46,7 +46,7 @@ public sealed class Generator : IDisposable
         }
     }
 
-    /// <summary>Cache pages in use (<see cref="KvCache.PageSize"/> tokens each).</summary>
+    /// <summary>Cache pages in use (<see cref="KvCache.PageSize"/> tokens of a transformer, or the state of a recurrent network).</summary>
     public int PagesInUse => _forward.Cache.PagesInUse;
 
     /// <summary>Bytes of all cache pages, used and free.</summary>
@@ -57,9 +57,9 @@ public sealed class Generator : IDisposable
     public GeneratedSequence Add(GenerationRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        request.Check(_model.Config);
+        request.Check(_model);
         int capacity = request.Capacity(_model.Config);
-        GeneratedSequence sequence = new(request, capacity, _forward.Cache.NewSequence(capacity));
+        GeneratedSequence sequence = new(request, capacity, _forward.Cache.NewSequence(capacity, request.Source));
         sequence.EndIfFull(_model.Config.ContextLength);
         if (sequence.Finish is null)
         {
@@ -107,7 +107,7 @@ public sealed class Generator : IDisposable
     public IEnumerable<int> Stream(GenerationRequest request, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        request.Check(_model.Config);
+        request.Check(_model);
         return StreamTokens(request, cancellation);
     }
 
@@ -121,7 +121,7 @@ public sealed class Generator : IDisposable
         foreach (GenerationRequest request in requests)
         {
             ArgumentNullException.ThrowIfNull(request, nameof(requests));
-            request.Check(_model.Config);
+            request.Check(_model);
         }
         GeneratedSequence[] sequences = [.. requests.Select(Add)];
         try
@@ -185,7 +185,7 @@ public sealed class Generator : IDisposable
         _joined = false;
         long pages = 0;
         foreach (GeneratedSequence sequence in _active)
-            pages += (sequence.Capacity + KvCache.PageSize - 1) / KvCache.PageSize;
+            pages += _forward.Cache.PagesFor(sequence.Capacity);
         _forward.Cache.Reserve((int)Math.Min(pages, ReservedBytes / Math.Max(1, _forward.Cache.PageBytes)));
     }
 

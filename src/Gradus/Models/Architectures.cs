@@ -12,6 +12,7 @@ public static class Architectures
 {
     private static readonly Dictionary<Type, Func<ModelConfig, Scope, LanguageModel>> Builders = new()
     {
+        [typeof(BartConfig)] = (c, s) => new Bart((BartConfig)c, s),
         [typeof(BertConfig)] = (c, s) => Bert.Build((BertConfig)c, s),
         [typeof(BloomConfig)] = (c, s) => new Bloom((BloomConfig)c, s),
         [typeof(DistilBertConfig)] = (c, s) => DistilBert.Build((DistilBertConfig)c, s),
@@ -34,9 +35,11 @@ public static class Architectures
         [typeof(Qwen2MoeConfig)] = (c, s) => new Qwen2Moe((Qwen2MoeConfig)c, s),
         [typeof(Qwen3Config)] = (c, s) => new Qwen3((Qwen3Config)c, s),
         [typeof(Qwen3MoeConfig)] = (c, s) => new Qwen3Moe((Qwen3MoeConfig)c, s),
+        [typeof(RnnLmConfig)] = (c, s) => new RnnLm((RnnLmConfig)c, s),
         [typeof(RobertaConfig)] = (c, s) => Roberta.Build((RobertaConfig)c, s),
         [typeof(SmolLm3Config)] = (c, s) => new SmolLm3((SmolLm3Config)c, s),
         [typeof(Starcoder2Config)] = (c, s) => new Starcoder2((Starcoder2Config)c, s),
+        [typeof(T5Config)] = (c, s) => new T5((T5Config)c, s),
         [typeof(XLNetConfig)] = (c, s) => XLNet.Build((XLNetConfig)c, s),
     };
 

@@ -33,11 +33,11 @@ public abstract class LanguageModel : IDisposable
     /// <summary>The number of the model's own values.</summary>
     public long ParameterCount => Parameters.Sum(p => p.Shape.Count);
 
-    /// <summary>Makes all of the model's own parameters trainable, or none.</summary>
+    /// <summary>Makes all of the model's own parameters trainable, buffers apart, or none.</summary>
     public void SetTrainable(bool trainable)
     {
         foreach (Parameter parameter in Parameters)
-            parameter.Trainable = trainable;
+            parameter.Trainable = trainable && !parameter.IsBuffer;
     }
 
     /// <summary>Frees the parameters.</summary>

@@ -6,6 +6,7 @@ namespace Gradus.Models;
 
 /// <summary>The hyperparameters of an architecture, with the names of Hugging Face's config.json.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model_type")]
+[JsonDerivedType(typeof(BartConfig), "bart")]
 [JsonDerivedType(typeof(BertConfig), "bert")]
 [JsonDerivedType(typeof(BloomConfig), "bloom")]
 [JsonDerivedType(typeof(DistilBertConfig), "distilbert")]
@@ -28,12 +29,17 @@ namespace Gradus.Models;
 [JsonDerivedType(typeof(Qwen2MoeConfig), "qwen2_moe")]
 [JsonDerivedType(typeof(Qwen3Config), "qwen3")]
 [JsonDerivedType(typeof(Qwen3MoeConfig), "qwen3_moe")]
+[JsonDerivedType(typeof(RnnLmConfig), "rnn_lm")]
 [JsonDerivedType(typeof(RobertaConfig), "roberta")]
 [JsonDerivedType(typeof(SmolLm3Config), "smollm3")]
 [JsonDerivedType(typeof(Starcoder2Config), "starcoder2")]
+[JsonDerivedType(typeof(T5Config), "t5")]
 [JsonDerivedType(typeof(XLNetConfig), "xlnet")]
 public abstract record ModelConfig : IValidatableObject
 {
+    /// <summary>The context of architectures that have no longest one: tokens enough for anybody, and buffers of that size still fit.</summary>
+    private protected const int UnlimitedContext = 1 << 20;
+
     private readonly string? _architecture;
 
     /// <summary>The number of token ids.</summary>

@@ -7,6 +7,7 @@ public sealed class Capture
 {
     private readonly List<float[]> _hidden = [];
     private readonly Dictionary<int, List<float[,,]>> _attention = [];
+    private readonly Dictionary<int, List<float[,,]>> _sourceAttention = [];
 
     /// <summary>Whether attention maps are wanted; they take T×T memory for every head.</summary>
     public bool Attentions { get; init; }
@@ -17,17 +18,26 @@ public sealed class Capture
     /// <summary>For each layer, the probabilities (H, queries, keys) of every sequence.</summary>
     public IReadOnlyDictionary<int, List<float[,,]>> AttentionMaps => _attention;
 
+    /// <summary>For each layer of a decoder, what every sequence sees of its source, (H, queries, keys).</summary>
+    public IReadOnlyDictionary<int, List<float[,,]>> SourceAttentionMaps => _sourceAttention;
+
     internal void Hidden(Tensor x) => _hidden.Add(x.ToArray());
 
     /// <summary>Notes maps that a model computed itself: probabilities (H, queries, keys) of every sequence.</summary>
     internal void Attention(int layer, List<float[,,]> maps) => _attention[layer] = maps;
 
-    internal void Attention(int layer, Tensor q, Tensor k, AttentionLayout layout, AttentionOptions options, Tensor? slopes)
+    internal void Attention(int layer, Tensor q, Tensor k, AttentionLayout layout, AttentionOptions options, Tensor? slopes, Tensor? bias)
     {
-        if (!Attentions)
-            return;
-        List<float[,,]> maps = _attention[layer] = [];
-        for (int s = 0; s < layout.Sequences; s++)
-            maps.Add(q.AttentionMap(k, layout, s, options, slopes));
+        if (Attentions)
+            _attention[layer] = Maps(q, k, layout, options, slopes, bias);
     }
+
+    internal void SourceAttention(int layer, Tensor q, Tensor k, AttentionLayout layout, AttentionOptions options)
+    {
+        if (Attentions)
+            _sourceAttention[layer] = Maps(q, k, layout, options, null, null);
+    }
+
+    private static List<float[,,]> Maps(Tensor q, Tensor k, AttentionLayout layout, AttentionOptions options, Tensor? slopes, Tensor? bias) =>
+        [.. Enumerable.Range(0, layout.Sequences).Select(s => q.AttentionMap(k, layout, s, options, slopes, bias))];
 }

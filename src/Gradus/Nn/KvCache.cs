@@ -7,7 +7,7 @@ namespace Gradus.Nn;
 /// sequences. A step: <see cref="Plan"/> the new tokens of some sequences, then run the model, whose layers append to the pages.
 /// Sequences that began as one (<see cref="CachedSequence.Fork"/>) share pages until one of them writes to a page: it gets its own copy.
 /// </summary>
-public sealed class KvCache : IDisposable
+public sealed class KvCache : SequenceCache
 {
     /// <summary>Tokens per page.</summary>
     public const int PageSize = 32;
@@ -20,7 +20,7 @@ public sealed class KvCache : IDisposable
     private readonly Stack<int> _freePages = new();
     private readonly List<(int From, int To)> _copies = [];
     private int[] _owners = [];
-    private readonly List<CachedSequence> _planned = [];
+    private readonly List<PagedSequence> _planned = [];
     private int[] _queryStarts = new int[9];
     private int[] _keyCounts = new int[8];
     private int[] _pageStarts = new int[8];
@@ -44,34 +44,35 @@ public sealed class KvCache : IDisposable
         Layout = AttentionLayout.Paged(PageSize);
     }
 
-    /// <summary>Which pages the planned sequences see.</summary>
-    public AttentionLayout Layout { get; }
+    /// <inheritdoc/>
+    public override AttentionLayout Layout { get; }
 
-    /// <summary>Bytes of a page: keys and values of all layers.</summary>
-    public long PageBytes => 2L * _keys.Length * PageSize * _heads * _width * sizeof(float);
+    internal override KvCache Own => this;
 
-    /// <summary>Bytes of all pages.</summary>
-    public long Bytes => _pageCount * PageBytes;
+    /// <inheritdoc/>
+    public override long PageBytes => 2L * _keys.Length * PageSize * _heads * _width * sizeof(float);
 
-    /// <summary>Pages that belong to a sequence at present; shared ones count once.</summary>
-    public int PagesInUse => _pageCount - _freePages.Count;
+    /// <inheritdoc/>
+    public override long Bytes => _pageCount * PageBytes;
 
-    /// <summary>Makes sure that there are at least as many pages, in use or free, so that the cache does not grow while sequences do.</summary>
-    public void Reserve(int pages)
+    /// <inheritdoc/>
+    public override int PagesInUse => _pageCount - _freePages.Count;
+
+    /// <inheritdoc/>
+    public override int PagesFor(int tokens) => (int)(((long)tokens + PageSize - 1) / PageSize);
+
+    /// <inheritdoc/>
+    public override void Reserve(int pages)
     {
         if (pages > _pageCount)
             Grow(Math.Max(pages, _pageCount * 2));
     }
 
-    /// <summary>Starts an empty sequence.</summary>
-    /// <param name="expectedTokens">Tokens it will hold at most, if known: its list of pages then never grows. No page is taken yet.</param>
-    public CachedSequence NewSequence(int expectedTokens = 0) => new(this, expectedTokens);
+    /// <inheritdoc/>
+    public override CachedSequence NewSequence(int expectedTokens = 0, int[]? source = null) => new PagedSequence(this, expectedTokens);
 
-    /// <summary>Announces a step: the given numbers of new tokens of the given sequences, in this order.</summary>
-    /// <param name="sequences">Each at most once.</param>
-    /// <param name="newTokens">At least one for each.</param>
-    /// <param name="workspace">The step's workspace.</param>
-    public void Plan(IReadOnlyList<CachedSequence> sequences, ReadOnlySpan<int> newTokens, Workspace workspace)
+    /// <inheritdoc/>
+    public override void Plan(IReadOnlyList<CachedSequence> sequences, ReadOnlySpan<int> newTokens, Workspace workspace)
     {
         ArgumentNullException.ThrowIfNull(sequences);
         ArgumentNullException.ThrowIfNull(workspace);
@@ -81,10 +82,11 @@ public sealed class KvCache : IDisposable
         _planned.Clear();
         for (int s = 0; s < count; s++)
         {
-            sequences[s].Reserve(newTokens[s]);
-            pages += sequences[s].Pages.Count;
+            PagedSequence sequence = (PagedSequence)sequences[s];
+            sequence.Reserve(newTokens[s]);
+            pages += sequence.Pages.Count;
             tokens += newTokens[s];
-            _planned.Add(sequences[s]);
+            _planned.Add(sequence);
         }
         CopySharedPages(workspace);
         Ensure(ref _queryStarts, count + 1);
@@ -95,12 +97,10 @@ public sealed class KvCache : IDisposable
         pages = tokens = 0;
         for (int s = 0; s < count; s++)
         {
-            CachedSequence sequence = sequences[s];
+            PagedSequence sequence = _planned[s];
             _queryStarts[s] = tokens;
             _keyCounts[s] = sequence.Length + newTokens[s];
-            _pageStarts[s] = pages;
-            foreach (int page in sequence.Pages)
-                _pages[pages++] = page;
+            pages = ListPages(s, pages);
             for (int i = 0; i < newTokens[s]; i++)
             {
                 int position = sequence.Length + i;
@@ -115,8 +115,48 @@ public sealed class KvCache : IDisposable
     /// <summary>The length that a planned sequence has when all that is known of it has been read.</summary>
     internal int FullLength(int sequence) => Math.Max(_planned[sequence].FullLength, _keyCounts[sequence]);
 
-    /// <summary>Counts the planned tokens as read; to be called after the model ran.</summary>
-    public void Commit()
+    /// <summary>Announces queries that only look at what sequences hold: cross-attention. Nothing is appended or committed.</summary>
+    /// <param name="sequences">Each may come more than once.</param>
+    /// <param name="queries">The number of queries of each.</param>
+    internal void PlanReading(IReadOnlyList<CachedSequence> sequences, ReadOnlySpan<int> queries)
+    {
+        int count = sequences.Count, pages = 0, rows = 0;
+        _planned.Clear();
+        for (int s = 0; s < count; s++)
+        {
+            _planned.Add((PagedSequence)sequences[s]);
+            pages += _planned[s].Pages.Count;
+        }
+        Ensure(ref _queryStarts, count + 1);
+        Ensure(ref _keyCounts, count);
+        Ensure(ref _pageStarts, count);
+        Ensure(ref _pages, pages);
+        pages = 0;
+        for (int s = 0; s < count; s++)
+        {
+            _queryStarts[s] = rows;
+            rows += queries[s];
+            _keyCounts[s] = _planned[s].Length;
+            pages = ListPages(s, pages);
+        }
+        _queryStarts[count] = rows;
+        _planned.Clear();
+        Layout.SetPaged(count, _queryStarts, _keyCounts, _pages, _pageStarts);
+    }
+
+    private int ListPages(int sequence, int pages)
+    {
+        _pageStarts[sequence] = pages;
+        foreach (int page in _planned[sequence].Pages)
+            _pages[pages++] = page;
+        return pages;
+    }
+
+    /// <summary>The pages of a layer.</summary>
+    internal (Tensor Keys, Tensor Values) Pages(int layer) => (_keys[layer], _values[layer]);
+
+    /// <inheritdoc/>
+    public override void Commit()
     {
         for (int s = 0; s < _planned.Count; s++)
             _planned[s].Length = _keyCounts[s];
@@ -214,24 +254,21 @@ public sealed class KvCache : IDisposable
             array = new int[Math.Max(length, array.Length * 2)];
     }
 
-    /// <summary>Frees all pages.</summary>
-    public void Dispose() => _store.Dispose();
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing) => _store.Dispose();
 }
 
-/// <summary>The place of one sequence in a cache.</summary>
-public sealed class CachedSequence : IDisposable
+/// <summary>The pages of one sequence.</summary>
+internal sealed class PagedSequence : CachedSequence
 {
     private readonly KvCache _cache;
     private readonly List<int> _pages;
 
-    internal CachedSequence(KvCache cache, int expectedTokens)
+    internal PagedSequence(KvCache cache, int expectedTokens)
     {
         _cache = cache;
         _pages = new List<int>((expectedTokens + KvCache.PageSize - 1) / KvCache.PageSize);
     }
-
-    /// <summary>The number of tokens read so far.</summary>
-    public int Length { get; internal set; }
 
     internal List<int> Pages => _pages;
 
@@ -258,10 +295,10 @@ public sealed class CachedSequence : IDisposable
             _pages.Add(_cache.TakePage());
     }
 
-    /// <summary>A second sequence that begins with this one's tokens; costs no copy until one of the two goes on within a shared page.</summary>
-    public CachedSequence Fork()
+    /// <inheritdoc/>
+    public override CachedSequence Fork()
     {
-        CachedSequence fork = new(_cache, _pages.Capacity * KvCache.PageSize) { Length = Length, FullLength = FullLength };
+        PagedSequence fork = new(_cache, _pages.Capacity * KvCache.PageSize) { Length = Length, FullLength = FullLength };
         for (int i = 0; i * KvCache.PageSize < Length; i++)
         {
             _cache.SharePage(_pages[i]);
@@ -270,8 +307,8 @@ public sealed class CachedSequence : IDisposable
         return fork;
     }
 
-    /// <summary>Forgets all tokens from a length on.</summary>
-    public void Truncate(int length)
+    /// <inheritdoc/>
+    public override void Truncate(int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
@@ -283,7 +320,4 @@ public sealed class CachedSequence : IDisposable
             _pages.RemoveAt(i);
         }
     }
-
-    /// <summary>Gives the pages back.</summary>
-    public void Dispose() => Truncate(0);
 }

@@ -23,6 +23,13 @@ public abstract class ParameterSource
     {
     }
 
+    /// <summary>Says that a parameter may be stored under other names too, or instead: the tied tables of some checkpoints.</summary>
+    /// <param name="name">Its dotted path.</param>
+    /// <param name="others">The other paths.</param>
+    public virtual void Alias(string name, IReadOnlyList<string> others)
+    {
+    }
+
     /// <summary>Draws every parameter from a seed, each by its name, so that adding one changes no other.</summary>
     /// <param name="seed">The run's seed.</param>
     public static ParameterSource Random(ulong seed) => new RandomSource(seed);

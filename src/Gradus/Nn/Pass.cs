@@ -10,6 +10,9 @@ public sealed class Pass
     private ulong _key;
     private ulong _drawn;
     private Tensor? _positionsByLength;
+    private readonly AttentionLayout? _sourceLayout;
+    private RecurrentLayout? _timeMajor;
+    private bool _isOrdered;
 
     /// <summary>Prepares a run without a cache.</summary>
     /// <param name="batch">The tokens.</param>
@@ -25,12 +28,18 @@ public sealed class Pass
         Layout = new AttentionLayout(batch.Starts);
         foreach (int position in batch.Positions)
             LongestPosition = Math.Max(LongestPosition, position + 1);
+        if (batch.Source is { } source)
+        {
+            Source = new Pass(source, workspace);
+            _sourceLayout = new AttentionLayout(batch.Starts, source.Starts);
+        }
     }
 
     /// <summary>A run over the tokens that a cache has been prepared for; used again for every step (<see cref="Begin"/>).</summary>
-    internal Pass(KvCache cache, Workspace workspace)
+    internal Pass(SequenceCache cache, Workspace workspace)
     {
         Cache = cache;
+        Memory = cache.Memory;
         Layout = cache.Layout;
         Workspace = workspace;
         Ids = Positions = null!;
@@ -42,6 +51,7 @@ public sealed class Pass
         Positions = Workspace.From(positions);
         _positionsByLength = null;
         LongestPosition = 0;
+        _isOrdered = false;
         foreach (int position in positions)
             LongestPosition = Math.Max(LongestPosition, position + 1);
     }
@@ -69,8 +79,29 @@ public sealed class Pass
     /// <summary>Which tokens attend to which.</summary>
     public AttentionLayout Layout { get; }
 
-    /// <summary>Keys and values of earlier tokens, or null.</summary>
-    public KvCache? Cache { get; }
+    /// <summary>What the model keeps of earlier tokens, or null.</summary>
+    public SequenceCache? Cache { get; }
+
+    /// <summary>The encoder's run over the source sequences (encoder-decoder models without a cache), or null.</summary>
+    public Pass? Source { get; }
+
+    /// <summary>What the encoder made of this run's tokens, (N, C): set by the model when it has encoded them.</summary>
+    public Tensor? Encoded { get; set; }
+
+    /// <summary>Where recurrent layers begin and what they end with, or null: all begin with zeros.</summary>
+    public RecurrentMemory? Memory { get; set; }
+
+    /// <summary>The run's tokens in the order in which recurrent layers take them.</summary>
+    public RecurrentLayout TimeMajor => _timeMajor is { } order && _isOrdered ? order : Order();
+
+    private RecurrentLayout Order()
+    {
+        _isOrdered = true;
+        return (_timeMajor ??= new RecurrentLayout()).Set(Layout);
+    }
+
+    /// <summary>Added to the scores of every layer that asks for it (T5's relative positions): set by the model, or null.</summary>
+    public Tensor? Bias { get; set; }
 
     /// <summary>Whether dropout is on.</summary>
     public bool Training { get; private set; }
@@ -97,7 +128,7 @@ public sealed class Pass
         Span<int> to = positions.Span<int>();
         for (int s = 0; s < Layout.Sequences; s++)
         {
-            int length = Cache?.FullLength(s) ?? LongestPosition, start = Layout.QueryStart(s);
+            int length = Cache?.Own?.FullLength(s) ?? LongestPosition, start = Layout.QueryStart(s);
             for (int i = start; i < start + Layout.QueryCount(s); i++)
                 to[i] = from[i] + (length > shortLimit ? shortLimit : 0);
         }
@@ -110,6 +141,7 @@ public sealed class Pass
     {
         Training = true;
         _key = key;
+        Source?.Train(CounterRandom.Derive(key, "source"));
     }
 
     /// <summary>Dropout in training, else the input itself.</summary>
@@ -127,20 +159,43 @@ public sealed class Pass
     /// <param name="options">Scale and masks.</param>
     /// <param name="slopes">Linear position biases, or null.</param>
     /// <param name="dropout">Dropout of the probabilities in training.</param>
+    /// <param name="bias">Added to the scores (<see cref="Tensor.Attention"/>), or null.</param>
     /// <returns>(N, H·D).</returns>
-    public Tensor Attend(int layer, Tensor q, Tensor k, Tensor v, AttentionOptions options, Tensor? slopes = null, float dropout = 0)
+    public Tensor Attend(
+        int layer, Tensor q, Tensor k, Tensor v, AttentionOptions options, Tensor? slopes = null, float dropout = 0, Tensor? bias = null)
     {
         ArgumentNullException.ThrowIfNull(q);
         ArgumentNullException.ThrowIfNull(k);
         ArgumentNullException.ThrowIfNull(v);
-        if (Cache is { } cache)
+        if (Cache?.Own is { } cache)
             (k, v) = cache.Append(layer, k, v);
-        Capture?.Attention(layer, q, k, Layout, options, slopes);
-        if (dropout > 0 && Training)
-            options = options with { Dropout = dropout, DropoutKey = CounterRandom.Derive(_key, _drawn++) };
-        Tensor y = q.Attention(k, v, Layout, options, slopes);
+        Capture?.Attention(layer, q, k, Layout, options, slopes, bias);
+        Tensor y = q.Attention(k, v, Layout, WithDropout(options, dropout), slopes, bias);
         return y.Reshape(y.Shape[0], y.Shape[1] * y.Shape[2]);
     }
+
+    /// <summary>Attention of a layer to all of the source: over its keys and values, which the cache keeps or which are computed here.</summary>
+    /// <param name="layer">The decoder layer's number.</param>
+    /// <param name="q">(N, H, D).</param>
+    /// <param name="source">The layer's projections of what the encoder made.</param>
+    /// <param name="scale">Factor of the scores.</param>
+    /// <param name="dropout">Dropout of the probabilities in training.</param>
+    /// <returns>(N, H·D).</returns>
+    public Tensor AttendSource(int layer, Tensor q, ISourceAttention source, float scale, float dropout = 0)
+    {
+        ArgumentNullException.ThrowIfNull(q);
+        ArgumentNullException.ThrowIfNull(source);
+        AttentionOptions options = new(scale, Causal: false);
+        // The handle belongs to the block's own workspace: what is projected from it goes when the block is done, and is recorded there.
+        (Tensor k, Tensor v) = Cache?.Source is { } cache ? cache.Pages(layer) : source.KeysAndValues(q.Workspace.Adopt(Source!.Encoded!), this);
+        AttentionLayout layout = Cache?.Source?.Layout ?? _sourceLayout!;
+        Capture?.SourceAttention(layer, q, k, layout, options);
+        Tensor y = q.Attention(k, v, layout, WithDropout(options, dropout));
+        return y.Reshape(y.Shape[0], y.Shape[1] * y.Shape[2]);
+    }
+
+    private AttentionOptions WithDropout(AttentionOptions options, float dropout) =>
+        dropout > 0 && Training ? options with { Dropout = dropout, DropoutKey = CounterRandom.Derive(_key, _drawn++) } : options;
 
     /// <summary>
     /// Runs one block of a model in the way the pass asks for: recorded; recorded as a whole, to be computed again in the backward
@@ -205,4 +260,13 @@ public interface IBlock
 {
     /// <summary>(N, C) → (N, C).</summary>
     Tensor Forward(Tensor x, Pass pass);
+}
+
+/// <summary>The part of a decoder layer that looks at what the encoder made.</summary>
+public interface ISourceAttention
+{
+    /// <summary>Keys and values of the source: (M, C) → (M, H, D) each.</summary>
+    /// <param name="encoded">The encoder's output.</param>
+    /// <param name="pass">The forward pass.</param>
+    (Tensor Keys, Tensor Values) KeysAndValues(Tensor encoded, Pass pass);
 }

@@ -64,6 +64,18 @@ public sealed class Scope
         return parameter;
     }
 
+    /// <summary>A constant of this place that checkpoints may store; it starts as given where they do not.</summary>
+    public Parameter Buffer(string name, Shape shape, Init init)
+    {
+        string path = Join(name);
+        Parameter buffer = new(path, (_source.Has(path) ? _source : ParameterSource.Random(0)).Get(path, shape, init, _store), buffer: true);
+        _parts.Add(buffer);
+        return buffer;
+    }
+
+    /// <summary>Other names, seen from this place, under which checkpoints may store a parameter; to be called before it is made.</summary>
+    public void Alias(string name, params string[] others) => _source.Alias(Join(name), [.. others.Select(Join)]);
+
     /// <summary>A linear layer: parameters <c>weight</c> and, if asked for, <c>bias</c>.</summary>
     /// <param name="name">The layer's name below this place.</param>
     /// <param name="inputs">Columns in.</param>
@@ -79,6 +91,17 @@ public sealed class Scope
         Shape shape = layout == WeightLayout.OutIn ? new Shape(outputs, inputs) : new Shape(inputs, outputs);
         DenseWeight weight = new(place.Parameter("weight", shape, init), layout);
         Linear linear = new(place.Path, weight, bias ? place.Parameter("bias", new Shape(outputs), Init.Zeros) : null);
+        _parts.Add(linear);
+        return linear;
+    }
+
+    /// <summary>A linear layer whose parameters have names of their own, not <c>weight</c> and <c>bias</c> below its name.</summary>
+    /// <param name="name">The layer's name below this place.</param>
+    /// <param name="weight">(out, in).</param>
+    /// <param name="bias">(out), or null.</param>
+    public Linear Linear(string name, Parameter weight, Parameter? bias)
+    {
+        Linear linear = new(Join(name), new DenseWeight(weight, WeightLayout.OutIn), bias);
         _parts.Add(linear);
         return linear;
     }

@@ -37,6 +37,14 @@ public sealed class TokenBatch
 
     /// <summary>The part of its sequence that every token belongs to, or null: 0 everywhere.</summary>
     public int[]? TokenTypes { get; }
+    /// <summary>What an encoder reads for these sequences, as many; null for models without one.</summary>
+    public TokenBatch? Source
+    {
+        get;
+        init => field = value is null || value.Sequences == Sequences
+            ? value
+            : throw new ArgumentException($"{Sequences} sequences, but {value.Sequences} sources.", nameof(value));
+    }
 
     /// <summary>The number of sequences.</summary>
     public int Sequences => Starts.Length - 1;

@@ -35,6 +35,9 @@ internal static partial class DeviceCases
             ("slopes", ragged with { Slopes = true }),
             ("bias", ragged with { Bias = true }),
             ("bias that masks whole blocks", ragged with { Bias = true, Masked = true }),
+            ("bias by distance", ragged with { Bias = true, ByDistance = true }),
+            ("bias by distance, grouped heads, open", ragged with { Heads = 4, KvHeads = 2, Bias = true, ByDistance = true, Options = Causal with { Causal = false } }),
+            ("bias by distance, cross", cross with { Bias = true, ByDistance = true }),
             ("cap, slopes, bias and window", ragged with { Options = new AttentionOptions(0.25f, true, 9, 2), Slopes = true, Bias = true }),
             ("grouped heads", ragged with { Heads = 6, KvHeads = 2 }),
             ("grouped heads with bias", ragged with { Heads = 4, KvHeads = 2, Bias = true }),
@@ -71,6 +74,7 @@ internal static partial class DeviceCases
                 AttentionSetup setup = new(queries, keys, Causal, Heads: 4, KvHeads: 2, Page: page);
                 yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}", setup);
                 yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}, window", setup with { Options = Causal with { Window = 6, SoftCap = 3 }, Slopes = true });
+                yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}, bias by distance", setup with { Bias = true, ByDistance = true });
             }
         }
     }
@@ -98,7 +102,7 @@ internal static partial class DeviceCases
 
 /// <summary>What attention is asked to do.</summary>
 internal sealed record AttentionSetup(
-    int[] Queries, int[] Keys, AttentionOptions Options, int Heads = 2, int KvHeads = 2, int D = 8, int Dv = 8, bool Slopes = false, bool Bias = false, bool Masked = false, int Page = 0)
+    int[] Queries, int[] Keys, AttentionOptions Options, int Heads = 2, int KvHeads = 2, int D = 8, int Dv = 8, bool Slopes = false, bool Bias = false, bool Masked = false, bool ByDistance = false, int Page = 0)
 {
     public AttentionLayout Layout()
     {
@@ -129,6 +133,8 @@ internal sealed record AttentionSetup(
     private Tensor BiasOf(Bench b)
     {
         int queries = Queries.Max() + 1, keys = Keys.Max() + 2;
+        if (ByDistance)
+            return b.Normal(Heads, (2 * Math.Max(queries, keys)) - 1);
         float[] values = b.Normal(Heads, queries, keys).ToArray();
         for (int i = 0; Masked && i < values.Length; i++)
         {

@@ -4,7 +4,7 @@ namespace Gradus.Tensors.Tests;
 internal static partial class GradientCases
 {
     private static readonly Lazy<GradientCase[]> Built = new(() =>
-        [.. Arithmetic(), .. Shaping(), .. Activations(), .. Products(), .. Rows(), .. Losses(), .. Rotations(), .. Attentions()]);
+        [.. Arithmetic(), .. Shaping(), .. Activations(), .. Products(), .. Rows(), .. Losses(), .. Rotations(), .. Attentions(), .. Recurrences()]);
 
     public static IReadOnlyList<GradientCase> All => Built.Value;
 
@@ -198,6 +198,10 @@ internal static partial class GradientCases
             x[0].Attention(x[1], x[2], single, causal, bias: x[3]));
         yield return Case(nameof(Tensor.Attention), "bias of ragged sequences, soft cap", [Normal(9, 2, 4), Normal(9, 2, 4), Normal(9, 2, 4), Normal(2, 5, 6)], x =>
             x[0].Attention(x[1], x[2], ragged, open with { SoftCap = 2 }, bias: x[3]));
+        yield return Case(nameof(Tensor.Attention), "bias by distance", [Normal(9, 4, 4), Normal(9, 2, 4), Normal(9, 2, 4), Normal(4, 11)], x =>
+            x[0].Attention(x[1], x[2], ragged, open, bias: x[3]));
+        yield return Case(nameof(Tensor.Attention), "bias by distance, causal", [Normal(9, 4, 4), Normal(9, 2, 4), Normal(9, 2, 4), Normal(4, 9)], x =>
+            x[0].Attention(x[1], x[2], ragged, causal, bias: x[3]));
         yield return Case(nameof(Tensor.Attention), "a bias that masks", [Normal(4, 2, 4), Normal(4, 2, 4), Normal(4, 2, 4)], x =>
         {
             float[] mask = new float[2 * 4 * 4];
@@ -206,5 +210,21 @@ internal static partial class GradientCases
             return x[0].Attention(x[1], x[2], new AttentionLayout([0, 4]), open, bias: x[0].Workspace.From(mask, new Shape(2, 4, 4)));
         });
         yield return Case(nameof(Tensor.Attention), "of a tensor to itself", [Normal(5, 2, 4)], x => x[0].Attention(x[0], x[0], new AttentionLayout([0, 5]), causal));
+    }
+
+    private static IEnumerable<GradientCase> Recurrences()
+    {
+        // In the order of the layout the second sequence is the longest; the fourth is empty.
+        RecurrentLayout ragged = new RecurrentLayout().Set(new AttentionLayout([0, 2, 7, 10, 10, 11])), single = new RecurrentLayout().Set(new AttentionLayout([0, 4]));
+        foreach (RecurrentCell cell in Enum.GetValues<RecurrentCell>())
+        {
+            int width = cell.Gates() * 3;
+            yield return Case(nameof(Tensor.Recur), $"{cell}", [Normal(4, width), Normal(width, 3)], x => x[0].Recur(cell, single, x[1]));
+            yield return Case(nameof(Tensor.Recur), $"{cell} of ragged sequences", [Normal(11, width), Normal(width, 3), Normal(width)], x =>
+                x[0].Recur(cell, ragged, x[1], x[2]));
+            Given[] inputs = [Normal(11, width), Normal(width, 3), Normal(width), Normal(5, 3)];
+            yield return Case(nameof(Tensor.Recur), $"{cell} with a state to begin with", cell == RecurrentCell.Lstm ? [.. inputs, Normal(5, 3)] : inputs, x =>
+                x[0].Recur(cell, ragged, x[1], x[2], x[3], x.Length > 4 ? x[4] : null));
+        }
     }
 }

@@ -8,7 +8,7 @@ namespace Gradus.Tests.Generation;
 /// <summary>Beam search by its definition, and requests that cannot be met. The stopping rules are compared in <see cref="GenerationGoldens"/>.</summary>
 public sealed class BeamSearchTests : IDisposable
 {
-    private readonly DecoderModel _model = TinyModels.Make("gpt2", TinyModels.Cpu(2));
+    private readonly GenerativeModel _model = TinyModels.Make("gpt2", TinyModels.Cpu(2));
     private readonly BeamSearch _search;
 
     public BeamSearchTests()

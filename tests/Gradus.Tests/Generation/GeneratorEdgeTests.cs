@@ -6,7 +6,7 @@ namespace Gradus.Tests.Generation;
 /// <summary>How sequences end, and requests that cannot be met.</summary>
 public sealed class GeneratorEdgeTests : IDisposable
 {
-    private readonly DecoderModel _model = TinyModels.Make("llama", TinyModels.Cpu(1));
+    private readonly GenerativeModel _model = TinyModels.Make("llama", TinyModels.Cpu(1));
     private readonly Generator _generator;
 
     public GeneratorEdgeTests()

@@ -26,15 +26,15 @@ public sealed class GeneratorTests
     [MemberData(nameof(ModelsAndDevices))]
     public void CachedLogitsAreTheUncachedOnes(string name, string device)
     {
-        using DecoderModel model = TinyModels.Make(name, TestDevices.Get(device));
+        using GenerativeModel model = TinyModels.Make(name, TestDevices.Get(device));
         int[] tokens = TinyModels.Prompt(75, 3);
         using Workspace step = model.Parts.Store.NewScratch();
-        float[] whole = model.Logits(new Pass(new TokenBatch(tokens), step)).ToArray();
+        float[] whole = model.Logits(new Pass(TinyModels.Batch(model, tokens), step)).ToArray();
         int vocabulary = model.Config.Vocabulary;
         foreach (int[] pieces in new int[][] { [75], [40, 35], [1, 2, 3, 4, 5, 60], [.. Enumerable.Repeat(1, 75)] })
         {
             using CachedForward forward = new(model);
-            using CachedSequence sequence = forward.Cache.NewSequence();
+            using CachedSequence sequence = forward.Cache.NewSequence(source: TinyModels.Source(model, tokens));
             int end = 0;
             foreach (int piece in pieces)
             {
@@ -52,8 +52,8 @@ public sealed class GeneratorTests
     [MemberData(nameof(ModelsAndDevices))]
     public void ASequenceIsTheSameAloneAndAmongOthers(string name, string device)
     {
-        using DecoderModel model = TinyModels.Make(name, TestDevices.Get(device));
-        GenerationRequest[] requests = Requests();
+        using GenerativeModel model = TinyModels.Make(name, TestDevices.Get(device));
+        GenerationRequest[] requests = Requests(model);
         using Generator generator = new(model);
         IReadOnlyList<GeneratedSequence> together = generator.Run(requests);
         for (int i = 0; i < requests.Length; i++)
@@ -72,11 +72,11 @@ public sealed class GeneratorTests
     [MemberData(nameof(Models))]
     public void SequencesJoinAndLeaveBetweenSteps(string name)
     {
-        using DecoderModel model = TinyModels.Make(name, TinyModels.Cpu(2));
-        GenerationRequest[] requests = Requests();
+        using GenerativeModel model = TinyModels.Make(name, TinyModels.Cpu(2));
+        GenerationRequest[] requests = Requests(model);
         GeneratorOptions options = new(PromptPiece: 16, PromptTokensPerStep: 20);
         using Generator generator = new(model, options);
-        GeneratedSequence leaver = generator.Add(new GenerationRequest(TinyModels.Prompt(30, 99)));
+        GeneratedSequence leaver = generator.Add(TinyModels.Request(model, TinyModels.Prompt(30, 99)));
         List<GeneratedSequence> sequences = [];
         Dictionary<GeneratedSequence, List<int>> handed = [];
         foreach (GenerationRequest request in requests)
@@ -103,8 +103,8 @@ public sealed class GeneratorTests
     [MemberData(nameof(Models))]
     public void ThreadsDoNotChangeATokenAndSeedsDo(string name)
     {
-        GenerationRequest request = new(TinyModels.Prompt(20, 5)) { Seed = 1, MaxNewTokens = 40, Steps = [new Temperature(0.9f)], LogProbabilities = true };
-        using DecoderModel one = TinyModels.Make(name, TinyModels.Cpu(1)), two = TinyModels.Make(name, TinyModels.Cpu(2)), three = TinyModels.Make(name, TinyModels.Cpu(3));
+        using GenerativeModel one = TinyModels.Make(name, TinyModels.Cpu(1)), two = TinyModels.Make(name, TinyModels.Cpu(2)), three = TinyModels.Make(name, TinyModels.Cpu(3));
+        GenerationRequest request = TinyModels.Request(one, TinyModels.Prompt(20, 5)) with { Seed = 1, MaxNewTokens = 40, Steps = [new Temperature(0.9f)], LogProbabilities = true };
         (int[] Tokens, float[] Logs)[] all = [.. new[] { one, two, three }.Select(m => Generate(m, request))];
         Assert.Equal(all[0].Tokens, all[1].Tokens);
         Assert.Equal(all[0].Tokens, all[2].Tokens);
@@ -117,16 +117,16 @@ public sealed class GeneratorTests
     [MemberData(nameof(Models))]
     public void DrawsByTheModelsProbabilities(string name)
     {
-        using DecoderModel model = TinyModels.Make(name, TinyModels.Cpu(1));
+        using GenerativeModel model = TinyModels.Make(name, TinyModels.Cpu(1));
         int[] prompt = TinyModels.Prompt(6, 5);
         using Generator generator = new(model);
         const int Draws = 4000;
         int[] counts = new int[model.Config.Vocabulary];
-        GenerationRequest[] requests = [.. Enumerable.Range(0, Draws).Select(i => new GenerationRequest(prompt) { Seed = (ulong)i, MaxNewTokens = 1 })];
+        GenerationRequest[] requests = [.. Enumerable.Range(0, Draws).Select(i => TinyModels.Request(model, prompt) with { Seed = (ulong)i, MaxNewTokens = 1 })];
         foreach (GeneratedSequence sequence in generator.Run(requests))
             counts[sequence.Generated[0]]++;
         using Workspace step = model.Parts.Store.NewScratch();
-        float[] logits = model.Logits(new Pass(new TokenBatch(prompt), step)).ToArray()[^counts.Length..], p = new float[counts.Length];
+        float[] logits = model.Logits(new Pass(TinyModels.Batch(model, prompt), step)).ToArray()[^counts.Length..], p = new float[counts.Length];
         Distribution.Softmax(logits, p);
         for (int i = 0; i < counts.Length; i++)
             Assert.True(Math.Abs(counts[i] - (Draws * p[i])) <= 5 * Math.Sqrt((Draws * p[i]) + 1), $"token {i}: {counts[i]} times, expected {Draws * p[i]}");
@@ -136,13 +136,13 @@ public sealed class GeneratorTests
     [MemberData(nameof(Models))]
     public void LogProbabilitiesAreTheModels(string name)
     {
-        using DecoderModel model = TinyModels.Make(name, TinyModels.Cpu(1));
+        using GenerativeModel model = TinyModels.Make(name, TinyModels.Cpu(1));
         int[] prompt = TinyModels.Prompt(9, 8);
         using Generator generator = new(model);
-        GeneratedSequence sequence = generator.Run(new GenerationRequest(prompt) { MaxNewTokens = 12, LogProbabilities = true, Seed = 4, Steps = [new Temperature(2), new TopK(20)] });
+        GeneratedSequence sequence = generator.Run(TinyModels.Request(model, prompt) with { MaxNewTokens = 12, LogProbabilities = true, Seed = 4, Steps = [new Temperature(2), new TopK(20)] });
         int[] tokens = sequence.Tokens.ToArray();
         using Workspace step = model.Parts.Store.NewScratch();
-        float[] losses = model.Losses(new Pass(new TokenBatch(tokens[..^1]), step), step.From(tokens.AsSpan(1))).ToArray();
+        float[] losses = model.Losses(new Pass(TinyModels.Batch(model, prompt, tokens[..^1]), step), step.From(tokens.AsSpan(1))).ToArray();
         Assert.Equal(12, sequence.LogProbabilities.Length);
         for (int i = 0; i < 12; i++)
             Assert.Equal(-losses[prompt.Length - 1 + i], sequence.LogProbabilities[i], 1e-4f);
@@ -152,13 +152,13 @@ public sealed class GeneratorTests
     [MemberData(nameof(Models))]
     public void DecodingAllocatesNothing(string name)
     {
-        using DecoderModel model = TinyModels.Make(name, TinyModels.Cpu(2));
+        using GenerativeModel model = TinyModels.Make(name, TinyModels.Cpu(2));
         using Generator generator = new(model);
         LogitsStep[] steps = [new RepetitionPenalty(1.1f), new FrequencyPenalty(0.1f), new PresencePenalty(0.1f), new NoRepeatNgram(6), new MinNewTokens(90, [3]),
             new Temperature(0.8f), new TopK(40), new TopP(0.9f), new MinP(0.01f), new TypicalP(0.95f)];
-        generator.Add(new GenerationRequest(TinyModels.Prompt(5, 1)) { Seed = 3, Steps = steps, LogProbabilities = true, StopSequences = [[1, 2, 3]] });
-        generator.Add(new GenerationRequest(TinyModels.Prompt(11, 2)));
-        generator.Add(new GenerationRequest(TinyModels.Prompt(17, 3)) { Seed = 5 });
+        generator.Add(TinyModels.Request(model, TinyModels.Prompt(5, 1)) with { Seed = 3, Steps = steps, LogProbabilities = true, StopSequences = [[1, 2, 3]] });
+        generator.Add(TinyModels.Request(model, TinyModels.Prompt(11, 2)));
+        generator.Add(TinyModels.Request(model, TinyModels.Prompt(17, 3)) with { Seed = 5 });
         for (int i = 0; i < 20; i++)
             generator.Step();
         int tokens = 0;
@@ -170,16 +170,16 @@ public sealed class GeneratorTests
         Assert.Equal(0, allocated);
     }
 
-    private static GenerationRequest[] Requests() =>
+    private static GenerationRequest[] Requests(GenerativeModel model) =>
     [
-        new(TinyModels.Prompt(1, 1)) { MaxNewTokens = 20, LogProbabilities = true },
-        new(TinyModels.Prompt(33, 2)) { MaxNewTokens = 30, LogProbabilities = true, Seed = 11, Steps = [new Temperature(0.7f), new TopK(50), new MinP(0.05f)] },
-        new(TinyModels.Prompt(3, 3)) { LogProbabilities = true, Seed = 12, Steps = [new RepetitionPenalty(1.3f), new TopP(0.8f)] },
-        new(TinyModels.Prompt(64, 4)) { MaxNewTokens = 5, LogProbabilities = true },
-        new(TinyModels.Prompt(17, 5)) { MaxNewTokens = 40, LogProbabilities = true, Seed = 11, StopTokens = [1, 2, 3, 4, 5] },
+        TinyModels.Request(model, TinyModels.Prompt(1, 1)) with { MaxNewTokens = 20, LogProbabilities = true },
+        TinyModels.Request(model, TinyModels.Prompt(33, 2)) with { MaxNewTokens = 30, LogProbabilities = true, Seed = 11, Steps = [new Temperature(0.7f), new TopK(50), new MinP(0.05f)] },
+        TinyModels.Request(model, TinyModels.Prompt(3, 3)) with { MaxNewTokens = TinyModels.Context - 3, LogProbabilities = true, Seed = 12, Steps = [new RepetitionPenalty(1.3f), new TopP(0.8f)] },
+        TinyModels.Request(model, TinyModels.Prompt(64, 4)) with { MaxNewTokens = 5, LogProbabilities = true },
+        TinyModels.Request(model, TinyModels.Prompt(17, 5)) with { MaxNewTokens = 40, LogProbabilities = true, Seed = 11, StopTokens = [1, 2, 3, 4, 5] },
     ];
 
-    private static (int[] Tokens, float[] Logs) Generate(DecoderModel model, GenerationRequest request)
+    private static (int[] Tokens, float[] Logs) Generate(GenerativeModel model, GenerationRequest request)
     {
         using Generator generator = new(model);
         GeneratedSequence sequence = generator.Run(request);

@@ -7,7 +7,7 @@ namespace Gradus.Tests.Generation;
 /// <summary>Pages: who owns them, who shares them, and that what was forgotten can be read anew.</summary>
 public sealed class KvCacheTests : IDisposable
 {
-    private readonly DecoderModel _model = TinyModels.Make("llama", TinyModels.Cpu(2));
+    private readonly GenerativeModel _model = TinyModels.Make("llama", TinyModels.Cpu(2));
     private readonly CachedForward _forward;
 
     public KvCacheTests()
@@ -18,7 +18,7 @@ public sealed class KvCacheTests : IDisposable
     [Fact]
     public void PagesGoBack()
     {
-        KvCache cache = _forward.Cache;
+        KvCache cache = (KvCache)_forward.Cache;
         CachedSequence a = cache.NewSequence(), b = cache.NewSequence();
         Read(a, TinyModels.Prompt(32, 1));
         Assert.Equal(1, cache.PagesInUse);
@@ -76,7 +76,7 @@ public sealed class KvCacheTests : IDisposable
     {
         int[] start = TinyModels.Prompt(length, 1), left = [.. start, 3, 4, 5], right = [.. start, 6, 7, 8];
         float[] expectedLeft = Alone(left, length), expectedRight = Alone(right, length);
-        KvCache cache = _forward.Cache;
+        KvCache cache = (KvCache)_forward.Cache;
         CachedSequence a = cache.NewSequence();
         Read(a, start);
         int pages = cache.PagesInUse;

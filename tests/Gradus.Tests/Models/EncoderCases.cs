@@ -105,7 +105,7 @@ internal static class EncoderCases
 
     private static ModelConfig DecoderConfig(string name)
     {
-        using DecoderModel model = TinyModels.Make(name, ReferenceDevice.Instance);
+        using DecoderModel model = (DecoderModel)TinyModels.Make(name, ReferenceDevice.Instance);
         return model.Config;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -12,8 +13,16 @@ internal sealed class PaddedBatch
 {
     private readonly List<int> _kept = [];
 
-    public PaddedBatch(TensorsOf file, string prefix)
+    /// <summary>The batch as a model of a configuration reads it.</summary>
+    public PaddedBatch(TensorsOf file, string prefix, JsonObject config)
     {
+        if ((bool?)config["is_encoder_decoder"] == true)
+        {
+            PaddedPairs pairs = new(file, prefix);
+            _kept.AddRange(pairs.KeptTargets);
+            Batch = new MicroBatch(pairs.Batch((int)config["decoder_start_token_id"]!, (int)config["pad_token_id"]!), pairs.Targets);
+            return;
+        }
         Shape shape = file.ShapeOf($"{prefix}input_ids");
         int[] ids = file.Ints($"{prefix}input_ids"), labels = file.Ints($"{prefix}labels");
         int[] mask = file.Has($"{prefix}attention_mask") ? file.Ints($"{prefix}attention_mask") : [.. ids.Select(_ => 1)];
@@ -83,7 +92,7 @@ internal sealed class GivenBatches(IReadOnlyList<MicroBatch> batches, int accumu
 
     public override Tensor Loss(LanguageModel model, MicroBatch batch, Pass pass)
     {
-        Tensor sum = ((DecoderModel)model).Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
+        Tensor sum = ((GenerativeModel)model).Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
         if (!pass.Training)
             return sum;
         Losses.Add((double)sum.Item() / batch.TargetCount);

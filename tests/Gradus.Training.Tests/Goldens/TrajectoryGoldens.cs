@@ -35,7 +35,7 @@ public sealed class TrajectoryGoldens
         string folder = Folder(name);
         JsonNode about = Expected(name)["runs"]![run]!;
         JsonArray log = about["log"]!.AsArray();
-        using DecoderModel model = Assert.IsAssignableFrom<DecoderModel>(Checkpoint.Load(folder, TestDevices.Get(device)));
+        using GenerativeModel model = Assert.IsAssignableFrom<GenerativeModel>(Checkpoint.Load(folder, TestDevices.Get(device)));
         model.SetTrainable(true);
         string[] noDecay = [.. about["no_decay"]!.AsArray().Select(n => (string)n!)];
         Assert.Equal(
@@ -94,7 +94,7 @@ public sealed class TrajectoryGoldens
         using TensorsOf file = new(Path.Combine(folder, "batches.safetensors"));
         List<MicroBatch> batches = [];
         for (int i = 0; file.Has($"batch.{i}.input_ids"); i++)
-            batches.Add(new PaddedBatch(file, $"batch.{i}.").Batch);
+            batches.Add(new PaddedBatch(file, $"batch.{i}.", Checkpoint.ReadObject(Path.Combine(folder, Checkpoint.ConfigFile))).Batch);
         return batches;
     }
 

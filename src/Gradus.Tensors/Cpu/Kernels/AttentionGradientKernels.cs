@@ -123,7 +123,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Drop(view, query, j, count, p);
         if (job.Gradient.DBias is { } dBias)
         {
-            float* to = dBias.Floats + ((((long)view.Head * dBias.Shape[1]) + query) * dBias.Shape[2]) + j;
+            float* to = dBias.Floats + view.Task.BiasStart(view.Head, query, query + view.Keys - view.Queries) + j;
             MapRun(default(Plus), count, to, to, dp, null);
         }
         MapRun(new Times(options.Scale), count, dp, dp, null, null);

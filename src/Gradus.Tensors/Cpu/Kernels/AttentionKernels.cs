@@ -185,7 +185,7 @@ internal sealed unsafe partial class CpuDevice<T>
                 scores[c] += view.Slope * (j + c - (query + view.Keys - view.Queries));
         }
         if (view.Task.Bias is { } bias)
-            MapRun(default(Plus), count, scores, scores, bias.Floats + ((((long)view.Head * bias.Shape[1]) + query) * bias.Shape[2]) + j, null);
+            MapRun(default(Plus), count, scores, scores, bias.Floats + view.Task.BiasStart(view.Head, query, query + view.Keys - view.Queries) + j, null);
         (int first, int end) = view.Visible(query);
         if (first > j)
             new Span<float>(scores, Math.Min(count, first - j)).Fill(float.NegativeInfinity);

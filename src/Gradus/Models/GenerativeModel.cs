@@ -1,0 +1,58 @@
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>A model that scores the next token of a sequence, and so can write: decoders, encoder-decoders and recurrent networks.</summary>
+public abstract class GenerativeModel : BodyModel
+{
+    /// <summary>Logits held at once when only the loss is wanted, in values (64 MiB of F32).</summary>
+    private const int ChunkLogits = 16 << 20;
+
+    private protected GenerativeModel(ModelConfig config, Scope scope)
+        : base(config, scope)
+    {
+    }
+
+    /// <summary>Scores of the next token: (N, C) → (N, V).</summary>
+    public abstract Linear Head { get; }
+
+    /// <summary>Scores become cap · tanh(score/cap) (Gemma 2); 0 for none.</summary>
+    private protected virtual float LogitSoftCap => 0;
+
+    /// <summary>An empty cache for what this model keeps of the tokens it has read.</summary>
+    public abstract SequenceCache NewCache();
+
+    /// <summary>Scores of the next token after every token, (N, V).</summary>
+    public Tensor Logits(Pass pass) => Logits(Hidden(pass), pass);
+
+    /// <summary>Scores of the next token after the tokens whose hidden states are given, (M, V): generation wants them of few tokens only.</summary>
+    /// <param name="hidden">(M, C): rows of <see cref="BodyModel.Hidden"/>.</param>
+    /// <param name="pass">The forward pass.</param>
+    public Tensor Logits(Tensor hidden, Pass pass) => Cap(Head.Forward(HeadInput(hidden), pass));
+
+    /// <summary>−log p(target) of every token in nats, (N); 0 where the target is negative. Never holds all logits of a large batch, unless they are capped.</summary>
+    /// <param name="pass">The forward pass.</param>
+    /// <param name="targets">(N), I32: the right next token, or −100 where it does not count.</param>
+    public Tensor Losses(Pass pass, Tensor targets)
+    {
+        Tensor hidden = HeadInput(Hidden(pass));
+        int vocabulary = Head.Weight.Outputs;
+        bool large = hidden.Shape.Rows * vocabulary > ChunkLogits;
+        return large && LogitSoftCap == 0 && Head is { Adapter: null, Weight: DenseWeight { Layout: WeightLayout.OutIn } dense }
+            ? hidden.LinearCrossEntropy(dense.Parameter.Value, Head.Bias?.Value, targets, Math.Max(1, ChunkLogits / vocabulary))
+            : Cap(Head.Forward(hidden, pass)).CrossEntropy(targets);
+    }
+
+    private Tensor Cap(Tensor scores) =>
+        LogitSoftCap > 0 ? scores.Scale(1 / LogitSoftCap).Activate(Activation.Tanh).Scale(LogitSoftCap) : scores;
+
+    /// <summary>What the head is given of the hidden states; these themselves unless the architecture scales them.</summary>
+    protected virtual Tensor HeadInput(Tensor hidden) => hidden;
+
+    private protected void CheckLength(Pass pass)
+    {
+        if (pass.LongestPosition > Config.ContextLength)
+            throw new ArgumentException($"The sequence has {pass.LongestPosition} tokens, but the model's context is {Config.ContextLength}; shorten it.");
+    }
+}

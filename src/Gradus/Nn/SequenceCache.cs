@@ -1,0 +1,86 @@
+using Gradus.Tensors;
+
+namespace Gradus.Nn;
+
+/// <summary>
+/// What a model keeps of the tokens that it has read, for any number of sequences: keys and values (<see cref="KvCache"/>), those and
+/// what an encoder made (<see cref="Models.EncoderDecoderCache"/>), or the state of a recurrent network (<see cref="RecurrentCache"/>). A step:
+/// <see cref="Plan"/> the new tokens of some sequences, run the model, <see cref="Commit"/>. Memory is counted in pages of a fixed size.
+/// </summary>
+public abstract class SequenceCache : IDisposable
+{
+    /// <summary>Which rows of the planned step belong to which sequence, and what they see.</summary>
+    public abstract AttentionLayout Layout { get; }
+
+    /// <summary>Keys and values of the sequences' own tokens, where the model has attention.</summary>
+    internal virtual KvCache? Own => null;
+
+    /// <summary>Keys and values of what an encoder read, where the model has one.</summary>
+    internal virtual KvCache? Source => null;
+
+    /// <summary>The states of recurrent layers, where the model has them.</summary>
+    internal virtual RecurrentMemory? Memory => null;
+
+    /// <summary>Bytes of a page, all layers together.</summary>
+    public abstract long PageBytes { get; }
+
+    /// <summary>Bytes of all pages.</summary>
+    public abstract long Bytes { get; }
+
+    /// <summary>Pages that belong to a sequence at present; shared ones count once.</summary>
+    public abstract int PagesInUse { get; }
+
+    /// <summary>The pages that a sequence of as many tokens takes.</summary>
+    public abstract int PagesFor(int tokens);
+
+    /// <summary>Makes sure that there are at least as many pages, in use or free, so that the cache does not grow while sequences do.</summary>
+    public abstract void Reserve(int pages);
+
+    /// <summary>Starts an empty sequence.</summary>
+    /// <param name="expectedTokens">Tokens it will hold at most, if known: its list of pages then never grows. No page is taken yet.</param>
+    /// <param name="source">The tokens that an encoder reads; null for other models.</param>
+    public abstract CachedSequence NewSequence(int expectedTokens = 0, int[]? source = null);
+
+    /// <summary>Announces a step: the given numbers of new tokens of the given sequences, in this order.</summary>
+    /// <param name="sequences">Each at most once.</param>
+    /// <param name="newTokens">At least one for each.</param>
+    /// <param name="workspace">The step's workspace.</param>
+    public abstract void Plan(IReadOnlyList<CachedSequence> sequences, ReadOnlySpan<int> newTokens, Workspace workspace);
+
+    /// <summary>Counts the planned tokens as read; to be called after the model ran.</summary>
+    public abstract void Commit();
+
+    /// <summary>Frees all pages.</summary>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <inheritdoc cref="Dispose()"/>
+    protected abstract void Dispose(bool disposing);
+}
+
+/// <summary>The place of one sequence in a cache.</summary>
+public abstract class CachedSequence : IDisposable
+{
+    /// <summary>The number of tokens read so far.</summary>
+    public int Length { get; internal set; }
+
+    /// <summary>A second sequence that begins with this one's tokens; costs no copy until one of the two goes on within a shared page.</summary>
+    public abstract CachedSequence Fork();
+
+    /// <summary>Forgets all tokens from a length on.</summary>
+    /// <exception cref="NotSupportedException">The model's state cannot go back there (recurrent networks: only to 0).</exception>
+    public abstract void Truncate(int length);
+
+    /// <summary>Gives the pages back.</summary>
+    public void Dispose()
+    {
+        Release();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Forgets everything, to be used no more.</summary>
+    protected virtual void Release() => Truncate(0);
+}
