@@ -27,6 +27,7 @@ public abstract class Objective
 
 /// <summary>
 /// Predict the next token: pre-training on documents, and supervised fine-tuning where only answers count (the targets say which).
+/// A sparse model whose configuration asks for it (<c>output_router_logits</c>) is also trained to keep its experts equally busy.
 /// </summary>
 /// <param name="train">Training data.</param>
 /// <param name="validation">Held-out data, or null.</param>
@@ -53,8 +54,16 @@ public sealed class NextToken(BatchSource train, BatchSource? validation = null,
     {
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(pass);
-        return model is DecoderModel decoder
-            ? decoder.Losses(pass, pass.Workspace.From(batch.Targets)).Sum()
-            : throw new NotSupportedException("Next-token training needs a decoder-only model.");
+        if (model is not DecoderModel decoder)
+            throw new NotSupportedException("Next-token training needs a decoder-only model.");
+        if (!pass.Training || decoder.LoadBalancing is not { InTraining: true } balancing)
+            return decoder.Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
+        List<Tensor> routerLogits = [];
+        pass.RouterLogits = routerLogits;
+        Tensor loss = decoder.Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
+        // The sum is divided by the number of targets later on, but this loss is a mean already.
+        return routerLogits.Count == 0
+            ? loss
+            : loss.Add(balancing.Loss(routerLogits).Scale(balancing.Coefficient * batch.Targets.Count(t => t >= 0)));
     }
 }
