@@ -36,7 +36,7 @@ public sealed class LongRopeTests
         using Generator alone = new(model, new GeneratorOptions(PromptPiece: 7));
         Assert.Equal(alone.Run(other.Request).Tokens.ToArray(), other.Tokens.ToArray());
         using BeamSearch search = new(model);
-        Assert.Equal(expected.Skip(prompt), search.Run(new BeamSearchRequest(tokens, Beams: 1) { MaxNewTokens = 30 })[0].Tokens);
+        Assert.Equal(expected.Skip(prompt), search.Run(new BeamSearchRequest(tokens) { Beams = 1, MaxNewTokens = 30 })[0].Generated);
     }
 
     [Fact]
