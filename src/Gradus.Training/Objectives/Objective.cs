@@ -28,6 +28,7 @@ public abstract class Objective
 /// <summary>
 /// Predict the next token: pre-training on documents, supervised fine-tuning where only answers count (the targets say which), and
 /// writing a target for a source (models with an encoder, batches with a <see cref="Nn.TokenBatch.Source"/>).
+/// A sparse model whose configuration asks for it (<c>output_router_logits</c>) is also trained to keep its experts equally busy.
 /// </summary>
 /// <param name="train">Training data.</param>
 /// <param name="validation">Held-out data, or null.</param>
@@ -54,8 +55,16 @@ public sealed class NextToken(BatchSource train, BatchSource? validation = null,
     {
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(pass);
-        return model is GenerativeModel writer
-            ? writer.Losses(pass, pass.Workspace.From(batch.Targets)).Sum()
-            : throw new NotSupportedException("Next-token training needs a model that scores the next token.");
+        if (model is not GenerativeModel writer)
+            throw new NotSupportedException("Next-token training needs a model that scores the next token.");
+        if (!pass.Training || writer.LoadBalancing is not { InTraining: true } balancing)
+            return writer.Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
+        List<Tensor> routerLogits = [];
+        pass.RouterLogits = routerLogits;
+        Tensor loss = writer.Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
+        // The sum is divided by the number of targets later on, but this loss is a mean already.
+        return routerLogits.Count == 0
+            ? loss
+            : loss.Add(balancing.Loss(routerLogits).Scale(balancing.Coefficient * batch.Targets.Count(t => t >= 0)));
     }
 }

@@ -44,6 +44,7 @@ internal sealed class BeamGroup : IDisposable
         RowsInStep = 0;
         foreach (Beam beam in _beams)
         {
+            beam.Cache.Expect(beam.Tokens.Length, forward.ShortLimit);
             int pending = beam.Tokens.Length - beam.Cache.Length, count = Math.Min(pending, promptPiece);
             forward.Add(beam.Cache, beam.Tokens.AsSpan(beam.Cache.Length, count), count == pending);
             RowsInStep += count == pending ? 1 : 0;

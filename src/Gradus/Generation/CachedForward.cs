@@ -28,6 +28,9 @@ internal sealed class CachedForward : IDisposable
 
     public SequenceCache Cache { get; }
 
+    /// <summary>The longest sequence for which what was cached holds, or null for any.</summary>
+    public int? ShortLimit => _model.ShortLimit;
+
     /// <summary>Starts a step; the logits of the last one are gone.</summary>
     public void Begin()
     {

@@ -168,6 +168,7 @@ public sealed class Generator : IDisposable
         int promptTokens = 0;
         foreach (GeneratedSequence sequence in _active)
         {
+            sequence.Cache.Expect(sequence.Tokens.Length, _model.ShortLimit);
             ReadOnlySpan<int> pending = sequence.Pending;
             int count = Math.Min(pending.Length, _options.PromptPiece);
             if (count > 1 && promptTokens > 0 && promptTokens + count > _options.PromptTokensPerStep)

@@ -26,12 +26,6 @@ public abstract class DecoderModel : GenerativeModel
     /// <summary>What follows the last block, (N, C).</summary>
     protected abstract Tensor Normalize(Tensor x, Pass pass);
 
-    /// <summary>The loss that keeps experts equally busy, or null where there are none.</summary>
-    public virtual LoadBalancing? LoadBalancing => null;
-
-    /// <summary>The longest sequence, in tokens, for which cached keys hold; null for any (<see cref="RotaryEmbedding.ShortLimit"/>).</summary>
-    public virtual int? ShortLimit => null;
-
     /// <inheritdoc/>
     public override Tensor Hidden(Pass pass)
     {

@@ -19,6 +19,7 @@ namespace Gradus.Models;
 /// <param name="RopeLocalBaseFreq">Base of the rotary frequencies in layers of limited reach; <c>rope_theta</c> and <c>rope_scaling</c> are for the others.</param>
 /// <param name="FinalLogitSoftcapping">Cap of the output scores, or null.</param>
 /// <param name="AttnLogitSoftcapping">Cap of the attention scores, or null.</param>
+/// <param name="UseBidirectionalAttention">Whether tokens see those behind them; not supported.</param>
 [FormerName("sliding_window_pattern", "_sliding_window_pattern")]
 public sealed record Gemma3TextConfig(
     int VocabSize = 262208, int HiddenSize = 2304, int IntermediateSize = 9216, int NumHiddenLayers = 26,
@@ -26,6 +27,7 @@ public sealed record Gemma3TextConfig(
     int MaxPositionEmbeddings = 131072, float RmsNormEps = 1e-6f, double RopeTheta = 1e6, RopeScaling? RopeScaling = null,
     bool AttentionBias = false, float QueryPreAttnScalar = 256, int? SlidingWindow = 4096, IReadOnlyList<LayerType>? LayerTypes = null,
     int SlidingWindowPattern = 6, double RopeLocalBaseFreq = 10000, float? FinalLogitSoftcapping = null, float? AttnLogitSoftcapping = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool UseBidirectionalAttention = false,
     bool TieWordEmbeddings = true, float InitializerRange = 0.02f, int? BosTokenId = 2, TokenIds? EosTokenId = null)
     : LlamaStyleConfig(
         VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
@@ -39,7 +41,15 @@ public sealed record Gemma3TextConfig(
 
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
-        [.. base.Validate(validationContext), .. HasTypes(nameof(LayerTypes), LayerTypes), .. new[] { AtLeast(nameof(SlidingWindowPattern), SlidingWindowPattern, 1) }.OfType<ValidationResult>()];
+    [
+        .. base.Validate(validationContext),
+        .. HasTypes(nameof(LayerTypes), LayerTypes),
+        .. new[]
+        {
+            AtLeast(nameof(SlidingWindowPattern), SlidingWindowPattern, 1),
+            UseBidirectionalAttention ? new ValidationResult("attention in both directions is not supported", [nameof(UseBidirectionalAttention)]) : null,
+        }.OfType<ValidationResult>(),
+    ];
 
     internal bool IsLocal(int layer) => Slides(LayerTypes, layer, (layer + 1) % SlidingWindowPattern != 0);
 }

@@ -17,6 +17,12 @@ public abstract class GenerativeModel : BodyModel
     /// <summary>Scores of the next token: (N, C) → (N, V).</summary>
     public abstract Linear Head { get; }
 
+    /// <summary>The loss that keeps experts equally busy, or null where there are none.</summary>
+    public virtual LoadBalancing? LoadBalancing => null;
+
+    /// <summary>The longest sequence, in tokens, for which cached keys hold; null for any (<see cref="RotaryEmbedding.ShortLimit"/>).</summary>
+    public virtual int? ShortLimit => null;
+
     /// <summary>Scores become cap · tanh(score/cap) (Gemma 2); 0 for none.</summary>
     private protected virtual float LogitSoftCap => 0;
 

@@ -99,6 +99,9 @@ public abstract record LlamaStyleConfig(
             yield return new ValidationResult($"names {count} layers, but num_hidden_layers is {NumHiddenLayers}", [property]);
     }
 
+    /// <summary>Whether a layer is sparse: every so manyth, but for those named.</summary>
+    private protected static bool IsSparse(int layer, int step, IReadOnlyList<int>? dense) => dense?.Contains(layer) != true && (layer + 1) % step == 0;
+
     private protected static IEnumerable<ValidationResult> Chooses(string property, int chosen, int experts)
     {
         if (chosen < 1 || chosen > experts)

@@ -42,9 +42,13 @@ public sealed record Qwen3MoeConfig(
 
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
-        [.. base.Validate(validationContext), .. Chooses(nameof(NumExpertsPerTok), NumExpertsPerTok, NumExperts)];
+    [
+        .. base.Validate(validationContext),
+        .. Chooses(nameof(NumExpertsPerTok), NumExpertsPerTok, NumExperts),
+        .. new[] { AtLeast(nameof(DecoderSparseStep), DecoderSparseStep, 1) }.OfType<ValidationResult>(),
+    ];
 
-    internal bool IsSparse(int layer) => MlpOnlyLayers?.Contains(layer) != true && (layer + 1) % DecoderSparseStep == 0;
+    internal bool IsSparse(int layer) => IsSparse(layer, DecoderSparseStep, MlpOnlyLayers);
 }
 
 /// <inheritdoc cref="Qwen3MoeConfig"/>

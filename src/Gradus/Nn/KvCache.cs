@@ -274,13 +274,8 @@ internal sealed class PagedSequence : CachedSequence
 
     internal int FullLength { get; private set; }
 
-    /// <summary>
-    /// Says how many tokens of the sequence are known, read or not. Where rotary frequencies change with the length and the sequence
-    /// has come to that length, what was read with the others is forgotten, to be read anew.
-    /// </summary>
-    /// <param name="tokens">All known tokens, those already read included.</param>
-    /// <param name="shortLimit">The length up to which the first frequencies hold (<see cref="RotaryEmbedding.ShortLimit"/>), or null.</param>
-    public void Expect(int tokens, int? shortLimit)
+    /// <inheritdoc/>
+    public override void Expect(int tokens, int? shortLimit)
     {
         if (FullLength <= shortLimit && tokens > shortLimit)
             Truncate(0);

@@ -45,12 +45,12 @@ public sealed class RotaryEmbedding
     // The rows of the short frequencies come first: a long sequence's position p is row ShortLimit + p.
     private int ShortRows => LongFrequencies is null ? 0 : ShortLimit;
 
-    /// <summary>f_i = base^(−2i/d) for the d/2 pairs.</summary>
+    /// <summary>f_i = base^(−2i/d) for the d/2 pairs, in F32: as the models were trained, and as transformers computes.</summary>
     public static double[] Frequencies(int width, double theta)
     {
         double[] frequencies = new double[width / 2];
         for (int i = 0; i < frequencies.Length; i++)
-            frequencies[i] = Math.Pow(theta, -2.0 * i / width);
+            frequencies[i] = 1f / MathF.Pow((float)theta, (float)(2 * i) / width);
         return frequencies;
     }
 
@@ -84,7 +84,7 @@ public sealed class RotaryEmbedding
         {
             for (int i = 0; i < frequencies.Length; i++)
             {
-                // The angle in F32, as the reference has it and models were trained with.
+                // The angle in F32 too: of a distant position, its rounding is part of what the model has learned.
                 (double s, double c) = Math.SinCos((float)(p * (float)frequencies[i]));
                 int at = ((first + p) * frequencies.Length) + i;
                 cos[at] = (float)c * _magnitude;

@@ -70,6 +70,16 @@ public abstract class CachedSequence : IDisposable
     /// <summary>A second sequence that begins with this one's tokens; costs no copy until one of the two goes on within a shared page.</summary>
     public abstract CachedSequence Fork();
 
+    /// <summary>
+    /// Says how many tokens of the sequence are known, read or not. Where rotary frequencies change with the length and the sequence
+    /// has come to that length, what was read with the others is forgotten, to be read anew.
+    /// </summary>
+    /// <param name="tokens">All known tokens, those already read included.</param>
+    /// <param name="shortLimit">The length up to which the first frequencies hold (<see cref="RotaryEmbedding.ShortLimit"/>), or null.</param>
+    public virtual void Expect(int tokens, int? shortLimit)
+    {
+    }
+
     /// <summary>Forgets all tokens from a length on.</summary>
     /// <exception cref="NotSupportedException">The model's state cannot go back there (recurrent networks: only to 0).</exception>
     public abstract void Truncate(int length);

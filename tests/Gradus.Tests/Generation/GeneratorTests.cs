@@ -154,11 +154,21 @@ public sealed class GeneratorTests
     {
         using GenerativeModel model = TinyModels.Make(name, TinyModels.Cpu(2));
         using Generator generator = new(model);
+        // The shapes of sparse experts depend on the tokens: they are all known after a rehearsal.
+        if (model.LoadBalancing is not null)
+            DecodedBytes(model, generator);
+        Assert.Equal(0, DecodedBytes(model, generator));
+    }
+
+    // Bytes allocated in the last 50 of 70 steps of three sequences.
+    private static long DecodedBytes(GenerativeModel model, Generator generator)
+    {
         LogitsStep[] steps = [new RepetitionPenalty(1.1f), new FrequencyPenalty(0.1f), new PresencePenalty(0.1f), new NoRepeatNgram(6), new MinNewTokens(90, [3]),
             new Temperature(0.8f), new TopK(40), new TopP(0.9f), new MinP(0.01f), new TypicalP(0.95f)];
-        generator.Add(TinyModels.Request(model, TinyModels.Prompt(5, 1)) with { Seed = 3, Steps = steps, LogProbabilities = true, StopSequences = [[1, 2, 3]] });
-        generator.Add(TinyModels.Request(model, TinyModels.Prompt(11, 2)));
-        generator.Add(TinyModels.Request(model, TinyModels.Prompt(17, 3)) with { Seed = 5 });
+        using GeneratedSequence first = generator.Add(
+            TinyModels.Request(model, TinyModels.Prompt(5, 1)) with { Seed = 3, Steps = steps, LogProbabilities = true, StopSequences = [[1, 2, 3]] });
+        using GeneratedSequence second = generator.Add(TinyModels.Request(model, TinyModels.Prompt(11, 2)));
+        using GeneratedSequence third = generator.Add(TinyModels.Request(model, TinyModels.Prompt(17, 3)) with { Seed = 5 });
         for (int i = 0; i < 20; i++)
             generator.Step();
         int tokens = 0;
@@ -167,7 +177,7 @@ public sealed class GeneratorTests
             tokens += generator.Step().Length;
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         Assert.Equal(150, tokens);
-        Assert.Equal(0, allocated);
+        return allocated;
     }
 
     private static GenerationRequest[] Requests(GenerativeModel model) =>

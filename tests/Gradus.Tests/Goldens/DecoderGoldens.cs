@@ -20,11 +20,14 @@ public sealed class DecoderGoldens
         JsonObject meta = Checkpoint.ReadObject(Path.Combine(folder, "meta.json"));
         using DecoderModel model = Assert.IsAssignableFrom<DecoderModel>(Checkpoint.Load(folder, TestDevices.Get(device)));
         using TensorsOf io = new(Path.Combine(folder, "io.safetensors"));
-        foreach ((string batch, JsonNode? about) in meta["batches"]!.AsObject())
-            new GoldenBatch(folder, batch, about!.AsObject(), io).Check(model);
+        JsonObject batches = meta["batches"]!.AsObject();
+        // A batch whose own rounding the reference does not give gets the largest of the case.
+        double rounding = batches.Max(b => (double?)b.Value!["logits_f32_vs_f64_maxabs"] ?? 0);
+        foreach ((string batch, JsonNode? about) in batches)
+            new GoldenBatch(folder, batch, about!.AsObject(), io, (double?)about["logits_f32_vs_f64_maxabs"] ?? rounding).Check(model);
     }
 
-    private sealed class GoldenBatch(string folder, string name, JsonObject about, TensorsOf io)
+    private sealed class GoldenBatch(string folder, string name, JsonObject about, TensorsOf io, double rounding)
     {
         private readonly int _rows = io.ShapeOf($"{name}.in.input_ids")[0];
         private readonly int _columns = io.ShapeOf($"{name}.in.input_ids")[1];
@@ -45,7 +48,7 @@ public sealed class DecoderGoldens
             Capture capture = new() { Attentions = true };
             List<Tensor> router = [];
             Tensor logits = model.Logits(new Pass(batch, step) { Capture = capture, RouterLogits = router });
-            double tolerance = Math.Max(5e-5, 5 * ((double?)about["logits_f32_vs_f64_maxabs"] ?? 0));
+            double tolerance = Math.Max(5e-5, 5 * rounding);
             Compare($"{name}.out.logits", logits.ToArray(), tolerance);
             for (int i = 0; i < capture.HiddenStates.Count; i++)
                 Compare($"{name}.out.hidden_states.{i}", capture.HiddenStates[i], tolerance);

@@ -12,7 +12,7 @@ internal static class EncoderCases
     private const int Words = 61;
 
     // Wide enough initial weights that a wrong number shows.
-    private static readonly EncoderConfig[] Tiny =
+    internal static readonly EncoderConfig[] Tiny =
     [
         new BertConfig(Words, 24, 2, 3, 40, MaxPositionEmbeddings: 32, InitializerRange: 0.3f),
         new DistilBertConfig(Words, 32, NLayers: 2, NHeads: 3, Dim: 24, HiddenDim: 40, InitializerRange: 0.3f),
@@ -32,12 +32,12 @@ internal static class EncoderCases
     public static IEnumerable<string> Names =>
     [
         .. Tiny.SelectMany(c => c.ArchitectureClasses),
-        .. TinyModels.Names.Select(n => Architectures.ClassifierOf(DecoderConfig(n))),
+        .. TinyModels.Decoders.Select(n => Architectures.ClassifierOf(DecoderConfig(n))),
     ];
 
     /// <summary>The configuration of a class, with three labels.</summary>
     public static ModelConfig Config(string name) =>
-        (Tiny.FirstOrDefault(c => c.ArchitectureClasses.Contains(name)) ?? TinyModels.Names.Select(DecoderConfig).First(c => Architectures.ClassifierOf(c) == name))
+        (Tiny.FirstOrDefault(c => c.ArchitectureClasses.Contains(name)) ?? TinyModels.Decoders.Select(DecoderConfig).First(c => Architectures.ClassifierOf(c) == name))
         with
         { Architecture = name, Labels = LabelSet.OfCount(3) };
 

@@ -1,0 +1,99 @@
+using System.Text.Json.Nodes;
+using Gradus.Models;
+
+namespace Gradus.Tests.Models;
+
+/// <summary>The forms in which config.json files of different ages hold the same values.</summary>
+public sealed class ConfigFormTests
+{
+    [Fact]
+    public void FormerNamesCount()
+    {
+        BloomConfig bloom = Parse<BloomConfig>("""{ "model_type": "bloom", "n_embed": 1024, "n_layer": 24, "num_attention_heads": 16, "seq_length": 2048, "offset_alibi": 100 }""");
+        Assert.Equal((1024, 24, 16), (bloom.HiddenSize, bloom.NLayer, bloom.NHead));
+        FalconConfig falcon = Parse<FalconConfig>("""{ "model_type": "falcon", "hidden_size": 8192, "n_layer": 60, "n_head": 128, "n_head_kv": 8, "new_decoder_architecture": true }""");
+        Assert.Equal((60, 128, 8), (falcon.NumHiddenLayers, falcon.NumAttentionHeads, falcon.NumKvHeads));
+        GptJConfig gptJ = Parse<GptJConfig>("""{ "model_type": "gptj", "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4, "max_position_embeddings": 128, "rotary_dim": 4 }""");
+        Assert.Equal((64, 3, 4, 128), (gptJ.NEmbd, gptJ.NLayer, gptJ.NHead, gptJ.NPositions));
+        Gemma3TextConfig gemma = Parse<Gemma3TextConfig>("""{ "model_type": "gemma3_text", "_sliding_window_pattern": 3 }""");
+        Assert.Equal(3, gemma.SlidingWindowPattern);
+    }
+
+    [Fact]
+    public void ThePresentNameCountsMore()
+    {
+        GptNeoXConfig both = Parse<GptNeoXConfig>("""{ "model_type": "gpt_neox", "rotary_pct": 0.5, "partial_rotary_factor": 0.25, "rotary_emb_base": 500, "rope_theta": 10000 }""");
+        Assert.Equal((0.5, 500), (both.RotaryPct, both.RotaryEmbBase));
+    }
+
+    [Fact]
+    public void RotaryParametersOfVersion5AreSpread()
+    {
+        LlamaConfig plain = Parse<LlamaConfig>("""{ "model_type": "llama", "rope_parameters": { "rope_type": "default", "rope_theta": 500000.0 } }""");
+        Assert.Equal(500000, plain.RopeTheta);
+        Assert.Null(plain.RopeScaling);
+        LlamaConfig scaled = Parse<LlamaConfig>("""{ "model_type": "llama", "rope_parameters": { "rope_type": "linear", "rope_theta": 1000.0, "factor": 4.0 } }""");
+        Assert.Equal((1000, "linear", 4.0), (scaled.RopeTheta, scaled.RopeScaling!.Kind, scaled.RopeScaling.Factor));
+        PhiConfig phi = Parse<PhiConfig>("""{ "model_type": "phi", "rope_parameters": { "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25 } }""");
+        Assert.Equal(0.25, phi.PartialRotaryFactor);
+        GptNeoXConfig neoX = Parse<GptNeoXConfig>("""{ "model_type": "gpt_neox", "rope_parameters": { "rope_theta": 500.0, "partial_rotary_factor": 0.5 } }""");
+        Assert.Equal((0.5, 500), (neoX.RotaryPct, neoX.RotaryEmbBase));
+        Gemma3TextConfig gemma = Parse<Gemma3TextConfig>("""
+            { "model_type": "gemma3_text", "rope_parameters": {
+                "full_attention": { "rope_type": "linear", "factor": 8.0, "rope_theta": 2000000.0 },
+                "sliding_attention": { "rope_type": "default", "rope_theta": 20000.0 } } }
+            """);
+        Assert.Equal((2000000, 20000, 8.0), (gemma.RopeTheta, gemma.RopeLocalBaseFreq, gemma.RopeScaling!.Factor));
+    }
+
+    // None writes null where it means "no", and nothing where the default holds.
+    [Fact]
+    public void NullIsNotTheDefault()
+    {
+        Assert.Equal(4096, Parse<MistralConfig>("""{ "model_type": "mistral" }""").SlidingWindow);
+        MistralConfig without = Parse<MistralConfig>("""{ "model_type": "mistral", "sliding_window": null, "head_dim": null, "num_key_value_heads": null }""");
+        Assert.Null(without.SlidingWindow);
+        Assert.Equal((32, 128), (without.KeyValueHeads, without.HeadWidth));
+        JsonObject written = Architectures.ToJson(without);
+        Assert.True(written.ContainsKey("sliding_window"));
+        Assert.Null(Assert.IsType<MistralConfig>(Architectures.Parse(written, "written")).SlidingWindow);
+        // transformers' Qwen2 asks whether there is a head_dim, and a null would be one.
+        Assert.False(Architectures.ToJson(new Qwen2Config()).ContainsKey("head_dim"));
+        Assert.Equal(50f, Parse<Gemma2Config>("""{ "model_type": "gemma2" }""").AttnLogitSoftcapping);
+        Assert.Null(Parse<Gemma2Config>("""{ "model_type": "gemma2", "attn_logit_softcapping": null }""").AttnLogitSoftcapping);
+    }
+
+    [Fact]
+    public void EarlyNamesOfActivationsAndScalingsCount()
+    {
+        Assert.Equal("gelu_pytorch_tanh", Parse<GemmaConfig>("""{ "model_type": "gemma", "hidden_act": "gelu", "hidden_activation": null }""").ActivationName);
+        Phi3Config phi3 = Parse<Phi3Config>("""
+            { "model_type": "phi3", "hidden_size": 48, "num_attention_heads": 4, "max_position_embeddings": 131072, "original_max_position_embeddings": 4096,
+              "rope_scaling": { "type": "su", "short_factor": [1, 1, 1, 1, 1, 1], "long_factor": [2, 2, 2, 2, 2, 2] } }
+            """);
+        Assert.Equal(("longrope", 4096), (phi3.Scaling!.Kind, phi3.Scaling.OriginalMaxPositionEmbeddings));
+        // What is written is what was read: a "type": null beside it would undo it in transformers.
+        Assert.Equal("su", (string?)Architectures.ToJson(phi3)["rope_scaling"]!["type"]);
+        Assert.False(Architectures.ToJson(phi3)["rope_scaling"]!.AsObject().ContainsKey("rope_type"));
+    }
+
+    [Theory]
+    [InlineData("""{ "model_type": "llama", "rope_scaling": { "rope_type": "ntk" } }""", "rope_scaling: the kind \"ntk\" is not known")]
+    [InlineData("""{ "model_type": "phi3", "rope_scaling": { "type": "longrope", "short_factor": [1], "long_factor": [1] } }""", "each of the 48 pairs")]
+    [InlineData("""{ "model_type": "mistral", "hidden_act": "swoosh" }""", "the activation \"swoosh\" is not known")]
+    [InlineData("""{ "model_type": "gemma2", "layer_types": ["full_attention"] }""", "layer_types: names 1 layers, but num_hidden_layers is 26")]
+    [InlineData("""{ "model_type": "qwen3", "layer_types": ["chunked_attention"] }""", "layer_types")]
+    [InlineData("""{ "model_type": "mixtral", "num_experts_per_tok": 9 }""", "num_experts_per_tok: must be from 1 to the number of experts, 8")]
+    [InlineData("""{ "model_type": "qwen2_moe", "decoder_sparse_step": 0 }""", "decoder_sparse_step: must be at least 1")]
+    [InlineData("""{ "model_type": "phi", "partial_rotary_factor": 1.5 }""", "partial_rotary_factor: rotary positions turn pairs")]
+    [InlineData("""{ "model_type": "gemma3_text", "use_bidirectional_attention": true }""", "use_bidirectional_attention")]
+    public void WrongValuesAreNamed(string json, string message)
+    {
+        InvalidDataException error = Assert.Throws<InvalidDataException>(() => Architectures.Parse(JsonNode.Parse(json)!.AsObject(), "config.json"));
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    private static T Parse<T>(string json)
+        where T : ModelConfig => Assert.IsType<T>(Architectures.Parse(JsonNode.Parse(json)!.AsObject(), "config.json"));
+}
