@@ -37,7 +37,8 @@ public sealed class EncoderContractTests
         float[][] kept = Gradients(model, recompute: false), again = Gradients(model, recompute: true);
         for (int i = 0; i < kept.Length; i++)
         {
-            Assert.Contains(kept[i], v => v != 0);
+            // Only experts that a token chose learn.
+            Assert.True(kept[i].Any(v => v != 0) || model.Parameters[i].Name.Contains(".experts.", StringComparison.Ordinal), model.Parameters[i].Name);
             Assert.Equal(kept[i], again[i]);
         }
     }
@@ -55,7 +56,7 @@ public sealed class EncoderContractTests
             target.Commit();
         }
         using LanguageModel read = Checkpoint.Load(folder["model"], ReferenceDevice.Instance);
-        Assert.Equal(config, read.Config);
+        Assert.Equal(Architectures.ToJson(config).ToJsonString(), Architectures.ToJson(read.Config).ToJsonString());
         Assert.Equal(model.Parameters.Select(p => p.Name), read.Parameters.Select(p => p.Name));
         Assert.Equal(Outputs(model, EncoderCases.Batch(5, 9)), Outputs(read, EncoderCases.Batch(5, 9)));
     }
