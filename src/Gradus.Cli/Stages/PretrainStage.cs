@@ -18,6 +18,8 @@ internal static class PretrainStage
     /// <summary>Runs the stage.</summary>
     public static StageResult Run(PretrainRecipe recipe, StageContext context)
     {
+        if (recipe.StartFrom is null && !Architectures.WritesText(recipe.Model))
+            throw new InvalidDataException($"model: {recipe.Model.Architecture} does not predict the next token; pretrain a decoder such as gpt2 or llama.");
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
         List<string> documents = [.. recipe.Data.Train.SelectMany(TextFiles.Texts)];
         if (documents.All(string.IsNullOrEmpty))

@@ -49,7 +49,7 @@ internal static class ChatVerb
             using StreamReader input = new(context.OpenInput(), new UTF8Encoding(false, throwOnInvalidBytes: true));
             return loop.Run(() => ReadPiped(input));
         }
-        context.Error.WriteLine($"{loaded.Model.Config.ArchitectureClass}, {loaded.Model.ParameterCount:N0} parameters, context {loaded.Model.Config.ContextLength:N0} tokens. /help lists commands.");
+        context.Error.WriteLine($"{loaded.Model.Config.Architecture}, {loaded.Model.ParameterCount:N0} parameters, context {loaded.Model.Config.ContextLength:N0} tokens. /help lists commands.");
         using IDisposable interrupts = context.Interrupts.Handle(loop.Interrupt);
         return loop.Run(() => ReadTyped(context, end.Token));
     }

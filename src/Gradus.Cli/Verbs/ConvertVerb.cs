@@ -85,7 +85,7 @@ internal static class ConvertVerb
             context.WriteJson(new JsonObject
             {
                 ["folder"] = to,
-                ["architecture"] = source.Model.Config.ArchitectureClass,
+                ["architecture"] = source.Model.Config.Architecture,
                 ["parameters"] = source.Model.ParameterCount,
                 ["dtype"] = type.ToString().ToLowerInvariant(),
                 ["tokenizer"] = source.Tokenizer?.VocabularySize,
@@ -93,7 +93,7 @@ internal static class ConvertVerb
             return;
         }
         Facts facts = new(context);
-        facts.Add("model", $"{source.Model.Config.ArchitectureClass}, {source.Model.ParameterCount:N0} parameters in {type.ToString().ToLowerInvariant()}");
+        facts.Add("model", $"{source.Model.Config.Architecture}, {source.Model.ParameterCount:N0} parameters in {type.ToString().ToLowerInvariant()}");
         facts.Add("tokenizer", source.Tokenizer is { } tokenizer ? $"{tokenizer.VocabularySize:N0} tokens" : "none");
         facts.Add("written to", to);
     }

@@ -56,7 +56,7 @@ internal static class InspectVerb
         JsonObject facts = new()
         {
             ["folder"] = place.Folder,
-            ["architecture"] = config.ArchitectureClass,
+            ["architecture"] = config.Architecture,
             ["model_type"] = raw["model_type"]?.DeepClone(),
             ["context_length"] = config.ContextLength,
             ["vocabulary_size"] = config.Vocabulary,

@@ -42,14 +42,17 @@ internal static class ModelFolder
     public static LoadedModel Open(string path, Device device, bool keepStoredType = false)
     {
         ModelPlace place = Find(path);
-        // The small files first: a wrong tokenizer is found before gigabytes are read.
+        // The small files first: a wrong model or tokenizer is found before gigabytes are read.
+        ModelConfig config = Checkpoint.ReadConfig(place.Folder);
+        if (!Architectures.WritesText(config))
+            throw WritesNothing(place, config);
         Tokenizer tokenizer = OpenTokenizer(place);
-        CheckFit(tokenizer, Checkpoint.ReadConfig(place.Folder), place.Adapter ?? place.Folder);
+        CheckFit(tokenizer, config, place.Adapter ?? place.Folder);
         LanguageModel model = Checkpoint.Load(place.Folder, device, keepStoredType);
         try
         {
             if (model is not GenerativeModel writer)
-                throw new UsageException($"{place.Folder}: a {model.Config.ArchitectureClass} does not write text; give a model that does, such as gpt2, llama or t5.");
+                throw WritesNothing(place, config);
             ModelAdapter? adapter = place.Adapter is null ? null : PeftFolder.Load(place.Adapter, model);
             return new LoadedModel(writer, adapter, tokenizer, place, EndIds(place, tokenizer));
         }
@@ -59,6 +62,9 @@ internal static class ModelFolder
             throw;
         }
     }
+
+    private static UsageException WritesNothing(ModelPlace place, ModelConfig config) =>
+        new($"{place.Folder}: {config.Architecture} does not write text; give a decoder such as gpt2 or llama.");
 
     /// <summary>Loads the tokenizer of a model: the adapter's own, or the model's.</summary>
     /// <exception cref="UsageException">There is none.</exception>

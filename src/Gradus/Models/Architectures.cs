@@ -116,6 +116,13 @@ public static class Architectures
             throw new InvalidDataException($"{source}: {JsonNamingPolicy.SnakeCaseLower.ConvertName(problem.MemberNames.First())}: {problem.ErrorMessage}.");
     }
 
+    /// <summary>Whether models of a configuration predict the next token: encoders and classifiers do not.</summary>
+    public static bool WritesText(ModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return config is not EncoderConfig && config.Architecture == config.ArchitectureClass;
+    }
+
     /// <summary>Builds the model of a configuration with the parameters of a scope.</summary>
     public static LanguageModel Build(ModelConfig config, Scope scope)
     {

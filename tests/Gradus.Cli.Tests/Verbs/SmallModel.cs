@@ -89,6 +89,14 @@ public sealed class SmallModel : IDisposable
         seed,
         ReferenceDevice.Instance);
 
+    /// <summary>Writes a model that was drawn from a seed into the folder, with the tokenizer.</summary>
+    public string WriteModel(string name, ModelConfig config)
+    {
+        using LanguageModel model = Checkpoint.Create(config.WithVocabulary(Tokenizer().VocabularySize), 4, ReferenceDevice.Instance);
+        Write(this[name], model, Tokenizer());
+        return this[name];
+    }
+
     private static void Write(string path, LanguageModel model, Tokenizer tokenizer)
     {
         using AtomicFolder folder = AtomicFolder.Begin(path);
