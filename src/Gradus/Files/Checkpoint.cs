@@ -41,13 +41,34 @@ public static class Checkpoint
         return Load(config, file, device, keepStoredType);
     }
 
+    /// <summary>Loads a model for another task than it was stored for: its body with the head of that task, to be trained.</summary>
+    /// <param name="folder">A folder in the Hugging Face layout.</param>
+    /// <param name="device">Where it computes.</param>
+    /// <param name="architecture">The class of the task: BertForTokenClassification, LlamaForSequenceClassification.</param>
+    /// <param name="labels">The classes to choose from; one for a reward model.</param>
+    /// <param name="seed">What a head that is not stored is drawn from.</param>
+    /// <exception cref="InvalidDataException">The architecture is not one of this model's, or the body is not whole.</exception>
+    public static TaskModel LoadForTask(string folder, Device device, string architecture, LabelSet labels, ulong seed)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        ModelConfig config = Architectures.ForTask(ReadConfig(folder), architecture, Path.Combine(folder, ConfigFile)) with { Labels = labels };
+        using TensorFile file = TensorFile.Open(folder);
+        return (TaskModel)Load(config, file, device, headSeed: seed);
+    }
+
     /// <summary>Builds a model from its configuration and the tensors of a file.</summary>
-    public static LanguageModel Load(ModelConfig config, TensorFile file, Device device, bool keepStoredType = false)
+    /// <param name="config">The configuration.</param>
+    /// <param name="file">The tensors.</param>
+    /// <param name="device">Where it computes.</param>
+    /// <param name="keepStoredType">Keep BF16 and F16 weights as they are.</param>
+    /// <param name="headSeed">What a task's head is drawn from where the file has none; null where it must have one.</param>
+    /// <exception cref="InvalidDataException">The file does not fit the configuration.</exception>
+    public static LanguageModel Load(ModelConfig config, TensorFile file, Device device, bool keepStoredType = false, ulong? headSeed = null)
     {
         Workspace store = new(device);
         try
         {
-            CheckpointSource source = new(file, keepStoredType);
+            CheckpointSource source = new(file, keepStoredType, headSeed);
             LanguageModel model = Architectures.Build(config, new Scope(source, store));
             if (source.Unused.ToList() is { Count: > 0 } unused)
                 throw new InvalidDataException($"{file.Path}: {unused.Count} tensors do not belong to this model: {string.Join(", ", unused.Take(5))}{(unused.Count > 5 ? ", …" : "")}; is {ConfigFile} the right one?");

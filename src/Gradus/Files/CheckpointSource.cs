@@ -5,7 +5,7 @@ using Gradus.Tensors;
 namespace Gradus.Files;
 
 /// <summary>Parameters read from a checkpoint's tensors by their names.</summary>
-internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : ParameterSource
+internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulong? headSeed = null) : ParameterSource
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly List<string> _left = [];
@@ -27,6 +27,10 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
     public IEnumerable<string> Unused => file.Entries
         .Select(e => e.Name)
         .Where(n => !_used.Contains(n) && !Buffers.Any(b => n.EndsWith(b, StringComparison.Ordinal)) && !_left.Exists(l => IsLeft(n, l)) && !IsAlias(n));
+
+    public override Tensor GetOfHead(string name, Shape shape, Init init, Workspace store) => headSeed is { } seed && !Has(name)
+        ? Random(seed).Get(name, shape, init, store)
+        : Get(name, shape, init, store);
 
     public override bool Has(string name) => TryFind(name, out _);
 

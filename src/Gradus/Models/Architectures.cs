@@ -116,6 +116,22 @@ public static class Architectures
             throw new InvalidDataException($"{source}: {JsonNamingPolicy.SnakeCaseLower.ConvertName(problem.MemberNames.First())}: {problem.ErrorMessage}.");
     }
 
+    /// <summary>A configuration for another class of the same family that has a task's head.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="architecture">The class: BertForTokenClassification, LlamaForSequenceClassification.</param>
+    /// <param name="source">Where the configuration came from, for messages.</param>
+    /// <exception cref="InvalidDataException">The family has no such class; the message lists those it has.</exception>
+    public static ModelConfig ForTask(ModelConfig config, string architecture, string source)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        IReadOnlyCollection<string> classes = config is EncoderConfig encoder
+            ? [.. encoder.ArchitectureClasses.Where(c => !c.EndsWith("Model", StringComparison.Ordinal) || c.EndsWith("LMHeadModel", StringComparison.Ordinal))]
+            : [ClassifierOf(config)];
+        return classes.Contains(architecture)
+            ? config with { Architecture = architecture }
+            : throw new InvalidDataException($"{source}: a model of this family cannot be a {architecture}; it can be a {string.Join(" or ", classes)}.");
+    }
+
     /// <summary>Whether models of a configuration predict the next token: encoders and classifiers do not.</summary>
     public static bool WritesText(ModelConfig config)
     {
@@ -130,7 +146,7 @@ public static class Architectures
         ArgumentNullException.ThrowIfNull(scope);
         if (!Builders.TryGetValue(config.GetType(), out Func<ModelConfig, Scope, LanguageModel>? build))
             throw new NotSupportedException($"No model is registered for {config.GetType().Name}.");
-        return config is EncoderConfig || config.Architecture != ClassifierOf(config) ? build(config, scope) : Classifier(build(config, scope.Headless()), scope);
+        return config is EncoderConfig || config.Architecture != ClassifierOf(config) ? build(config, scope) : Classifier(build(config, scope.Headless()), scope.ForHead());
     }
 
     // The only token that has seen the whole text is the last one. A reward model is this with one label.

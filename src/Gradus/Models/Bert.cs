@@ -92,12 +92,12 @@ public sealed class Bert : EncoderModel
     // "For" and the task: a body under the name that every class gives it, and heads beside it.
     internal static readonly Dictionary<string, Func<BertConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
     {
-        ["BertForMaskedLM"] = (c, s) => WithHead(c, s, pooler: false, b => [MaskedLanguage(c, s, b)]),
-        ["BertForNextSentencePrediction"] = (c, s) => WithHead(c, s, pooler: true, b => [NextSentence(c, s, b)]),
-        ["BertForPreTraining"] = (c, s) => WithHead(c, s, pooler: true, b => [MaskedLanguage(c, s, b), NextSentence(c, s, b)]),
-        ["BertForQuestionAnswering"] = (c, s) => WithHead(c, s, pooler: false, _ => [c.Sizes.Answers(s)]),
-        ["BertForSequenceClassification"] = (c, s) => WithHead(c, s, pooler: true, b => [Classifier(c, s, b)]),
-        ["BertForTokenClassification"] = (c, s) => WithHead(c, s, pooler: false, _ => [c.Sizes.Tagger(s, c.Labels, c.ClassifierDropout)]),
+        ["BertForMaskedLM"] = (c, s) => WithHead(c, s, pooler: false, (b, h) => [MaskedLanguage(c, h, b)]),
+        ["BertForNextSentencePrediction"] = (c, s) => WithHead(c, s, pooler: true, (b, h) => [NextSentence(c, h, b)]),
+        ["BertForPreTraining"] = (c, s) => WithHead(c, s, pooler: true, (b, h) => [MaskedLanguage(c, h, b), NextSentence(c, h, b)]),
+        ["BertForQuestionAnswering"] = (c, s) => WithHead(c, s, pooler: false, (_, h) => [c.Sizes.Answers(h)]),
+        ["BertForSequenceClassification"] = (c, s) => WithHead(c, s, pooler: true, (b, h) => [Classifier(c, h, b)]),
+        ["BertForTokenClassification"] = (c, s) => WithHead(c, s, pooler: false, (_, h) => [c.Sizes.Tagger(h, c.Labels, c.ClassifierDropout)]),
         ["BertModel"] = (c, s) => new Bert(c, s, pooler: true, bare: true),
     };
 
@@ -109,9 +109,9 @@ public sealed class Bert : EncoderModel
         _embeddings = new BertEmbeddings(
             config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.Sizes, scope["embeddings"]);
         Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
-        // A bare body may be stored without its pooler; a classifier needs it.
+        // A bare body may be stored without its pooler. A classifier needs one, which is new if the model had another task.
         if (pooler && (!bare || scope.Has("pooler.dense.weight")))
-            Pooler = scope.Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
+            Pooler = scope.ForHead().Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
         else
             scope.Leave("pooler");
     }
@@ -133,12 +133,12 @@ public sealed class Bert : EncoderModel
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass) => _embeddings.Forward(pass, pass.Positions);
 
-    private static TaskModel WithHead(BertConfig config, Scope scope, bool pooler, Func<Bert, TaskHead[]> heads)
+    private static TaskModel WithHead(BertConfig config, Scope scope, bool pooler, Func<Bert, Scope, TaskHead[]> heads)
     {
         Bert body = new(config, scope["bert"], pooler);
         // Pre-training leaves both heads in a checkpoint, also in one that is loaded for one of them.
         scope.Leave("cls");
-        return new TaskModel(body, scope, heads(body));
+        return new TaskModel(body, scope, heads(body, scope.ForHead()));
     }
 
     // decoder(norm(act(dense(x)))).

@@ -87,10 +87,10 @@ public sealed class DistilBert : EncoderModel
 
     internal static readonly Dictionary<string, Func<DistilBertConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
     {
-        ["DistilBertForMaskedLM"] = (c, s) => WithHead(c, s, b => MaskedLanguage(c, s, b)),
-        ["DistilBertForQuestionAnswering"] = (c, s) => WithHead(c, s, _ => Answers(c, s)),
-        ["DistilBertForSequenceClassification"] = (c, s) => WithHead(c, s, _ => Classifier(c, s)),
-        ["DistilBertForTokenClassification"] = (c, s) => WithHead(c, s, _ => Tagger(c, s)),
+        ["DistilBertForMaskedLM"] = (c, s) => WithHead(c, s, (b, h) => MaskedLanguage(c, h, b)),
+        ["DistilBertForQuestionAnswering"] = (c, s) => WithHead(c, s, (_, h) => Answers(c, h)),
+        ["DistilBertForSequenceClassification"] = (c, s) => WithHead(c, s, (_, h) => Classifier(c, h)),
+        ["DistilBertForTokenClassification"] = (c, s) => WithHead(c, s, (_, h) => Tagger(c, h)),
         ["DistilBertModel"] = (c, s) => new DistilBert(c, s),
     };
 
@@ -126,14 +126,14 @@ public sealed class DistilBert : EncoderModel
     protected override Tensor Embed(Pass pass) =>
         pass.Dropout(_norm.Forward(_words.Forward(pass.Ids).Add(_positions.Forward(pass.Positions))), _dropout);
 
-    private static TaskModel WithHead(DistilBertConfig config, Scope scope, Func<DistilBert, TaskHead> head)
+    private static TaskModel WithHead(DistilBertConfig config, Scope scope, Func<DistilBert, Scope, TaskHead> head)
     {
         DistilBert body = new(config, scope["distilbert"]);
-        // Fine-tuned checkpoints may keep the head of the pre-training.
+        // Pre-training leaves its head in a checkpoint.
         scope.Leave("vocab_transform");
         scope.Leave("vocab_layer_norm");
         scope.Leave("vocab_projector");
-        return new TaskModel(body, scope, head(body));
+        return new TaskModel(body, scope, head(body, scope.ForHead()));
     }
 
     // projector(norm(act(transform(x)))).

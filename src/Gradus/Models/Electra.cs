@@ -91,11 +91,11 @@ public sealed class Electra : EncoderModel
 {
     internal static readonly Dictionary<string, Func<ElectraConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
     {
-        ["ElectraForMaskedLM"] = (c, s) => WithHead(c, s, b => Generator(c, s, b)),
-        ["ElectraForPreTraining"] = (c, s) => WithHead(c, s, _ => Discriminator(c, s)),
-        ["ElectraForQuestionAnswering"] = (c, s) => WithHead(c, s, _ => c.Sizes.Answers(s)),
-        ["ElectraForSequenceClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Classifier(s, c.Labels, Activation.Gelu, c.ClassifierDropout)),
-        ["ElectraForTokenClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Tagger(s, c.Labels, c.ClassifierDropout)),
+        ["ElectraForMaskedLM"] = (c, s) => WithHead(c, s, (b, h) => Generator(c, h, b)),
+        ["ElectraForPreTraining"] = (c, s) => WithHead(c, s, (_, h) => Discriminator(c, h)),
+        ["ElectraForQuestionAnswering"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Answers(h)),
+        ["ElectraForSequenceClassification"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Classifier(h, c.Labels, Activation.Gelu, c.ClassifierDropout)),
+        ["ElectraForTokenClassification"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Tagger(h, c.Labels, c.ClassifierDropout)),
         ["ElectraModel"] = (c, s) => new Electra(c, s),
     };
 
@@ -130,12 +130,13 @@ public sealed class Electra : EncoderModel
         return _project?.Forward(x, pass) ?? x;
     }
 
-    private static TaskModel WithHead(ElectraConfig config, Scope scope, Func<Electra, TaskHead> head)
+    private static TaskModel WithHead(ElectraConfig config, Scope scope, Func<Electra, Scope, TaskHead> head)
     {
         Electra body = new(config, scope["electra"]);
-        // Fine-tuned checkpoints may keep the head of the pre-training.
-        scope.Leave("discriminator_predictions");
-        return new TaskModel(body, scope, head(body));
+        // Pre-training leaves its head in a checkpoint.
+        foreach (string other in (string[])["discriminator_predictions", "generator_predictions", "generator_lm_head"])
+            scope.Leave(other);
+        return new TaskModel(body, scope, head(body, scope.ForHead()));
     }
 
     // decoder(norm(gelu(dense(x)))), back in the width of the embeddings.

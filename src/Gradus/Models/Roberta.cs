@@ -96,10 +96,10 @@ public sealed class Roberta : EncoderModel
 {
     internal static readonly Dictionary<string, Func<RobertaConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
     {
-        ["RobertaForMaskedLM"] = (c, s) => WithHead(c, s, b => MaskedLanguage(c, s, b)),
-        ["RobertaForQuestionAnswering"] = (c, s) => WithHead(c, s, _ => c.Sizes.Answers(s)),
-        ["RobertaForSequenceClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Classifier(s, c.Labels, Activation.Tanh, c.ClassifierDropout)),
-        ["RobertaForTokenClassification"] = (c, s) => WithHead(c, s, _ => c.Sizes.Tagger(s, c.Labels, c.ClassifierDropout)),
+        ["RobertaForMaskedLM"] = (c, s) => WithHead(c, s, (b, h) => MaskedLanguage(c, h, b)),
+        ["RobertaForQuestionAnswering"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Answers(h)),
+        ["RobertaForSequenceClassification"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Classifier(h, c.Labels, Activation.Tanh, c.ClassifierDropout)),
+        ["RobertaForTokenClassification"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Tagger(h, c.Labels, c.ClassifierDropout)),
         ["RobertaModel"] = (c, s) => new Roberta(c, s, bare: true),
     };
 
@@ -115,7 +115,7 @@ public sealed class Roberta : EncoderModel
         Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
         // Only the bare body has one, and it may be stored without.
         if (bare && scope.Has("pooler.dense.weight"))
-            Pooler = scope.Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
+            Pooler = scope.ForHead().Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
         else
             scope.Leave("pooler");
     }
@@ -138,12 +138,12 @@ public sealed class Roberta : EncoderModel
     protected override Tensor Embed(Pass pass) =>
         _embeddings.Forward(pass, pass.Workspace.From([.. pass.Positions.Span<int>().ToArray().Select(p => p + _firstPosition)]));
 
-    private static TaskModel WithHead(RobertaConfig config, Scope scope, Func<Roberta, TaskHead> head)
+    private static TaskModel WithHead(RobertaConfig config, Scope scope, Func<Roberta, Scope, TaskHead> head)
     {
         Roberta body = new(config, scope["roberta"], bare: false);
-        // Fine-tuned checkpoints often keep the head of the pre-training.
+        // Pre-training leaves its head in a checkpoint.
         scope.Leave("lm_head");
-        return new TaskModel(body, scope, head(body));
+        return new TaskModel(body, scope, head(body, scope.ForHead()));
     }
 
     // decoder(norm(gelu(dense(x)))).

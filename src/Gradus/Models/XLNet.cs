@@ -109,10 +109,10 @@ public sealed class XLNet : BodyModel
 {
     internal static readonly Dictionary<string, Func<XLNetConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
     {
-        ["XLNetForQuestionAnsweringSimple"] = (c, s) => WithHead(c, s, _ => new SpanHead(s.Linear("qa_outputs", c.DModel, 2, bias: true, c.Init).Forward)),
-        ["XLNetForSequenceClassification"] = (c, s) => WithHead(c, s, _ => Classifier(c, s)),
-        ["XLNetForTokenClassification"] = (c, s) => WithHead(c, s, _ => new TokenHead(s.Linear("classifier", c.DModel, c.Labels.Count, bias: true, c.Init).Forward)),
-        ["XLNetLMHeadModel"] = (c, s) => WithHead(c, s, b => Language(c, s, b)),
+        ["XLNetForQuestionAnsweringSimple"] = (c, s) => WithHead(c, s, (_, h) => new SpanHead(h.Linear("qa_outputs", c.DModel, 2, bias: true, c.Init).Forward)),
+        ["XLNetForSequenceClassification"] = (c, s) => WithHead(c, s, (_, h) => Classifier(c, h)),
+        ["XLNetForTokenClassification"] = (c, s) => WithHead(c, s, (_, h) => new TokenHead(h.Linear("classifier", c.DModel, c.Labels.Count, bias: true, c.Init).Forward)),
+        ["XLNetLMHeadModel"] = (c, s) => WithHead(c, s, (b, h) => Language(c, h, b)),
         ["XLNetModel"] = (c, s) => new XLNet(c, s),
     };
 
@@ -178,12 +178,12 @@ public sealed class XLNet : BodyModel
     // (N, C) above (P, C).
     private static Tensor Stack(Tensor above, Tensor below) => above.SwapAxes().Append(below.SwapAxes()).SwapAxes();
 
-    private static TaskModel WithHead(XLNetConfig config, Scope scope, Func<XLNet, TaskHead> head)
+    private static TaskModel WithHead(XLNetConfig config, Scope scope, Func<XLNet, Scope, TaskHead> head)
     {
         XLNet body = new(config, scope["transformer"]);
-        // Fine-tuned checkpoints may keep the head of the pre-training.
+        // Pre-training leaves its head in a checkpoint.
         scope.Leave("lm_loss");
-        return new TaskModel(body, scope, head(body));
+        return new TaskModel(body, scope, head(body, scope.ForHead()));
     }
 
     private static TokenHead Language(XLNetConfig config, Scope scope, XLNet body)

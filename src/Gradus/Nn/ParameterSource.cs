@@ -13,6 +13,13 @@ public abstract class ParameterSource
     /// <exception cref="InvalidDataException">A stored tensor is missing or has another shape.</exception>
     public abstract Tensor Get(string name, Shape shape, Init init, Workspace store);
 
+    /// <summary>
+    /// The value of a parameter of a head, which a model that was stored for another task does not have: a source may then draw it,
+    /// if it was told to.
+    /// </summary>
+    /// <inheritdoc cref="Get"/>
+    public virtual Tensor GetOfHead(string name, Shape shape, Init init, Workspace store) => Get(name, shape, init, store);
+
     /// <summary>Whether there is a value of a name to be had. A source that draws its values has all of them.</summary>
     /// <param name="name">Its dotted path.</param>
     public virtual bool Has(string name) => true;

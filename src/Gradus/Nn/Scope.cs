@@ -13,6 +13,7 @@ public sealed class Scope
     private readonly ParameterSource _source;
     private readonly Workspace _store;
     private readonly bool _headless;
+    private readonly bool _ofHead;
 
     /// <summary>The root of a model.</summary>
     /// <param name="source">Where parameters come from.</param>
@@ -22,9 +23,10 @@ public sealed class Scope
     {
     }
 
-    private Scope(ModelParts parts, ParameterSource source, Workspace store, string path, bool headless = false)
+    private Scope(ModelParts parts, ParameterSource source, Workspace store, string path, bool headless = false, bool ofHead = false)
     {
         _headless = headless;
+        _ofHead = ofHead;
         _parts = parts;
         _source = source;
         _store = store;
@@ -38,7 +40,7 @@ public sealed class Scope
     public ModelParts Parts => _parts;
 
     /// <summary>The place below this one of a name, which may itself be dotted.</summary>
-    public Scope this[string name] => new(_parts, _source, _store, Join(name));
+    public Scope this[string name] => new(_parts, _source, _store, Join(name), ofHead: _ofHead);
 
     /// <summary>The place below this one of a number, as in <c>layers.3</c>.</summary>
     public Scope this[int index] => this[index.ToString(CultureInfo.InvariantCulture)];
@@ -48,6 +50,9 @@ public sealed class Scope
     /// a place below, get no parameters and cannot be run.
     /// </summary>
     public Scope Headless() => new(_parts, _source, _store, Path, headless: true);
+
+    /// <summary>This place for a task's head, which a checkpoint of another task does not have and which may then be drawn anew.</summary>
+    public Scope ForHead() => new(_parts, _source, _store, Path, ofHead: true);
 
     /// <summary>Whether a parameter of this place can be had: checkpoints may lack optional ones.</summary>
     public bool Has(string name) => _source.Has(Join(name));
@@ -59,7 +64,7 @@ public sealed class Scope
     public Parameter Parameter(string name, Shape shape, Init init)
     {
         string path = Join(name);
-        Parameter parameter = new(path, _source.Get(path, shape, init, _store));
+        Parameter parameter = new(path, _ofHead ? _source.GetOfHead(path, shape, init, _store) : _source.Get(path, shape, init, _store));
         _parts.Add(parameter);
         return parameter;
     }
@@ -87,7 +92,10 @@ public sealed class Scope
     {
         Scope place = this[name];
         if (_headless)
+        {
+            Leave(name);
             return new Linear(place.Path, new AbsentWeight(place.Path, inputs, outputs), bias: null);
+        }
         Shape shape = layout == WeightLayout.OutIn ? new Shape(outputs, inputs) : new Shape(inputs, outputs);
         DenseWeight weight = new(place.Parameter("weight", shape, init), layout);
         Linear linear = new(place.Path, weight, bias ? place.Parameter("bias", new Shape(outputs), Init.Zeros) : null);

@@ -127,6 +127,43 @@ public sealed class EncoderCheckpointTests : IDisposable
         Assert.Equal(architecture, (string)Architectures.ToJson(config)["architectures"]![0]!);
     }
 
+    [Theory]
+    [InlineData("BertForPreTraining", "BertForTokenClassification")]
+    [InlineData("BertForMaskedLM", "BertForSequenceClassification")]
+    [InlineData("RobertaForMaskedLM", "RobertaForQuestionAnswering")]
+    [InlineData("DistilBertForMaskedLM", "DistilBertForSequenceClassification")]
+    [InlineData("ElectraForPreTraining", "ElectraForSequenceClassification")]
+    [InlineData("XLNetLMHeadModel", "XLNetForSequenceClassification")]
+    [InlineData("LlamaForCausalLM", "LlamaForSequenceClassification")]
+    [InlineData("GPT2LMHeadModel", "GPT2ForSequenceClassification")]
+    public void ABodyGetsTheHeadOfAnotherTask(string stored, string task)
+    {
+        using LanguageModel model = EncoderCases.Make(EncoderCases.Config(task) with { Architecture = stored }, ReferenceDevice.Instance);
+        Write(model, Stored(model, n => n));
+        using TaskModel read = Checkpoint.LoadForTask(_folder["model"], ReferenceDevice.Instance, task, LabelSet.OfCount(5), seed: 3);
+        using TaskModel again = Checkpoint.LoadForTask(_folder["model"], ReferenceDevice.Instance, task, LabelSet.OfCount(5), seed: 3);
+        Assert.Equal(task, read.Config.Architecture);
+        Assert.Equal(read.Parameters.SelectMany(p => p.Value.ToArray()), again.Parameters.SelectMany(p => p.Value.ToArray()));
+        foreach (Parameter p in read.Parameters.Where(p => model.Parts.Find(p.Name) is not null))
+            Assert.Equal(model.Parts.Find(p.Name)!.Value.ToArray(), p.Value.ToArray());
+        Assert.Contains(read.Parameters, p => model.Parts.Find(p.Name) is null);
+
+        Write(model, Without(model, model.Parameters.First(p => p.Name.EndsWith(".bias", StringComparison.Ordinal) || p.Name.EndsWith("norm.weight", StringComparison.Ordinal)).Name));
+        Assert.Throws<InvalidDataException>(() => Checkpoint.LoadForTask(_folder["model"], ReferenceDevice.Instance, task, LabelSet.OfCount(5), seed: 3).Dispose());
+    }
+
+    [Fact]
+    public void AFamilyIsNotAskedForTheHeadOfAnother()
+    {
+        using LanguageModel model = EncoderCases.Make(EncoderCases.Config("BertForMaskedLM"), ReferenceDevice.Instance);
+        Write(model, Stored(model, n => n));
+        foreach (string task in (string[])["RobertaForMaskedLM", "BertModel"])
+        {
+            InvalidDataException e = Assert.Throws<InvalidDataException>(() => Checkpoint.LoadForTask(_folder["model"], ReferenceDevice.Instance, task, LabelSet.Default, seed: 3).Dispose());
+            Assert.Contains("BertForNextSentencePrediction", e.Message, StringComparison.Ordinal);
+        }
+    }
+
     private static Dictionary<string, Tensor> Stored(LanguageModel model, Func<string, string> rename) =>
         model.Parameters.ToDictionary(p => rename(p.Name), p => p.Value);
 
