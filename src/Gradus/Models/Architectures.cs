@@ -146,7 +146,9 @@ public static class Architectures
         ArgumentNullException.ThrowIfNull(scope);
         if (!Builders.TryGetValue(config.GetType(), out Func<ModelConfig, Scope, LanguageModel>? build))
             throw new NotSupportedException($"No model is registered for {config.GetType().Name}.");
-        return config is EncoderConfig || config.Architecture != ClassifierOf(config) ? build(config, scope) : Classifier(build(config, scope.Headless()), scope.ForHead());
+        return config is EncoderConfig || config.Architecture != ClassifierOf(config)
+            ? build(config, scope)
+            : Classifier(build(config, scope.Headless()), scope.ForHead());
     }
 
     // The only token that has seen the whole text is the last one. A reward model is this with one label.

@@ -62,7 +62,8 @@ public sealed record BertConfig(
     [JsonIgnore]
     public override IReadOnlyCollection<string> ArchitectureClasses => Bert.Classes.Keys;
 
-    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
+    internal BertSizes Sizes => new(
+        HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
 
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
@@ -81,7 +82,9 @@ public sealed record BertConfig(
         Probability(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
         Probability(nameof(ClassifierDropout), ClassifierDropout ?? 0),
         Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        PositionEmbeddingType == "absolute" ? null : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
+        PositionEmbeddingType == "absolute"
+            ? null
+            : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
         IsDecoder ? new ValidationResult("this model as a decoder is not supported", [nameof(IsDecoder)]) : null,
     }.OfType<ValidationResult>();
 }
@@ -150,7 +153,8 @@ public sealed class Bert : EncoderModel
         Linear dense = place.Linear("transform.dense", config.HiddenSize, config.HiddenSize, bias: true, init);
         LayerNorm norm = place["transform"].LayerNorm("LayerNorm", config.HiddenSize, config.LayerNormEps);
         Linear decoder = place.OutputLinear(
-            "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros), config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
+            "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
+            config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
         return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass).Activate(activation)), pass));
     }
 

@@ -62,7 +62,8 @@ public sealed record ElectraConfig(
     [JsonIgnore]
     public override IReadOnlyCollection<string> ArchitectureClasses => Electra.Classes.Keys;
 
-    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
+    internal BertSizes Sizes => new(
+        HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
 
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
@@ -82,7 +83,9 @@ public sealed record ElectraConfig(
         Probability(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
         Probability(nameof(ClassifierDropout), ClassifierDropout ?? 0),
         Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        PositionEmbeddingType == "absolute" ? null : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
+        PositionEmbeddingType == "absolute"
+            ? null
+            : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
     }.OfType<ValidationResult>();
 }
 

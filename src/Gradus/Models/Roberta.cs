@@ -66,7 +66,8 @@ public sealed record RobertaConfig(
     [JsonIgnore]
     public override IReadOnlyCollection<string> ArchitectureClasses => Roberta.Classes.Keys;
 
-    internal BertSizes Sizes => new(HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
+    internal BertSizes Sizes => new(
+        HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
 
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
@@ -86,7 +87,9 @@ public sealed record RobertaConfig(
         Probability(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
         Probability(nameof(ClassifierDropout), ClassifierDropout ?? 0),
         Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        PositionEmbeddingType == "absolute" ? null : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
+        PositionEmbeddingType == "absolute"
+            ? null
+            : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
         IsDecoder ? new ValidationResult("this model as a decoder is not supported", [nameof(IsDecoder)]) : null,
     }.OfType<ValidationResult>();
 }
@@ -154,7 +157,8 @@ public sealed class Roberta : EncoderModel
         Linear dense = place.Linear("dense", config.HiddenSize, config.HiddenSize, bias: true, init);
         LayerNorm norm = place.LayerNorm("layer_norm", config.HiddenSize, config.LayerNormEps);
         Linear decoder = place.OutputLinear(
-            "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros), config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
+            "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
+            config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
         return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass).Activate(Activation.Gelu)), pass));
     }
 }

@@ -50,6 +50,9 @@ public sealed class SegmentMemory
     /// <summary>The tokens remembered of a sequence.</summary>
     public int Count(int sequence) => Starts[sequence + 1] - Starts[sequence];
 
+    // What a pass that failed has left is forgotten.
+    internal void Begin() => _next.Clear();
+
     internal Tensor[] Tensors(Workspace workspace) => [.. _layers.Select(l => workspace.From(l, new Shape(Length, _width)))];
 
     // The memory of the next segment: of each sequence the last rows, old and new.

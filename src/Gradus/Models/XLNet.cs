@@ -99,7 +99,9 @@ public sealed record XLNetConfig(
         Divides(nameof(NHead), NHead, DModel, "d_model"),
         DModel % 2 == 0 ? null : new ValidationResult($"sines and cosines of positions take half the width each, but {DModel} is odd", [nameof(DModel)]),
         AttnType is "bi" or "uni" ? null : new ValidationResult($"\"{AttnType}\" is not known; it is \"bi\" or \"uni\"", [nameof(AttnType)]),
-        SummaryType is "last" or "first" or "mean" ? null : new ValidationResult($"\"{SummaryType}\" is not supported; it is \"last\", \"first\" or \"mean\"", [nameof(SummaryType)]),
+        SummaryType is "last" or "first" or "mean"
+            ? null
+            : new ValidationResult($"\"{SummaryType}\" is not supported; it is \"last\", \"first\" or \"mean\"", [nameof(SummaryType)]),
         BiData ? new ValidationResult("batches of which one half is read backwards are not supported", [nameof(BiData)]) : null,
     }.OfType<ValidationResult>();
 }
@@ -151,6 +153,7 @@ public sealed class XLNet : BodyModel
     {
         ArgumentNullException.ThrowIfNull(pass);
         XLNetSegment segment = new(_config, pass, order, memory);
+        memory?.Begin();
         Tensor x = _words.Forward(pass.Ids);
         if (segment.Predicted > 0)
             x = Stack(x, pass.Workspace.Adopt(_unseen.Value).Reshape(1, _config.DModel).Gather(pass.Workspace.Zeros(new Shape(segment.Predicted), DType.I32)));

@@ -127,13 +127,17 @@ internal sealed class XLNetSegment
 
     private void Check()
     {
-        if (_memory is not null && _memory.Sequences != Sequences)
-            throw new ArgumentException($"The memory is of {_memory.Sequences} sequences, but the segment has {Sequences}; start with an empty one.");
-        if (_order?.Hidden is { } hidden && (hidden.Count != Sequences || Enumerable.Range(0, Sequences).Any(s => hidden[s].GetLength(0) != _layout.QueryCount(s) || hidden[s].GetLength(1) != _layout.QueryCount(s))))
+        if (_memory is not null && (_memory.Sequences != Sequences || _memory.Layers.Count != _config.NLayer))
+            throw new ArgumentException($"The memory is of {_memory.Sequences} sequences and {_memory.Layers.Count} blocks, but there are {Sequences} and {_config.NLayer}; start with an empty one.");
+        if (_order?.Hidden is { } hidden && (hidden.Count != Sequences || Enumerable.Range(0, Sequences).Any(s => !IsSquare(hidden[s], _layout.QueryCount(s)))))
             throw new ArgumentException("What is hidden is a square for each sequence, with a row and a column for each of its tokens.");
-        if (_order?.Predicted is { } predicted && (predicted.Count != Sequences || Enumerable.Range(0, Sequences).Any(s => predicted[s].Any(t => t < 0 || t >= _layout.QueryCount(s)) || predicted[s].Distinct().Count() != predicted[s].Length)))
+        if (_order?.Predicted is { } predicted && (predicted.Count != Sequences || Enumerable.Range(0, Sequences).Any(s => !AreTokens(predicted[s], _layout.QueryCount(s)))))
             throw new ArgumentException("What is predicted is a list for each sequence of different tokens of it.");
     }
+
+    private static bool IsSquare(bool[,] values, int length) => values.GetLength(0) == length && values.GetLength(1) == length;
+
+    private static bool AreTokens(int[] tokens, int length) => tokens.All(t => t >= 0 && t < length) && tokens.Distinct().Count() == tokens.Length;
 
     // The row of the streams at every place (S, Q), row 0 where there is none; and the place of every row.
     private (int[] Rows, int[] Places) Places()

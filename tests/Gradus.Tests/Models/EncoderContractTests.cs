@@ -3,7 +3,6 @@ using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tests.Files;
-using Gradus.Testing;
 using Gradus.Tests.Generation;
 
 namespace Gradus.Tests.Models;
