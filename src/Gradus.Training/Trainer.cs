@@ -63,7 +63,7 @@ public sealed class Trainer : IDisposable
     {
         long start = Stopwatch.GetTimestamp(), step = Steps;
         IReadOnlyList<MicroBatch> batches = _objective.Batches(step);
-        long targets = batches.Sum(b => (long)b.TargetCount), tokens = batches.Sum(b => (long)b.Tokens.Count);
+        long targets = batches.Sum(b => (long)b.TargetCount), tokens = batches.Sum(b => (long)b.Tokens.Count + (b.Tokens.Source?.Count ?? 0));
         double loss = 0;
         for (int i = 0; i < batches.Count; i++)
             loss += Accumulate(batches[i], Math.Max(1, targets), CounterRandom.Derive(CounterRandom.Derive((ulong)_options.Seed, (ulong)step), (ulong)i));

@@ -138,7 +138,7 @@ public sealed partial class ArchitectureTests
     [GeneratedRegex("""Environment\.(GetEnvironmentVariables?|ExpandEnvironmentVariables|SetEnvironmentVariable)\((?:"(?<name>\w+)")?""")]
     private static partial Regex Variables();
 
-    [GeneratedRegex(@"class \w+[^{;]*:\s*(DecoderModel|EncoderModel|EncoderDecoderModel|LanguageModel)\b(?![^{]*abstract)")]
+    [GeneratedRegex(@"class \w+[^{;]*:\s*(DecoderModel|GenerativeModel|EncoderModel|EncoderDecoderModel|LanguageModel)\b(?![^{]*abstract)")]
     private static partial Regex AnArchitecture();
 
     [GeneratedRegex(@"\b(Cpu|Reference|Cuda)Device\b|\bOptimizer|\bAdam|\bSgd\b|\bTokenizer|\bSafetensors|\bGguf|\bTensorFile\b|\bCheckpoint\b|using Gradus\.(Files|Text|Training|Generation)\b|using System\.IO\b")]

@@ -5,6 +5,7 @@ using Gradus.Cli.Reports;
 using Gradus.Cli.Verbs;
 using Gradus.Evaluation.Metrics;
 using Gradus.Evaluation.Tasks;
+using Gradus.Models;
 using Gradus.Text.Chat;
 using Gradus.Training.Data;
 using Gradus.Training.Runs;
@@ -125,7 +126,9 @@ internal static class EvaluateStage
                 continue;
             string reference = before[answer].Text ?? "";
             before = before[..answer];
-            int[] prompt = Conversations.TokenizePrompt(new ChatConversation([.. shots, .. before]), loaded.Tokenizer, template);
+            int[] prompt = loaded.Model is EncoderDecoderModel
+                ? SourceTargets.TokenizeSource([.. shots, .. before], loaded.Tokenizer)
+                : Conversations.TokenizePrompt(new ChatConversation([.. shots, .. before]), loaded.Tokenizer, template);
             if (prompt.Length + task.MaxTokens > loaded.Model.Config.ContextLength)
                 tooLong++;
             else

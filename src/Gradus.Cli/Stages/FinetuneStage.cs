@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Gradus.Adapters;
 using Gradus.Cli.Verbs;
 using Gradus.Files;
+using Gradus.Models;
 using Gradus.Text;
 using Gradus.Text.Chat;
 using Gradus.Training.Data;
@@ -23,8 +24,12 @@ internal static class FinetuneStage
         ChatTemplate template = loaded.Template ?? ChatTemplate.Parse(ChatTemplate.ChatMl);
         int limit = recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, loaded.Model.Config.ContextLength) : loaded.Model.Config.ContextLength;
         ulong seed = (ulong)recipe.Training.Seed;
-        List<Example> train = Examples(recipe.Data.Train, loaded.Tokenizer, template, Math.Min(limit, recipe.BatchTokens), context);
-        List<Example> heldOut = Examples(recipe.Data.Validation, loaded.Tokenizer, template, Math.Min(limit, recipe.BatchTokens), context);
+        EncoderDecoderModel? answering = loaded.Model as EncoderDecoderModel;
+        Func<string[], IEnumerable<Example>> tokenize = answering is null
+            ? paths => Conversations.Tokenize(paths, loaded.Tokenizer, template)
+            : paths => SourceTargets.Tokenize(paths, loaded.Tokenizer, answering.StartToken);
+        List<Example> train = Examples(recipe.Data.Train, tokenize, limit, recipe.BatchTokens, context);
+        List<Example> heldOut = Examples(recipe.Data.Validation, tokenize, limit, recipe.BatchTokens, context);
         if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0 && train.Count > 1)
         {
             int kept = Math.Clamp((int)(train.Count * (1 - recipe.Data.ValidationFraction)), 1, train.Count - 1);
@@ -34,8 +39,10 @@ internal static class FinetuneStage
             new PackedExamples(train, recipe.BatchTokens, seed),
             heldOut.Count == 0 ? null : new PackedExamples(heldOut, recipe.BatchTokens, seed),
             recipe.Accumulation);
-        IReadOnlyList<int> stops = Conversations.EndsOfAnswer(loaded.Tokenizer, template, loaded.EndIds);
-        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfAnswers(loaded, template, recipe.Samples, stops, recipe.Training.Seed);
+        IReadOnlyList<int> stops = answering is not null ? loaded.EndIds : Conversations.EndsOfAnswer(loaded.Tokenizer, template, loaded.EndIds);
+        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null
+            : answering is not null ? Sampler.OfTexts(answering, loaded.Tokenizer, recipe.Samples, recipe.Training.Seed)
+            : Sampler.OfAnswers(loaded, template, recipe.Samples, stops, recipe.Training.Seed);
         using ModelAdapter? adapter = recipe.Lora is { } lora ? Attach(lora, recipe.Model, loaded, seed) : null;
         if (adapter is null)
             loaded.Model.SetTrainable(true);
@@ -65,18 +72,20 @@ internal static class FinetuneStage
                 LoraAlpha: lora.Alpha,
                 LoraDropout: lora.Dropout,
                 TargetModules: lora.TargetModules is ["all-linear"] ? ModuleNames.AllLinear : new ModuleNames(lora.TargetModules),
+                TaskType: loaded.Model is EncoderDecoderModel ? "SEQ_2_SEQ_LM" : "CAUSAL_LM",
                 BaseModelNameOrPath: Path.GetFullPath(loaded.Folder)),
             seed);
     }
 
-    private static List<Example> Examples(string[] paths, Tokenizer tokenizer, ChatTemplate template, int limit, StageContext context)
+    private static List<Example> Examples(string[] paths, Func<string[], IEnumerable<Example>> tokenize, int longest, int batchTokens, StageContext context)
     {
         if (paths.Length == 0)
             return [];
-        List<Example> all = [.. Conversations.Tokenize(paths, tokenizer, template)];
-        List<Example> fitting = [.. all.Where(e => e.Ids.Length <= limit && Enumerable.Range(0, e.Ids.Length).Any(e.IsTarget))];
+        List<Example> all = [.. tokenize(paths)];
+        int limit = Math.Min(longest, batchTokens);
+        List<Example> fitting = [.. all.Where(e => e.Ids.Length <= longest && (e.Source?.Length ?? 1) is var read && read > 0 && read <= longest && e.TotalTokens <= batchTokens && Enumerable.Range(0, e.Ids.Length).Any(e.IsTarget))];
         string left = fitting.Count == all.Count ? "" : $"; {all.Count - fitting.Count:N0} left out: longer than {limit:N0} tokens, or without an answer";
-        context.Say($"finetune: {fitting.Count:N0} conversations of {string.Join(", ", paths.Select(Path.GetFileName))}, {fitting.Sum(e => (long)e.Ids.Length):N0} tokens{left}");
+        context.Say($"finetune: {fitting.Count:N0} conversations of {string.Join(", ", paths.Select(Path.GetFileName))}, {fitting.Sum(e => (long)e.TotalTokens):N0} tokens{left}");
         return fitting.Count > 0
             ? fitting
             : throw new InvalidDataException($"{string.Join(", ", paths)}: no conversation fits {limit} tokens; raise max_length or batch_tokens, or use a model with a longer context.");

@@ -32,6 +32,8 @@ internal static class PretrainStage
             : Checkpoint.Create(recipe.Model.WithVocabulary(tokenizer.VocabularySize), (ulong)recipe.Training.Seed, context.Device);
         if (tokenizer.VocabularySize > model.Config.Vocabulary)
             throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");
+        if (model is EncoderDecoderModel)
+            throw new InvalidDataException($"model: a {model.Config.ArchitectureClass} writes targets for sources, which plain text has not; train it with gradus finetune.");
         model.SetTrainable(true);
         (BatchSource train, BatchSource? validation) = Batches(recipe, documents, tokenizer, model.Config.ContextLength, context);
         NextToken objective = new(train, validation, recipe.Accumulation);

@@ -153,14 +153,14 @@ public sealed record LoraOptions(
     public string[] TargetModules { get; init; } = ["all-linear"];
 }
 
-/// <summary>Train a model on conversations; only the assistant's words count.</summary>
+/// <summary>Train a model on conversations; only the assistant's words count. Models with an encoder learn to write the target of a source.</summary>
 public sealed record FinetuneRecipe : StageRecipe
 {
     /// <summary>The model to start from: a checkpoint, or a run's folder.</summary>
     [MinLength(1)]
     public string Model { get; init; } = "";
 
-    /// <summary>Conversations: messages, sharegpt, alpaca, prompt/completion or dialogue/summary records.</summary>
+    /// <summary>Conversations: messages, sharegpt, alpaca, prompt/completion or dialogue/summary records; source/target for models with an encoder.</summary>
     public TextData Data { get; init; } = new();
 
     /// <summary>Longer conversations are left out; 0 for the model's context.</summary>

@@ -36,12 +36,12 @@ internal sealed class Sampler
         }
     }
 
-    /// <summary>Goes on with texts.</summary>
+    /// <summary>Goes on with texts, or, with a model that has an encoder, answers them.</summary>
     public static Sampler OfTexts(GenerativeModel model, Tokenizer tokenizer, SampleOptions options, long seed) => new(
         model,
         tokenizer,
         options,
-        [.. options.Prompts.Select(p => (p, tokenizer.Encode(p, addSpecialTokens: false)))],
+        [.. options.Prompts.Select(p => (p, model is EncoderDecoderModel ? SourceTargets.TokenizeSource([new ChatMessage("user", p)], tokenizer) : tokenizer.Encode(p, addSpecialTokens: false)))],
         tokenizer.EosId is { } end ? [end] : [],
         seed);
 

@@ -68,7 +68,7 @@ internal sealed class ChatSession : IDisposable
             _messages.RemoveAt(_messages.Count - 1);
             throw;
         }
-        using GeneratedSequence sequence = _generator.Add(_sampling.Request(prompt, _endIds, _answers++));
+        using GeneratedSequence sequence = _generator.Add(_sampling.Request(_loaded.Model, prompt, _endIds, _answers++));
         StreamedText streamed = new(_loaded.Tokenizer, prompt, _sampling.StopTexts);
         bool begun = false;
         while (sequence.Finish is null && !cancellation.IsCancellationRequested)

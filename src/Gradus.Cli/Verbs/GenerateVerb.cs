@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Gradus.Cli.Console;
 using Gradus.Generation;
+using Gradus.Models;
 using Gradus.Tensors.Cpu;
 using Gradus.Text;
 
@@ -15,7 +16,7 @@ internal static class GenerateVerb
 
     private static readonly Option<string?> Prompt = new("--prompt", "-p")
     {
-        Description = "What the text begins with; without it what is piped in (less its last line end), or nothing.",
+        Description = "What the text begins with, or what a model such as T5 answers; without it what is piped in (less its last line end), or nothing.",
         HelpName = "TEXT",
     };
 
@@ -47,9 +48,11 @@ internal static class GenerateVerb
         string prompt = parse.GetValue(Prompt) ?? (context.InputIsTerminal ? "" : WithoutLastLineEnd(TextInput.ReadAll(context, TextInput.StandardInput)));
         using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default);
         int[] ids = Encode(loaded.Tokenizer, prompt);
+        // What a model with an encoder writes stands for itself; other texts go on from the prompt.
+        int[] before = loaded.Model is EncoderDecoderModel ? [] : ids;
         using Generator generator = new(loaded.Model);
         Continuation[] texts = [.. Enumerable.Range(0, parse.GetValue(Count)).Select(i =>
-            new Continuation(generator.Add(sampling.Request(ids, loaded.EndIds, i)), new StreamedText(loaded.Tokenizer, ids, sampling.StopTexts)))];
+            new Continuation(generator.Add(sampling.Request(loaded.Model, ids, loaded.EndIds, i)), new StreamedText(loaded.Tokenizer, before, sampling.StopTexts)))];
         bool json = parse.GetValue(Json);
         bool stream = !json && texts.Length == 1;
         if (stream && parse.GetValue(Echo))
@@ -91,7 +94,7 @@ internal static class GenerateVerb
                 ["prompt"] = prompt,
                 ["text"] = text.Streamed.Text,
                 ["ids"] = new JsonArray([.. text.Sequence.Generated.ToArray().Select(id => (JsonNode)id)]),
-                ["prompt_tokens"] = text.Sequence.PromptLength,
+                ["prompt_tokens"] = text.Sequence.Request.Source?.Length ?? text.Sequence.PromptLength,
                 ["tokens"] = text.Sequence.Generated.Length,
                 ["finish"] = text.Reason,
                 ["seed"] = text.Sequence.Request.Seed,

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Security.Cryptography;
 using Gradus.Cli.Console;
 using Gradus.Generation;
+using Gradus.Models;
 
 namespace Gradus.Cli.Verbs;
 
@@ -55,10 +56,11 @@ internal sealed class SamplingArguments
 internal sealed record Sampling(SamplingOptions Options, ulong? Seed, int MaxTokens, IReadOnlyList<string> StopTexts)
 {
     /// <summary>The request for one text.</summary>
-    /// <param name="prompt">The prompt's tokens.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="prompt">The prompt's tokens; the source of a model with an encoder.</param>
     /// <param name="endIds">Tokens that end a text.</param>
     /// <param name="index">The number of the text: each has a seed of its own.</param>
-    public GenerationRequest Request(int[] prompt, IReadOnlyList<int> endIds, int index) => new(prompt)
+    public GenerationRequest Request(GenerativeModel model, int[] prompt, IReadOnlyList<int> endIds, int index) => GenerationRequest.For(model, prompt) with
     {
         Steps = Options.Steps(endIds),
         Seed = Seed is { } seed ? unchecked(seed + (ulong)index) : null,

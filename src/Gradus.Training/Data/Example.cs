@@ -5,6 +5,12 @@ namespace Gradus.Training.Data;
 /// <param name="Counts">Whether predicting a token counts; null counts all but the first, which nothing precedes.</param>
 public sealed record Example(int[] Ids, bool[]? Counts = null)
 {
+    /// <summary>What an encoder reads for it; null where the model has none.</summary>
+    public int[]? Source { get; init; }
+
+    /// <summary>All tokens that go through the model.</summary>
+    public int TotalTokens => Ids.Length + (Source?.Length ?? 0);
+
     /// <summary>Whether the token of an index is to be predicted.</summary>
     public bool IsTarget(int index) => index > 0 && (Counts is null || Counts[index]);
 }

@@ -17,8 +17,8 @@ public sealed class PackedExamples : BatchSource
     private int[] _batchStarts = [];
 
     /// <summary>Packs examples.</summary>
-    /// <param name="examples">At least one; each at most <paramref name="tokens"/> long.</param>
-    /// <param name="tokens">The most tokens per micro-batch.</param>
+    /// <param name="examples">At least one; each at most <paramref name="tokens"/> long. All have a source, or none has.</param>
+    /// <param name="tokens">The most tokens per micro-batch, those of sources included.</param>
     /// <param name="seed">Which order they come in.</param>
     /// <exception cref="InvalidDataException">There are no examples, or one is too long.</exception>
     public PackedExamples(IReadOnlyList<Example> examples, int tokens, ulong seed)
@@ -26,7 +26,7 @@ public sealed class PackedExamples : BatchSource
         ArgumentNullException.ThrowIfNull(examples);
         if (examples.Count == 0)
             throw new InvalidDataException("The data has no examples; is the file empty?");
-        int longest = examples.Max(e => e.Ids.Length);
+        int longest = examples.Max(e => e.TotalTokens);
         if (longest > tokens)
             throw new InvalidDataException($"An example has {longest} tokens, but a micro-batch takes {tokens}; raise batch_tokens or cut the examples.");
         _examples = examples;
@@ -85,7 +85,7 @@ public sealed class PackedExamples : BatchSource
         int filled = 0;
         for (int i = 0; i < order.Length; i++)
         {
-            int length = _examples[order[i]].Ids.Length;
+            int length = _examples[order[i]].TotalTokens;
             if (filled > 0 && filled + length > _tokens)
             {
                 starts.Add(i);
@@ -110,6 +110,15 @@ public sealed class PackedExamples : BatchSource
             for (int t = 0; t < example.Ids.Length; t++)
                 targets[starts[i] + t] = t + 1 < example.Ids.Length && example.IsTarget(t + 1) ? example.Ids[t + 1] : MicroBatch.Ignored;
         }
-        return new MicroBatch(new TokenBatch(ids, starts), targets);
+        TokenBatch? source = chosen.Length > 0 && _examples[chosen[0]].Source is not null ? TokenBatch.Of(Sources(chosen)) : null;
+        return new MicroBatch(new TokenBatch(ids, starts) { Source = source }, targets);
+    }
+
+    private int[][] Sources(ReadOnlySpan<int> chosen)
+    {
+        int[][] sources = new int[chosen.Length][];
+        for (int i = 0; i < sources.Length; i++)
+            sources[i] = _examples[chosen[i]].Source!;
+        return sources;
     }
 }
