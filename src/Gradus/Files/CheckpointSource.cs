@@ -16,7 +16,10 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
     /// <summary>Tensors of the file that the model has not asked for, known buffers and a tied head left out.</summary>
     public IEnumerable<string> Unused => file.Entries
         .Select(e => e.Name)
-        .Where(n => !_used.Contains(n) && n != "lm_head.weight" && !Buffers.Any(b => n.EndsWith(b, StringComparison.Ordinal)));
+        .Where(n => !_used.Contains(n) && n != "lm_head.weight" && !IsBuffer(n));
+
+    /// <summary>Whether a tensor is a known buffer rather than a parameter.</summary>
+    public static bool IsBuffer(string name) => Buffers.Any(b => name.EndsWith(b, StringComparison.Ordinal));
 
     public override Tensor Get(string name, Shape shape, Init init, Workspace store)
     {

@@ -7,7 +7,7 @@ using System.Text;
 namespace Gradus.Text;
 
 /// <summary>Reads the tokenizer of a GGUF file.</summary>
-public static class GgufVocabulary
+public static partial class GgufVocabulary
 {
     private const string Prefix = "tokenizer.ggml.";
 
