@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -21,12 +22,18 @@ public static class Checkpoint
 
     private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Reads the hyperparameters of a checkpoint folder.</summary>
+    /// <summary>Reads the hyperparameters of a checkpoint folder, or of a GGUF file.</summary>
     /// <exception cref="InvalidDataException">config.json is missing, broken or of an unknown architecture.</exception>
-    public static ModelConfig ReadConfig(string folder) => Architectures.Parse(ReadObject(Path.Combine(folder, ConfigFile)), Path.Combine(folder, ConfigFile));
+    public static ModelConfig ReadConfig(string folder)
+    {
+        if (!GgufModel.IsGguf(folder))
+            return Architectures.Parse(ReadObject(Path.Combine(folder, ConfigFile)), Path.Combine(folder, ConfigFile));
+        using GgufModel model = GgufModel.Open(folder);
+        return Architectures.Parse(model.Config, folder);
+    }
 
     /// <summary>Loads a model.</summary>
-    /// <param name="folder">A folder in the Hugging Face layout.</param>
+    /// <param name="folder">A folder in the Hugging Face layout, or a GGUF file.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are, to be run or adapted but not trained, rather than widen them to F32.</param>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others; the message names file and tensor.</exception>
@@ -34,6 +41,11 @@ public static class Checkpoint
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(device);
+        if (GgufModel.IsGguf(folder))
+        {
+            using GgufModel gguf = GgufModel.Open(folder);
+            return Load(Architectures.Parse(gguf.Config, folder), gguf.Tensors, device, keepStoredType);
+        }
         if (!Directory.Exists(folder))
             throw new InvalidDataException($"{folder}: no such folder; give a folder that holds {ConfigFile} and {WeightsFile}.");
         ModelConfig config = ReadConfig(folder);

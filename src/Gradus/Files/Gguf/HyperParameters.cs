@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -41,6 +42,8 @@ internal sealed class HyperParameters(JsonObject json, string place)
     {
         null => null,
         JsonValue value when value.TryGetValue(out int number) => number,
+        // Values that were set rather than parsed keep their type.
+        JsonValue value when value.TryGetValue(out long wide) && wide is >= int.MinValue and <= int.MaxValue => (int)wide,
         _ => throw Malformed.File(place, $"{name} is not an integer."),
     };
 
@@ -48,7 +51,7 @@ internal sealed class HyperParameters(JsonObject json, string place)
     public double? Number(string name) => json[name] switch
     {
         null => null,
-        JsonValue value when value.GetValueKind() == JsonValueKind.Number => value.GetValue<double>(),
+        JsonValue value when value.GetValueKind() == JsonValueKind.Number => ToDouble(value),
         _ => throw Malformed.File(place, $"{name} is not a number."),
     };
 
@@ -83,6 +86,8 @@ internal sealed class HyperParameters(JsonObject json, string place)
             return null;
         if (node is not JsonArray list || !list.All(v => v is JsonValue value && value.GetValueKind() == JsonValueKind.Number))
             throw Malformed.File(place, $"{name} is not a list of numbers.");
-        return [.. list.Select(v => (float)v!.GetValue<double>())];
+        return [.. list.Select(v => (float)ToDouble((JsonValue)v!))];
     }
+
+    private static double ToDouble(JsonValue number) => double.Parse(number.ToJsonString(), CultureInfo.InvariantCulture);
 }

@@ -68,7 +68,7 @@ internal sealed class FalconFamily() : GgufFamily("falcon", "falcon", "FalconFor
         long groups = file.Values.TryGetInteger(Key("attention.head_count_kv"), out long given) ? given : heads;
         bool twoNorms = file.TryGet("blk.0.attn_norm_2.weight", out _);
         config["num_kv_heads"] = groups;
-        config["multi_query"] = groups == 1;
+        config["multi_query"] = groups < heads;
         config["new_decoder_architecture"] = twoNorms || (groups > 1 && groups < heads);
         config["num_ln_in_parallel_attn"] = twoNorms ? 2 : 1;
     }

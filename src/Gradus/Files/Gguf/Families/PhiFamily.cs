@@ -87,7 +87,7 @@ internal sealed class Phi3Family() : DecoderFamily("phi3", "phi3", "Phi3ForCausa
         base.Read(file, config);
         config.Remove("head_dim");
         GgufRope.ReadPartial(file, Architecture, config);
-        if (config["sliding_window"]?.GetValue<long>() == 0)
+        if (new HyperParameters(config, file.Path).Integer("sliding_window") == 0)
             config["sliding_window"] = null;
     }
 }
