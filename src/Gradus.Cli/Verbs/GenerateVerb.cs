@@ -45,7 +45,7 @@ internal static class GenerateVerb
     private static int Run(CommandContext context, ParseResult parse, Sampling sampling)
     {
         string prompt = parse.GetValue(Prompt) ?? (context.InputIsTerminal ? "" : WithoutLastLineEnd(TextInput.ReadAll(context, TextInput.StandardInput)));
-        using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default);
+        using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, cancel: context.Cancellation);
         int[] ids = Encode(loaded.Tokenizer, prompt);
         using Generator generator = new(loaded.Model);
         Continuation[] texts = [.. Enumerable.Range(0, parse.GetValue(Count)).Select(i =>

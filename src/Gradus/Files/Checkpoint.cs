@@ -5,6 +5,7 @@ using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
+using Gradus.Tensors.Cpu;
 
 namespace Gradus.Files;
 
@@ -53,23 +54,38 @@ public static class Checkpoint
         return Load(config, file, device, keepStoredType);
     }
 
+    /// <summary>Checks that a file has the tensors of a model, no others, and in the right shapes; values are not read.</summary>
+    /// <returns>The tensors in the model's order, each under the name that the model has for it.</returns>
+    /// <exception cref="InvalidDataException">It does not fit; the message names file and tensor.</exception>
+    public static IReadOnlyList<(string Name, TensorEntry Entry)> Match(ModelConfig config, TensorFile file)
+    {
+        using Workspace store = new(CpuDevice.Default);
+        CheckpointSource source = new(file, keepStoredType: true, readValues: false);
+        using LanguageModel model = Build(config, file, source, store);
+        return [.. model.Parameters.Select(p => (p.Name, source.Find(p.Name)))];
+    }
+
     /// <summary>Builds a model from its configuration and the tensors of a file.</summary>
     public static LanguageModel Load(ModelConfig config, TensorFile file, Device device, bool keepStoredType = false)
     {
         Workspace store = new(device);
         try
         {
-            CheckpointSource source = new(file, keepStoredType);
-            LanguageModel model = Architectures.Build(config, new Scope(source, store));
-            if (source.Unused.ToList() is { Count: > 0 } unused)
-                throw new InvalidDataException($"{file.Path}: {unused.Count} tensors do not belong to this model: {string.Join(", ", unused.Take(5))}{(unused.Count > 5 ? ", …" : "")}; is {ConfigFile} the right one?");
-            return model;
+            return Build(config, file, new CheckpointSource(file, keepStoredType), store);
         }
         catch
         {
             store.Dispose();
             throw;
         }
+    }
+
+    private static LanguageModel Build(ModelConfig config, TensorFile file, CheckpointSource source, Workspace store)
+    {
+        LanguageModel model = Architectures.Build(config, new Scope(source, store));
+        if (source.Unused.ToList() is { Count: > 0 } unused)
+            throw new InvalidDataException($"{file.Path}: {unused.Count} tensors do not belong to this model: {string.Join(", ", unused.Take(5))}{(unused.Count > 5 ? ", …" : "")}; is {ConfigFile} the right one?");
+        return model;
     }
 
     /// <summary>Draws a new model from a seed.</summary>
@@ -87,16 +103,39 @@ public static class Checkpoint
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(model);
-        JsonObject config = Architectures.ToJson(model.Config);
-        config["dtype"] = type switch
-        {
-            DType.F32 => "float32",
-            DType.BF16 => "bfloat16",
-            DType.F16 => "float16",
-            _ => throw new ArgumentOutOfRangeException(nameof(type), type, "weights are stored as F32, BF16 or F16"),
-        };
-        WriteObject(folder, ConfigFile, config);
+        WriteConfig(folder, Architectures.ToJson(model.Config), type);
         WriteTensors(folder.Create(WeightsFile), model.Parameters, type);
+    }
+
+    /// <summary>Writes config.json and model.safetensors from the tensors of another file, piece by piece.</summary>
+    /// <param name="folder">The folder; to be committed by the caller.</param>
+    /// <param name="config">The content of config.json.</param>
+    /// <param name="file">The file of the tensors.</param>
+    /// <param name="tensors">The tensors to write, each under its new name.</param>
+    /// <param name="type">Type of the stored values: F32, BF16 or F16.</param>
+    /// <exception cref="InvalidDataException">A value is too large for F16; the message names the tensor.</exception>
+    public static void Write(AtomicFolder folder, JsonObject config, TensorFile file, IReadOnlyList<(string Name, TensorEntry Entry)> tensors, DType type)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(file);
+        ArgumentNullException.ThrowIfNull(tensors);
+        WriteConfig(folder, (JsonObject)config.DeepClone(), type);
+        Dictionary<string, TensorEntry> byName = tensors.ToDictionary(t => t.Name, t => t.Entry, StringComparer.Ordinal);
+        using SafetensorsWriter writer = new(folder.Create(WeightsFile), tensors.Select(t => new TensorEntry(t.Name, type, t.Entry.Shape)));
+        // A whole number of blocks of every packed format; 16 MiB of floats.
+        const int Piece = 1 << 22;
+        writer.WriteAll((entry, to) =>
+        {
+            float[] values = new float[(int)Math.Min(Piece, entry.Shape.Count)];
+            for (long start = 0; start < entry.Shape.Count; start += Piece)
+            {
+                Span<float> part = values.AsSpan(0, (int)Math.Min(Piece, entry.Shape.Count - start));
+                file.Read(byName[entry.Name], start, part);
+                if (type == DType.F16)
+                    CheckRange(file.Path, entry.Name, part);
+                to.Write(entry.Name, part);
+            }
+        });
     }
 
     /// <summary>Writes parameters under their names as one safetensors file, and closes the stream.</summary>
@@ -122,6 +161,27 @@ public static class Checkpoint
             }
         }
         writer.Complete();
+    }
+
+    private static void WriteConfig(AtomicFolder folder, JsonObject config, DType type)
+    {
+        config["dtype"] = type switch
+        {
+            DType.F32 => "float32",
+            DType.BF16 => "bfloat16",
+            DType.F16 => "float16",
+            _ => throw new ArgumentOutOfRangeException(nameof(type), type, "weights are stored as F32, BF16 or F16"),
+        };
+        WriteObject(folder, ConfigFile, config);
+    }
+
+    private static void CheckRange(string path, string name, ReadOnlySpan<float> values)
+    {
+        foreach (float value in values)
+        {
+            if (float.IsFinite(value) && Math.Abs(value) > (float)Half.MaxValue)
+                throw new InvalidDataException($"{path}: {name} holds {value}, more than f16's {Half.MaxValue}; use bf16.");
+        }
     }
 
     /// <summary>Writes a JSON object, indented, with a last line end.</summary>

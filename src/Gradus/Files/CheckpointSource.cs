@@ -4,7 +4,10 @@ using Gradus.Tensors;
 namespace Gradus.Files;
 
 /// <summary>Parameters read from a checkpoint's tensors by their names.</summary>
-internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : ParameterSource
+/// <param name="file">The checkpoint.</param>
+/// <param name="keepStoredType">Keep BF16 and F16 weights as they are.</param>
+/// <param name="readValues">Read the values; without them names and shapes are checked, and no memory is touched.</param>
+internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, bool readValues = true) : ParameterSource
 {
     // Base models are stored without the name of the body that a model with a head puts first.
     private static readonly string[] BodyPrefixes = ["model.", "transformer."];
@@ -30,6 +33,8 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
         // Only matrix products and lookups read narrow types; norms and biases are small anyway.
         bool keep = keepStoredType && shape.Rank >= 2 && entry.Packed is null && entry.DType is DType.BF16 or DType.F16;
         Tensor value = store.Empty(shape, keep ? entry.DType : DType.F32);
+        if (!readValues)
+            return value;
         if (keep)
             Copy(entry, value);
         else
@@ -37,7 +42,8 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType) : P
         return value;
     }
 
-    private TensorEntry Find(string name)
+    /// <summary>The tensor of a parameter, under the model's name or without the name of the body.</summary>
+    public TensorEntry Find(string name)
     {
         if (file.TryGet(name, out TensorEntry? entry))
             return entry;

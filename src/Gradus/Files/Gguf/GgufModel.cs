@@ -41,6 +41,15 @@ public sealed class GgufModel : IDisposable
         return stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) == 4 && head.AsSpan().SequenceEqual("GGUF"u8);
     }
 
+    /// <summary>Whether a file is a model of a family that is read here.</summary>
+    public static bool IsKnown(GgufFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        return file.Values.TryGet("general.architecture", out string? architecture)
+            && (!file.Values.TryGet("general.type", out string? type) || type == "model")
+            && GgufFamilies.All.Any(f => f.Architecture == architecture);
+    }
+
     /// <summary>Opens a model; of one in shards, any shard opens all.</summary>
     /// <exception cref="InvalidDataException">It is damaged, of an unknown architecture, or no model; the message says why.</exception>
     public static GgufModel Open(string path)
