@@ -104,6 +104,9 @@ public static class Activations
         ? activation
         : throw new NotSupportedException($"Unknown activation \"{name}\"; known are {string.Join(", ", ByName.Keys.Order(StringComparer.Ordinal))}.");
 
+    /// <summary>Whether there is an activation of a name.</summary>
+    public static bool IsKnown(string name) => ByName.ContainsKey(name);
+
     /// <summary>f(x) in double precision: the specification that every kernel is held to.</summary>
     public static double Apply(this Activation f, double x) => f switch
     {

@@ -50,6 +50,9 @@ public abstract partial class Device
     /// <summary>y = αx.</summary>
     public abstract void Scale(Tensor x, float alpha, Tensor y);
 
+    /// <summary>y[r, c] = s[r] · x[r, c].</summary>
+    public abstract void ScaleRows(Tensor x, Tensor factors, Tensor y);
+
     /// <summary>y += αx.</summary>
     public abstract void Axpy(float alpha, Tensor x, Tensor y);
 

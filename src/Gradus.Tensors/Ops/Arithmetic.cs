@@ -108,6 +108,42 @@ public sealed partial class Tensor
         }
     }
 
+    /// <summary>y[r, c] = s[r] · x[r, c]: every row has its own factor.</summary>
+    /// <param name="factors">One value for each row.</param>
+    public Tensor ScaleRows(Tensor factors)
+    {
+        ArgumentNullException.ThrowIfNull(factors);
+        if (factors.Count != Shape.Rows)
+            throw new ArgumentException($"ScaleRows: {Shape} has {Shape.Rows} rows, but the factors are {factors.Shape}.", nameof(factors));
+        Workspace w = Workspace.Innermost(this, factors);
+        Tensor y = w.Empty(Shape);
+        w.Device.ScaleRows(this, factors, y);
+        if (w.Records(this, factors))
+            w.Tape!.Record(y, new ScaleRowsNode(this, factors));
+        return y;
+    }
+
+    // dx = s·dy, ds[r] = Σ_c dy[r, c]·x[r, c].
+    private sealed class ScaleRowsNode(Tensor x, Tensor factors) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            Workspace w = dy.Workspace;
+            if (x.NeedsGradient)
+            {
+                Tensor dx = w.Empty(x.Shape);
+                w.Device.ScaleRows(dy, factors, dx);
+                x.AddGradient(dx);
+            }
+            if (factors.NeedsGradient)
+            {
+                Tensor ds = w.Empty(factors.Shape);
+                w.Device.RowDots(dy, x, ds);
+                factors.AddGradient(ds);
+            }
+        }
+    }
+
     /// <summary>Σ x: one value.</summary>
     public Tensor Sum()
     {

@@ -162,4 +162,60 @@ public sealed partial class Tensor
             dy.Device.ScatterAdd(dy, ids, sum);
         }
     }
+
+    /// <summary>y[ids[i]] = Σ x[i] over the rows of all parts, in their order; 0 where no row goes. What <see cref="Gather"/> took apart is put together.</summary>
+    /// <param name="parts">Matrices of C columns; at least one.</param>
+    /// <param name="ids">For each part the row of y that each of its rows is added to, I32 in [0, rows).</param>
+    /// <param name="rows">Rows of y.</param>
+    /// <returns>(rows, C).</returns>
+    public static Tensor Scatter(IReadOnlyList<Tensor> parts, IReadOnlyList<Tensor> ids, int rows)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        ArgumentNullException.ThrowIfNull(ids);
+        if (parts.Count == 0 || parts.Count != ids.Count)
+            throw new ArgumentException($"Scatter: {parts.Count} parts and {ids.Count} lists of rows; there is one for each part, and at least one part.", nameof(ids));
+        Workspace w = parts[0].Workspace;
+        for (int p = 0; p < parts.Count; p++)
+        {
+            CheckScatter(parts[p], ids[p], parts[0].Shape.Columns, rows);
+            w = parts[p].Workspace.Depth > w.Depth ? parts[p].Workspace : w;
+        }
+        Tensor y = w.Zeros(new Shape(rows, parts[0].Shape.Columns));
+        bool recorded = false;
+        for (int p = 0; p < parts.Count; p++)
+        {
+            w.Device.ScatterAdd(parts[p], ids[p], y);
+            recorded |= w.Records(parts[p]);
+        }
+        if (recorded)
+            w.Tape!.Record(y, new ScatterNode([.. parts], [.. ids]));
+        return y;
+    }
+
+    private static void CheckScatter(Tensor part, Tensor ids, int columns, int rows)
+    {
+        if (part.Shape.Rank != 2 || part.Shape.Columns != columns || ids.Count != part.Shape[0])
+            throw new ArgumentException($"Scatter: a part {part.Shape} with {ids.Count} rows to go to; parts are matrices of {columns} columns, with a place for each row.");
+        foreach (int id in ids.Span<int>())
+        {
+            if ((uint)id >= (uint)rows)
+                throw new ArgumentOutOfRangeException(nameof(ids), $"Scatter: row {id} is outside the result's {rows} rows.");
+        }
+    }
+
+    // dx[i] = dy[ids[i]].
+    private sealed class ScatterNode(Tensor[] parts, Tensor[] ids) : Node
+    {
+        public override void Backward(Tensor dy)
+        {
+            for (int p = 0; p < parts.Length; p++)
+            {
+                if (!parts[p].NeedsGradient)
+                    continue;
+                Tensor dx = dy.Workspace.Empty(parts[p].Shape);
+                dy.Device.Gather(dy, ids[p], dx);
+                parts[p].AddGradient(dx);
+            }
+        }
+    }
 }

@@ -154,6 +154,17 @@ public sealed unsafe partial class ReferenceDevice : Device
     }
 
     /// <inheritdoc/>
+    public override void ScaleRows(Tensor x, Tensor factors, Tensor y)
+    {
+        int columns = x.Shape.Columns;
+        for (long r = 0; r < x.Shape.Rows; r++)
+        {
+            for (int c = 0; c < columns; c++)
+                y.Floats[(r * columns) + c] = factors.Floats[r] * x.Floats[(r * columns) + c];
+        }
+    }
+
+    /// <inheritdoc/>
     public override double Sum(Tensor x)
     {
         double sum = 0;

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -11,8 +12,20 @@ public static class Architectures
 {
     private static readonly Dictionary<Type, Func<ModelConfig, Scope, LanguageModel>> Builders = new()
     {
+        [typeof(GemmaConfig)] = (c, s) => new Gemma((GemmaConfig)c, s),
+        [typeof(Gemma2Config)] = (c, s) => new Gemma2((Gemma2Config)c, s),
+        [typeof(Gemma3TextConfig)] = (c, s) => new Gemma3Text((Gemma3TextConfig)c, s),
         [typeof(Gpt2Config)] = (c, s) => new Gpt2((Gpt2Config)c, s),
         [typeof(LlamaConfig)] = (c, s) => new Llama((LlamaConfig)c, s),
+        [typeof(MistralConfig)] = (c, s) => new Mistral((MistralConfig)c, s),
+        [typeof(MixtralConfig)] = (c, s) => new Mixtral((MixtralConfig)c, s),
+        [typeof(Olmo2Config)] = (c, s) => new Olmo2((Olmo2Config)c, s),
+        [typeof(Phi3Config)] = (c, s) => new Phi3((Phi3Config)c, s),
+        [typeof(Qwen2Config)] = (c, s) => new Qwen2((Qwen2Config)c, s),
+        [typeof(Qwen2MoeConfig)] = (c, s) => new Qwen2Moe((Qwen2MoeConfig)c, s),
+        [typeof(Qwen3Config)] = (c, s) => new Qwen3((Qwen3Config)c, s),
+        [typeof(Qwen3MoeConfig)] = (c, s) => new Qwen3Moe((Qwen3MoeConfig)c, s),
+        [typeof(SmolLm3Config)] = (c, s) => new SmolLm3((SmolLm3Config)c, s),
     };
 
     /// <summary>The known model types, sorted.</summary>
@@ -21,6 +34,11 @@ public static class Architectures
         .Cast<JsonDerivedTypeAttribute>()
         .Select(a => (string)a.TypeDiscriminator!)
         .Order(StringComparer.Ordinal)];
+
+    private static Type ConfigType(string modelType) => typeof(ModelConfig)
+        .GetCustomAttributes<JsonDerivedTypeAttribute>(inherit: false)
+        .First(a => (string)a.TypeDiscriminator! == modelType)
+        .DerivedType;
 
     /// <summary>Reads a config.json. Keys that this code does not know are left alone, as everybody does with these files.</summary>
     /// <param name="json">The parsed file.</param>
@@ -35,7 +53,7 @@ public static class Architectures
         ModelConfig config;
         try
         {
-            config = json.Deserialize(ModelJson.Default.ModelConfig)!;
+            config = ConfigForms.Present(json, ConfigType(type)).Deserialize(ModelJson.Default.ModelConfig)!;
         }
         catch (JsonException e)
         {

@@ -30,7 +30,16 @@ public abstract class DecoderModel : LanguageModel
     protected abstract Tensor Embed(Pass pass);
 
     /// <summary>What follows the last block, (N, C).</summary>
-    protected abstract Tensor Normalize(Tensor x);
+    protected abstract Tensor Normalize(Tensor x, Pass pass);
+
+    /// <summary>The loss that keeps experts equally busy, or null where there are none.</summary>
+    public virtual LoadBalancing? LoadBalancing => null;
+
+    /// <summary>The longest sequence, in tokens, for which cached keys hold; null for any (<see cref="RotaryEmbedding.ShortLimit"/>).</summary>
+    public virtual int? ShortLimit => null;
+
+    /// <summary>Scores become cap · tanh(score/cap) (Gemma 2); 0 for none.</summary>
+    private protected virtual float LogitSoftCap => 0;
 
     /// <summary>The hidden state of every token before the head, (N, C).</summary>
     /// <exception cref="ArgumentException">A sequence is longer than the context.</exception>
@@ -46,7 +55,7 @@ public abstract class DecoderModel : LanguageModel
             pass.Capture?.Hidden(x);
             x = pass.Run(Blocks[i], x);
         }
-        x = Normalize(x);
+        x = Normalize(x, pass);
         pass.Capture?.Hidden(x);
         return x;
     }
@@ -57,9 +66,13 @@ public abstract class DecoderModel : LanguageModel
     /// <summary>Scores of the next token after the tokens whose hidden states are given, (M, V): generation wants them of few tokens only.</summary>
     /// <param name="hidden">(M, C): rows of <see cref="Hidden"/>.</param>
     /// <param name="pass">The forward pass.</param>
-    public Tensor Logits(Tensor hidden, Pass pass) => Head.Forward(hidden, pass);
+    public Tensor Logits(Tensor hidden, Pass pass)
+    {
+        Tensor scores = Head.Forward(hidden, pass);
+        return LogitSoftCap > 0 ? scores.Scale(1 / LogitSoftCap).Activate(Activation.Tanh).Scale(LogitSoftCap) : scores;
+    }
 
-    /// <summary>−log p(target) of every token in nats, (N); 0 where the target is negative. Never holds all logits of a large batch.</summary>
+    /// <summary>−log p(target) of every token in nats, (N); 0 where the target is negative. Never holds all logits of a large batch, unless they are capped.</summary>
     /// <param name="pass">The forward pass.</param>
     /// <param name="targets">(N), I32: the right next token, or −100 where it does not count.</param>
     public Tensor Losses(Pass pass, Tensor targets)
@@ -67,9 +80,9 @@ public abstract class DecoderModel : LanguageModel
         Tensor hidden = Hidden(pass);
         int vocabulary = Head.Weight.Outputs;
         bool large = hidden.Shape.Rows * vocabulary > ChunkLogits;
-        return large && Head is { Adapter: null, Weight: DenseWeight { Layout: WeightLayout.OutIn } dense }
+        return large && LogitSoftCap == 0 && Head is { Adapter: null, Weight: DenseWeight { Layout: WeightLayout.OutIn } dense }
             ? hidden.LinearCrossEntropy(dense.Parameter.Value, Head.Bias?.Value, targets, Math.Max(1, ChunkLogits / vocabulary))
-            : Head.Forward(hidden, pass).CrossEntropy(targets);
+            : Logits(hidden, pass).CrossEntropy(targets);
     }
 
     /// <summary>An empty cache for this model's keys and values.</summary>

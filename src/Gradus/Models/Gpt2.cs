@@ -117,7 +117,7 @@ public sealed class Gpt2 : DecoderModel
         pass.Dropout(_tokens.Forward(pass.Ids).Add(_positions.Forward(pass.Positions)), _dropout);
 
     /// <inheritdoc/>
-    protected override Tensor Normalize(Tensor x) => _norm.Forward(x);
+    protected override Tensor Normalize(Tensor x, Pass pass) => _norm.Forward(x);
 
     // x + attention(norm(x)), then x + mlp(norm(x)).
     private sealed class Block(Gpt2Config config, int layer, Scope scope) : IBlock

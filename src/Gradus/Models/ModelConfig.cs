@@ -1,12 +1,25 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using Gradus.Tensors;
 
 namespace Gradus.Models;
 
 /// <summary>The hyperparameters of an architecture, with the names of Hugging Face's config.json.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "model_type")]
+[JsonDerivedType(typeof(GemmaConfig), "gemma")]
+[JsonDerivedType(typeof(Gemma2Config), "gemma2")]
+[JsonDerivedType(typeof(Gemma3TextConfig), "gemma3_text")]
 [JsonDerivedType(typeof(Gpt2Config), "gpt2")]
 [JsonDerivedType(typeof(LlamaConfig), "llama")]
+[JsonDerivedType(typeof(MistralConfig), "mistral")]
+[JsonDerivedType(typeof(MixtralConfig), "mixtral")]
+[JsonDerivedType(typeof(Olmo2Config), "olmo2")]
+[JsonDerivedType(typeof(Phi3Config), "phi3")]
+[JsonDerivedType(typeof(Qwen2Config), "qwen2")]
+[JsonDerivedType(typeof(Qwen2MoeConfig), "qwen2_moe")]
+[JsonDerivedType(typeof(Qwen3Config), "qwen3")]
+[JsonDerivedType(typeof(Qwen3MoeConfig), "qwen3_moe")]
+[JsonDerivedType(typeof(SmolLm3Config), "smollm3")]
 public abstract record ModelConfig : IValidatableObject
 {
     /// <summary>The number of token ids.</summary>
@@ -32,4 +45,13 @@ public abstract record ModelConfig : IValidatableObject
 
     private protected static ValidationResult? Divides(string property, int part, int whole, string what) =>
         part > 0 && whole % part != 0 ? new ValidationResult($"{part} does not divide {what} {whole}", [property]) : null;
+
+    private protected static ValidationResult? Knows(string property, string activation) =>
+        Activations.IsKnown(activation) ? null : new ValidationResult($"the activation \"{activation}\" is not known", [property]);
+
+    private protected static ValidationResult? Rotates(string property, int rotary, int width) =>
+        rotary % 2 != 0 || rotary > width ? new ValidationResult($"rotary positions turn pairs of a head's {width} values, but {rotary} are to be turned", [property]) : null;
+
+    private protected static ValidationResult? Scales(string property, RopeScaling? scaling, int rotary) =>
+        scaling?.Problem(rotary) is { } problem ? new ValidationResult(problem, [property]) : null;
 }

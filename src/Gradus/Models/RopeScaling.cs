@@ -6,52 +6,59 @@ namespace Gradus.Models;
 
 /// <summary>
 /// How rotary frequencies are changed so that a model reads longer texts than it was trained on; the <c>rope_scaling</c> object of
-/// config.json. Kinds: <c>default</c>, <c>linear</c> (Chen et al., 2023), <c>llama3</c>, <c>yarn</c> (Peng et al., 2023).
+/// config.json. Kinds: <c>default</c>, <c>linear</c> (Chen et al., 2023), <c>dynamic</c>, <c>llama3</c>, <c>yarn</c> (Peng et al.,
+/// 2023), <c>longrope</c>, formerly <c>su</c> (Ding et al., 2024). Left out: what <c>dynamic</c> does beyond
+/// <c>max_position_embeddings</c>; up to there it changes nothing, and longer sequences are refused.
 /// </summary>
 /// <param name="RopeType">The kind.</param>
 /// <param name="Type">The kind under its former name.</param>
-/// <param name="Factor">How many times longer, ≥ 1.</param>
-/// <param name="LowFreqFactor">llama3: wavelengths above original/low are stretched whole.</param>
-/// <param name="HighFreqFactor">llama3: wavelengths below original/high are left alone.</param>
+/// <param name="Factor">How many times longer, ≥ 1; 1 where null.</param>
+/// <param name="LowFreqFactor">llama3: wavelengths above original/low are stretched whole; 1 where null.</param>
+/// <param name="HighFreqFactor">llama3: wavelengths below original/high are left alone; 4 where null.</param>
 /// <param name="OriginalMaxPositionEmbeddings">The length of training.</param>
-/// <param name="AttentionFactor">yarn: factor of cosine and sine; 0.1·ln(factor) + 1 where null.</param>
-/// <param name="BetaFast">yarn: rotations within the training length above which a pair is left alone.</param>
-/// <param name="BetaSlow">yarn: rotations below which a pair is stretched whole.</param>
-/// <param name="Truncate">yarn: whether the bounds are rounded to whole pairs.</param>
+/// <param name="AttentionFactor">yarn, longrope: factor of cosine and sine; 0.1·ln(factor) + 1 and √(1 + ln(factor)/ln(original)) where null.</param>
+/// <param name="BetaFast">yarn: rotations within the training length above which a pair is left alone; 32 where null.</param>
+/// <param name="BetaSlow">yarn: rotations below which a pair is stretched whole; 1 where null.</param>
+/// <param name="Truncate">yarn: whether the bounds are rounded to whole pairs; true where null.</param>
+/// <param name="ShortFactor">longrope: for each pair what its frequency is divided by in sequences up to the training length.</param>
+/// <param name="LongFactor">longrope: the same in longer sequences.</param>
 public sealed record RopeScaling(
-    string? RopeType = null,
-    string? Type = null,
-    double Factor = 1,
-    double LowFreqFactor = 1,
-    double HighFreqFactor = 4,
-    int? OriginalMaxPositionEmbeddings = null,
-    double? AttentionFactor = null,
-    double? BetaFast = null,
-    double? BetaSlow = null,
-    bool Truncate = true)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? RopeType = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Type = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? Factor = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? LowFreqFactor = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? HighFreqFactor = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? OriginalMaxPositionEmbeddings = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AttentionFactor = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? BetaFast = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? BetaSlow = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Truncate = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<double>? ShortFactor = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<double>? LongFactor = null)
 {
+    private static readonly string[] Kinds = ["default", "linear", "dynamic", "llama3", "yarn", "longrope", "su"];
+
     /// <summary>The kind, whichever name it was given under.</summary>
     [JsonIgnore]
     public string Kind => RopeType ?? Type ?? "default";
 
+    private double Stretch => Factor ?? 1;
+
     /// <summary>The rotary embedding of a head.</summary>
     /// <param name="store">A workspace that lives as long as the model.</param>
-    /// <param name="width">Turned values per head.</param>
+    /// <param name="width">Turned values per head, even.</param>
     /// <param name="theta">Base of the frequencies.</param>
     /// <param name="limit">Longest sequence, in tokens.</param>
     /// <param name="scaling">The change, or null.</param>
-    /// <exception cref="NotSupportedException">The kind is unknown.</exception>
     internal static RotaryEmbedding Rotary(Workspace store, int width, double theta, int limit, RopeScaling? scaling)
     {
         double[] f = RotaryEmbedding.Frequencies(width, theta);
         double magnitude = 1;
         switch (scaling?.Kind)
         {
-            case null or "default":
-                break;
             case "linear":
                 for (int i = 0; i < f.Length; i++)
-                    f[i] /= scaling.Factor;
+                    f[i] /= scaling.Stretch;
                 break;
             case "llama3":
                 scaling.Llama3(f, limit);
@@ -59,21 +66,52 @@ public sealed record RopeScaling(
             case "yarn":
                 magnitude = scaling.Yarn(f, width, theta, limit);
                 break;
-            default:
-                throw new NotSupportedException($"rope_scaling: the kind \"{scaling.Kind}\" is not known; known are default, linear, llama3, yarn.");
+            case "longrope" or "su":
+                return scaling.LongRope(store, f, limit);
         }
         return new RotaryEmbedding(store, f, limit, (float)magnitude);
+    }
+
+    /// <summary>longrope: the longest sequence that the first frequencies are for; else null.</summary>
+    internal int? ShortLimit(int limit) => Kind is "longrope" or "su" ? OriginalMaxPositionEmbeddings ?? limit : null;
+
+    /// <summary>What is wrong with the values, or null.</summary>
+    /// <param name="width">Turned values per head.</param>
+    internal string? Problem(int width)
+    {
+        if (!Kinds.Contains(Kind))
+            return $"the kind \"{Kind}\" is not known; known are {string.Join(", ", Kinds)}";
+        if (Factor is <= 0 || OriginalMaxPositionEmbeddings is < 1)
+            return "factor and original_max_position_embeddings must be positive";
+        if (Kind is not ("longrope" or "su"))
+            return null;
+        return ShortFactor?.Count == width / 2 && LongFactor?.Count == width / 2
+            ? null
+            : $"short_factor and long_factor have a number for each of the {width / 2} pairs, but have {ShortFactor?.Count ?? 0} and {LongFactor?.Count ?? 0}";
+    }
+
+    // Two sets of frequencies: one for texts up to the training length, one for longer texts.
+    private RotaryEmbedding LongRope(Workspace store, double[] f, int limit)
+    {
+        int original = ShortLimit(limit)!.Value;
+        double stretch = OriginalMaxPositionEmbeddings is null ? Stretch : (double)limit / original;
+        double magnitude = AttentionFactor ?? (stretch <= 1 ? 1 : Math.Sqrt(1 + (Math.Log(stretch) / Math.Log(original))));
+        return new RotaryEmbedding(store, [.. f.Zip(ShortFactor!, (x, by) => x / by)], limit, (float)magnitude)
+        {
+            LongFrequencies = [.. f.Zip(LongFactor!, (x, by) => x / by)],
+            ShortLimit = original,
+        };
     }
 
     // Long wavelengths are stretched by the factor, short ones kept, those between blended.
     private void Llama3(double[] f, int limit)
     {
-        double original = OriginalMaxPositionEmbeddings ?? limit;
+        double original = OriginalMaxPositionEmbeddings ?? limit, low = LowFreqFactor ?? 1, high = HighFreqFactor ?? 4;
         for (int i = 0; i < f.Length; i++)
         {
             double wavelength = 2 * Math.PI / f[i];
-            double smooth = Math.Clamp(((original / wavelength) - LowFreqFactor) / (HighFreqFactor - LowFreqFactor), 0, 1);
-            f[i] = ((1 - smooth) * f[i] / Factor) + (smooth * f[i]);
+            double smooth = Math.Clamp(((original / wavelength) - low) / (high - low), 0, 1);
+            f[i] = ((1 - smooth) * f[i] / Stretch) + (smooth * f[i]);
         }
     }
 
@@ -82,7 +120,7 @@ public sealed record RopeScaling(
     {
         double original = OriginalMaxPositionEmbeddings ?? limit;
         double low = PairOf(BetaFast ?? 32), high = PairOf(BetaSlow ?? 1);
-        if (Truncate)
+        if (Truncate ?? true)
             (low, high) = (Math.Floor(low), Math.Ceiling(high));
         low = Math.Max(low, 0);
         high = Math.Min(high, width - 1);
@@ -91,9 +129,9 @@ public sealed record RopeScaling(
         for (int i = 0; i < f.Length; i++)
         {
             double stretch = Math.Clamp((i - low) / (high - low), 0, 1);
-            f[i] = (f[i] / Factor * stretch) + (f[i] * (1 - stretch));
+            f[i] = (f[i] / Stretch * stretch) + (f[i] * (1 - stretch));
         }
-        return AttentionFactor ?? (Factor <= 1 ? 1 : (0.1 * Math.Log(Factor)) + 1);
+        return AttentionFactor ?? (Stretch <= 1 ? 1 : (0.1 * Math.Log(Stretch)) + 1);
 
         double PairOf(double rotations) =>
             width * Math.Log(original / (rotations * 2 * Math.PI)) / (2 * Math.Log(theta));

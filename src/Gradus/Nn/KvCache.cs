@@ -112,6 +112,9 @@ public sealed class KvCache : IDisposable
         _rowTensor = workspace.From(_rows.AsSpan(0, tokens));
     }
 
+    /// <summary>The length that a planned sequence has when all that is known of it has been read.</summary>
+    internal int FullLength(int sequence) => Math.Max(_planned[sequence].FullLength, _keyCounts[sequence]);
+
     /// <summary>Counts the planned tokens as read; to be called after the model ran.</summary>
     public void Commit()
     {
@@ -232,6 +235,21 @@ public sealed class CachedSequence : IDisposable
 
     internal List<int> Pages => _pages;
 
+    internal int FullLength { get; private set; }
+
+    /// <summary>
+    /// Says how many tokens of the sequence are known, read or not. Where rotary frequencies change with the length and the sequence
+    /// has come to that length, what was read with the others is forgotten, to be read anew.
+    /// </summary>
+    /// <param name="tokens">All known tokens, those already read included.</param>
+    /// <param name="shortLimit">The length up to which the first frequencies hold (<see cref="RotaryEmbedding.ShortLimit"/>), or null.</param>
+    public void Expect(int tokens, int? shortLimit)
+    {
+        if (FullLength <= shortLimit && tokens > shortLimit)
+            Truncate(0);
+        FullLength = tokens;
+    }
+
     internal void Reserve(int newTokens)
     {
         if (Length % KvCache.PageSize != 0)
@@ -243,7 +261,7 @@ public sealed class CachedSequence : IDisposable
     /// <summary>A second sequence that begins with this one's tokens; costs no copy until one of the two goes on within a shared page.</summary>
     public CachedSequence Fork()
     {
-        CachedSequence fork = new(_cache, _pages.Capacity * KvCache.PageSize) { Length = Length };
+        CachedSequence fork = new(_cache, _pages.Capacity * KvCache.PageSize) { Length = Length, FullLength = FullLength };
         for (int i = 0; i * KvCache.PageSize < Length; i++)
         {
             _cache.SharePage(_pages[i]);

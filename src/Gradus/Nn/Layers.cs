@@ -27,24 +27,43 @@ public sealed class Embedding
     public Tensor Base(Tensor ids) => Table.Value.Gather(ids);
 }
 
-/// <summary>y = (x − mean)/√(var + ε) · w + b.</summary>
-public sealed class LayerNorm(Parameter weight, Parameter bias, float epsilon)
+/// <summary>A normalization of vectors.</summary>
+public interface INorm
 {
+    /// <summary>Values of a vector.</summary>
+    int Width { get; }
+
     /// <summary>(…, width) → the same.</summary>
+    Tensor Forward(Tensor x);
+}
+
+/// <summary>y = (x − mean)/√(var + ε) · w + b; w = 1 and b = 0 where they are null.</summary>
+public sealed class LayerNorm(int width, Parameter? weight, Parameter? bias, float epsilon) : INorm
+{
+    /// <inheritdoc/>
+    public int Width => width;
+
+    /// <inheritdoc/>
     public Tensor Forward(Tensor x)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return x.LayerNorm(weight.Value, bias.Value, epsilon);
+        return x.LayerNorm(weight?.Value, bias?.Value, epsilon);
     }
 }
 
-/// <summary>y = x/√(mean(x²) + ε) · w.</summary>
-public sealed class RmsNorm(Parameter weight, float epsilon)
+/// <summary>y = x/√(mean(x²) + ε) · (w + offset).</summary>
+/// <param name="weight">(width).</param>
+/// <param name="epsilon">ε.</param>
+/// <param name="offset">1 in the Gemma family, whose checkpoints store w − 1; else 0.</param>
+public sealed class RmsNorm(Parameter weight, float epsilon, float offset = 0) : INorm
 {
-    /// <summary>(…, width) → the same.</summary>
+    /// <inheritdoc/>
+    public int Width => weight.Shape[0];
+
+    /// <inheritdoc/>
     public Tensor Forward(Tensor x)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return x.RmsNorm(weight.Value, epsilon);
+        return x.RmsNorm(weight.Value, epsilon, offset);
     }
 }

@@ -7,6 +7,7 @@ public sealed class Pass
 {
     private ulong _key;
     private ulong _drawn;
+    private Tensor? _positionsByLength;
 
     /// <summary>Prepares a run without a cache.</summary>
     /// <param name="batch">The tokens.</param>
@@ -36,6 +37,7 @@ public sealed class Pass
     {
         Ids = Workspace.From(ids);
         Positions = Workspace.From(positions);
+        _positionsByLength = null;
         LongestPosition = 0;
         foreach (int position in positions)
             LongestPosition = Math.Max(LongestPosition, position + 1);
@@ -65,8 +67,31 @@ public sealed class Pass
     /// <summary>Whether a block's activations are computed again in the backward pass rather than kept (Chen et al., 2016).</summary>
     public bool Recompute { get; set; }
 
+    /// <summary>Receives the router logits (N, E) of every sparse layer in turn (<see cref="LoadBalancing"/>); null where nobody wants them.</summary>
+    public IList<Tensor>? RouterLogits { get; set; }
+
     /// <summary>What to observe on the way, or null.</summary>
     public Capture? Capture { get; set; }
+
+    /// <summary>
+    /// (N), I32: the positions, with <paramref name="shortLimit"/> added to those of sequences that are longer. Without a cache the
+    /// longest sequence of the pass speaks for all, as in transformers; with one each for itself, so that company changes nothing.
+    /// </summary>
+    internal Tensor PositionsByLength(int shortLimit)
+    {
+        if (_positionsByLength is not null)
+            return _positionsByLength;
+        Tensor positions = Workspace.Empty(Positions.Shape, DType.I32);
+        ReadOnlySpan<int> from = Positions.Span<int>();
+        Span<int> to = positions.Span<int>();
+        for (int s = 0; s < Layout.Sequences; s++)
+        {
+            int length = Cache?.FullLength(s) ?? LongestPosition, start = Layout.QueryStart(s);
+            for (int i = start; i < start + Layout.QueryCount(s); i++)
+                to[i] = from[i] + (length > shortLimit ? shortLimit : 0);
+        }
+        return _positionsByLength = positions;
+    }
 
     /// <summary>Turns dropout on.</summary>
     /// <param name="key">Names the step; the same key drops the same elements.</param>
@@ -117,16 +142,26 @@ public sealed class Pass
         if (w.Tape is not null && !Recompute)
             return block.Forward(x, this);
         ulong drawn = _drawn;
+        int routed = RouterLogits?.Count ?? 0;
         Tensor y;
         using (Workspace inner = w.OpenChild())
+        {
             y = w.Adopt(block.Forward(inner.Adopt(x), this));
+            for (int i = routed; i < RouterLogits?.Count; i++)
+                RouterLogits[i] = w.Adopt(RouterLogits[i]);
+        }
         if (w.Tape is not null)
-            w.Tape.Record(y, new RecomputeNode(this, block, x, drawn));
+        {
+            Tensor[] logits = RouterLogits is null ? [] : [.. RouterLogits.Skip(routed)];
+            Array.ForEach(logits, Tape.Watch);
+            w.Tape.Record(y, new RecomputeNode(this, block, x, drawn, logits));
+        }
         return y;
     }
 
-    // Runs the block again with a tape of its own, then passes dy back through that.
-    private sealed class RecomputeNode(Pass pass, IBlock block, Tensor x, ulong drawn) : Node
+    // Runs the block again with a tape of its own, then passes dy back through that. The router logits are outputs too: whatever
+    // depends on them was recorded after the block, so their gradients are whole by now.
+    private sealed class RecomputeNode(Pass pass, IBlock block, Tensor x, ulong drawn, Tensor[] logits) : Node
     {
         public override void Backward(Tensor dy)
         {
@@ -134,10 +169,16 @@ public sealed class Pass
             Tape tape = inner.StartTape();
             Tensor input = inner.Adopt(x);
             Tape.Watch(input);
-            ulong last = pass._drawn;
-            pass._drawn = drawn;
+            (ulong last, IList<Tensor>? collected) = (pass._drawn, pass.RouterLogits);
+            List<Tensor> again = [];
+            (pass._drawn, pass.RouterLogits) = (drawn, again);
             Tensor y = block.Forward(input, pass);
-            pass._drawn = last;
+            (pass._drawn, pass.RouterLogits) = (last, collected);
+            for (int i = 0; i < logits.Length; i++)
+            {
+                if (logits[i].Gradient is { } gradient)
+                    again[i].AddGradient(inner.Adopt(gradient));
+            }
             tape.Backward(y, inner.Adopt(dy));
             if (x.NeedsGradient && input.Gradient is { } dx)
                 x.AddGradient(x.Workspace.Adopt(dx));
@@ -145,7 +186,7 @@ public sealed class Pass
     }
 }
 
-/// <summary>A repeated part of a model.</summary>
+/// <summary>A part of a model that keeps the width: a repeated block, its attention, its feed-forward layer.</summary>
 public interface IBlock
 {
     /// <summary>(N, C) → (N, C).</summary>

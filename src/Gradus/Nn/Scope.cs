@@ -68,9 +68,14 @@ public sealed class Scope
     }
 
     /// <summary>A linear layer that uses another layer's (V, C) table as its weight: the tied output head.</summary>
-    public Linear TiedLinear(string name, Parameter table)
+    /// <param name="name">The layer's name below this place.</param>
+    /// <param name="table">The shared table.</param>
+    /// <param name="bias">Whether it has a bias of its own.</param>
+    public Linear TiedLinear(string name, Parameter table, bool bias = false)
     {
-        Linear linear = new(Join(name), new DenseWeight(table, WeightLayout.OutIn), bias: null);
+        ArgumentNullException.ThrowIfNull(table);
+        Scope place = this[name];
+        Linear linear = new(place.Path, new DenseWeight(table, WeightLayout.OutIn), bias ? place.Parameter("bias", new Shape(table.Shape[0]), Init.Zeros) : null);
         _parts.Add(linear);
         return linear;
     }
@@ -84,17 +89,18 @@ public sealed class Scope
         return embedding;
     }
 
-    /// <summary>A layer norm: parameters <c>weight</c> and <c>bias</c>.</summary>
-    public LayerNorm LayerNorm(string name, int width, float epsilon)
+    /// <summary>A layer norm: parameters <c>weight</c> and <c>bias</c>, or none where it is not <paramref name="affine"/>.</summary>
+    public LayerNorm LayerNorm(string name, int width, float epsilon, bool affine = true)
     {
         Scope place = this[name];
-        return new LayerNorm(
-            place.Parameter("weight", new Shape(width), Init.Ones), place.Parameter("bias", new Shape(width), Init.Zeros), epsilon);
+        return affine
+            ? new LayerNorm(width, place.Parameter("weight", new Shape(width), Init.Ones), place.Parameter("bias", new Shape(width), Init.Zeros), epsilon)
+            : new LayerNorm(width, null, null, epsilon);
     }
 
-    /// <summary>A root-mean-square norm: parameter <c>weight</c>.</summary>
-    public RmsNorm RmsNorm(string name, int width, float epsilon) =>
-        new(this[name].Parameter("weight", new Shape(width), Init.Ones), epsilon);
+    /// <summary>A root-mean-square norm: parameter <c>weight</c>, to which an offset of 0 or 1 is added.</summary>
+    public RmsNorm RmsNorm(string name, int width, float epsilon, float offset = 0) =>
+        new(this[name].Parameter("weight", new Shape(width), offset == 0 ? Init.Ones : Init.Zeros), epsilon, offset);
 
     private string Join(string name) => Path.Length == 0 ? name : $"{Path}.{name}";
 }

@@ -153,6 +153,7 @@ internal static partial class DeviceCases
         {
             yield return new(nameof(Device.SumRows), $"({rows}, {columns})", b => b.Device.SumRows(b.Normal(rows, columns), b.Output(columns), false), 1e-5);
             yield return new(nameof(Device.SumRows), $"({rows}, {columns}), added", b => b.Device.SumRows(b.Normal(rows, columns), b.Updated(columns), true), 1e-5);
+            yield return new(nameof(Device.ScaleRows), $"({rows}, {columns})", b => b.Device.ScaleRows(b.Normal(rows, columns), b.Normal(rows), b.Output(rows, columns)));
             yield return new(nameof(Device.RowDots), $"({rows}, {columns})", b => b.Device.RowDots(b.Normal(rows, columns), b.Normal(rows, columns), b.Output(rows)));
         }
     }

@@ -33,6 +33,9 @@ internal static partial class GradientCases
         yield return Case(nameof(Tensor.Add), "a chain of residuals", [Normal(3, 4), Normal(3, 4)], x => x[0].Add(x[1]).Add(x[0]).Add(x[0].Add(x[1])));
         yield return Case(nameof(Tensor.Scale), "by −1.5", [Normal(3, 5)], x => x[0].Scale(-1.5f));
         yield return Case(nameof(Tensor.Scale), "by 1", [Normal(3, 5)], x => x[0].Scale(1));
+        yield return Case(nameof(Tensor.ScaleRows), "a matrix", [Normal(4, 5), Normal(4)], x => x[0].ScaleRows(x[1]));
+        yield return Case(nameof(Tensor.ScaleRows), "three axes by a column", [Normal(2, 3, 5), Normal(6, 1)], x => x[0].ScaleRows(x[1]));
+        yield return Case(nameof(Tensor.ScaleRows), "no rows", [Normal(0, 5), Normal(0)], x => x[0].ScaleRows(x[1]));
         yield return Case(nameof(Tensor.Sum), "of a matrix", [Normal(3, 5)], x => x[0].Sum());
         yield return Case(nameof(Tensor.Sum), "of nothing", [Normal(0, 5)], x => x[0].Sum());
         yield return Case(nameof(Tensor.Mean), "of three axes", [Normal(2, 3, 5)], x => x[0].Mean());
@@ -57,6 +60,10 @@ internal static partial class GradientCases
         yield return Case(nameof(Tensor.SwapAxes), "of a matrix", [Normal(3, 5)], x => x[0].SwapAxes());
         yield return Case(nameof(Tensor.SwapAxes), "of four axes", [Normal(3, 2, 2, 4)], x => x[0].SwapAxes());
         yield return Case(nameof(Tensor.SwapAxes), "no rows", [Normal(0, 5)], x => x[0].SwapAxes());
+        yield return Case(nameof(Tensor.Scatter), "two parts that meet, and a row without", [Normal(3, 4), Normal(2, 4)], x =>
+            Tensor.Scatter([x[0], x[1]], [x[0].Workspace.From([3, 0, 2]), x[0].Workspace.From([2, 3])], 5));
+        yield return Case(nameof(Tensor.Scatter), "a row that goes to the same place twice", [Normal(3, 4)], x =>
+            Tensor.Scatter([x[0]], [x[0].Workspace.From([1, 0, 1])], 2));
         yield return Case(nameof(Tensor.Gather), "with repetitions", [Normal(6, 4)], x => x[0].Gather(x[0].Workspace.From([3, 0, 3, 5, 3])));
         yield return Case(nameof(Tensor.Gather), "nothing", [Normal(6, 4)], x => x[0].Gather(x[0].Workspace.From(Array.Empty<int>())));
         yield return Case(nameof(Tensor.Gather), "tied to the head", [Normal(6, 4), Normal(4, 4)], x =>

@@ -81,11 +81,14 @@ public sealed class DecoderGoldens
             using Workspace step = model.Parts.Store.NewScratch();
             step.PoisonNewTensors = true;
             Capture capture = new() { Attentions = true };
-            Tensor logits = model.Logits(new Pass(batch, step) { Capture = capture });
+            List<Tensor> router = [];
+            Tensor logits = model.Logits(new Pass(batch, step) { Capture = capture, RouterLogits = router });
             double tolerance = Math.Max(5e-5, 5 * ((double?)about["logits_f32_vs_f64_maxabs"] ?? 0));
             Compare($"{name}.out.logits", logits.ToArray(), tolerance);
             for (int i = 0; i < capture.HiddenStates.Count; i++)
                 Compare($"{name}.out.hidden_states.{i}", capture.HiddenStates[i], tolerance);
+            for (int i = 0; i < router.Count; i++)
+                Compare($"{name}.out.router_logits.{i}", router[i].ToArray(), tolerance);
             CompareAttentions(capture, batch);
             if (about["loss"] is null || _lossCountsPadding)
                 return;
@@ -105,11 +108,24 @@ public sealed class DecoderGoldens
             using Workspace step = model.Parts.Store.NewScratch();
             step.PoisonNewTensors = true;
             Tape tape = step.StartTape();
-            Tensor losses = model.Losses(new Pass(batch, step) { Recompute = recompute }, step.From(targets));
+            List<Tensor> router = [];
+            Tensor losses = model.Losses(new Pass(batch, step) { Recompute = recompute, RouterLogits = router }, step.From(targets));
             Tensor loss = losses.Sum().Scale(1f / targets.Count(t => t >= 0));
-            double expected = (double)about["loss"]!;
-            Assert.True(Math.Abs(loss.Item() - expected) <= 1e-5 * Math.Abs(expected), $"{name}: loss {loss.Item()}, expected {expected}");
+            if (about["aux_loss"] is not null)
+            {
+                CompareLoss("loss_without_aux", loss);
+                Tensor auxiliary = model.LoadBalancing!.Loss(router);
+                CompareLoss("aux_loss", auxiliary);
+                loss = loss.Add(auxiliary.Scale(model.LoadBalancing.Coefficient));
+            }
+            CompareLoss("loss", loss);
             tape.Backward(loss);
+        }
+
+        private void CompareLoss(string key, Tensor loss)
+        {
+            double expected = (double)about[key]!;
+            Assert.True(Math.Abs(loss.Item() - expected) <= 1e-5 * Math.Abs(expected), $"{name}: {key} {loss.Item()}, expected {expected}");
         }
 
         private void CheckGradients(DecoderModel model)

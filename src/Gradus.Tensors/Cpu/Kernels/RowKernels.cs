@@ -263,6 +263,29 @@ internal sealed unsafe partial class CpuDevice<T>
         return T.Sum(sum);
     }
 
+    public override void ScaleRows(Tensor x, Tensor factors, Tensor y)
+    {
+        MoveJob job = new() { X = x, Index = factors, Y = y };
+        Split(x.Shape.Rows, RowsPerPiece(x.Shape.Columns), Unsafe.AsPointer(ref job), &ScaleRowsPiece);
+    }
+
+    private static void ScaleRowsPiece(void* context, int item, int worker)
+    {
+        ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
+        int columns = job.X.Shape.Columns;
+        long piece = RowsPerPiece(columns), end = Math.Min(job.X.Shape.Rows, (item + 1) * piece);
+        for (long r = item * piece; r < end; r++)
+        {
+            float* x = job.X.Floats + (r * columns), y = job.Y.Floats + (r * columns);
+            T factor = T.Broadcast(job.Index!.Floats[r]);
+            for (int c = 0; c < columns; c += T.Width)
+            {
+                int n = Math.Min(T.Width, columns - c);
+                T.StoreTail(y + c, n, factor * T.LoadTail(x + c, n));
+            }
+        }
+    }
+
     public override void Rotate(in RotaryTask task)
     {
         RotaryJob job = new() { Task = task };

@@ -1,0 +1,66 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// Gemma 2 (Rivière et al., "Gemma 2: Improving Open Language Models at a Practical Size", 2024): Gemma with norms on both sides of
+/// attention and feed-forward layer, soft caps of attention and output scores, and attention that reaches back a limited number of
+/// tokens in every other layer. Tensor names of Hugging Face's Gemma2ForCausalLM.
+/// </summary>
+/// <param name="HiddenActivation">Activation of the feed-forward gate.</param>
+/// <param name="AttentionBias">Whether the attention projections have biases.</param>
+/// <param name="QueryPreAttnScalar">Scores are divided by the root of this.</param>
+/// <param name="SlidingWindow">Tokens that a token sees in some layers, itself included.</param>
+/// <param name="LayerTypes">How far each layer's attention reaches; where null it is limited in the first, third, … layer.</param>
+/// <param name="FinalLogitSoftcapping">Cap of the output scores, or null.</param>
+/// <param name="AttnLogitSoftcapping">Cap of the attention scores, or null.</param>
+public sealed record Gemma2Config(
+    int VocabSize = 256000, int HiddenSize = 2304, int IntermediateSize = 9216, int NumHiddenLayers = 26,
+    int NumAttentionHeads = 8, int? NumKeyValueHeads = 4, int? HeadDim = 256, string HiddenActivation = "gelu_pytorch_tanh",
+    int MaxPositionEmbeddings = 8192, float RmsNormEps = 1e-6f, double RopeTheta = 10000, RopeScaling? RopeScaling = null,
+    bool AttentionBias = false, float QueryPreAttnScalar = 256, int? SlidingWindow = 4096, IReadOnlyList<LayerType>? LayerTypes = null,
+    float? FinalLogitSoftcapping = 30, float? AttnLogitSoftcapping = 50, bool TieWordEmbeddings = true, float InitializerRange = 0.02f,
+    int? BosTokenId = 2, TokenIds? EosTokenId = null)
+    : LlamaStyleConfig(
+        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
+        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "Gemma2ForCausalLM";
+
+    internal override string ActivationName => HiddenActivation;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        [.. base.Validate(validationContext), .. HasTypes(nameof(LayerTypes), LayerTypes)];
+
+    internal int? Window(int layer) => Slides(LayerTypes, layer, layer % 2 == 0) ? SlidingWindow : null;
+}
+
+/// <inheritdoc cref="Gemma2Config"/>
+public sealed class Gemma2 : LlamaStyleDecoder
+{
+    /// <summary>Builds the model from the parameters of a scope.</summary>
+    public Gemma2(Gemma2Config config, Scope scope)
+        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place), normOffset: 1, embeddingScale: MathF.Sqrt(config.HiddenSize))
+    {
+        LogitSoftCap = config.FinalLogitSoftcapping ?? 0;
+    }
+
+    /// <inheritdoc/>
+    private protected override float LogitSoftCap { get; }
+
+    private static SandwichBlock Block(Gemma2Config config, int layer, RotaryEmbedding rotary, Scope place) =>
+        Sandwich(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]), normOffset: 1);
+
+    private static SelfAttention Attention(Gemma2Config config, int layer, RotaryEmbedding rotary, Scope place)
+    {
+        AttentionOptions options = new(
+            1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.Window(layer) ?? 0, config.AttnLogitSoftcapping ?? 0);
+        return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options) { Rotary = rotary };
+    }
+}

@@ -1,0 +1,84 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// The text model of Gemma 3 (Kamath et al., "Gemma 3 Technical Report", 2025): Gemma 2 with norms of query and key heads, five layers of
+/// limited reach to each one without limit, and a rotary base for either kind. Tensor names of Hugging Face's Gemma3ForCausalLM.
+/// Left out: images, and the bidirectional attention of EmbeddingGemma.
+/// </summary>
+/// <param name="HiddenActivation">Activation of the feed-forward gate.</param>
+/// <param name="AttentionBias">Whether the attention projections have biases.</param>
+/// <param name="QueryPreAttnScalar">Scores are divided by the root of this.</param>
+/// <param name="SlidingWindow">Tokens that a token sees in some layers, itself included.</param>
+/// <param name="LayerTypes">How far each layer's attention reaches; by the pattern where null.</param>
+/// <param name="SlidingWindowPattern">Every so manyth layer reaches back to the beginning.</param>
+/// <param name="RopeLocalBaseFreq">Base of the rotary frequencies in layers of limited reach; <c>rope_theta</c> and <c>rope_scaling</c> are for the others.</param>
+/// <param name="FinalLogitSoftcapping">Cap of the output scores, or null.</param>
+/// <param name="AttnLogitSoftcapping">Cap of the attention scores, or null.</param>
+[FormerName("sliding_window_pattern", "_sliding_window_pattern")]
+public sealed record Gemma3TextConfig(
+    int VocabSize = 262208, int HiddenSize = 2304, int IntermediateSize = 9216, int NumHiddenLayers = 26,
+    int NumAttentionHeads = 8, int? NumKeyValueHeads = 4, int? HeadDim = 256, string HiddenActivation = "gelu_pytorch_tanh",
+    int MaxPositionEmbeddings = 131072, float RmsNormEps = 1e-6f, double RopeTheta = 1e6, RopeScaling? RopeScaling = null,
+    bool AttentionBias = false, float QueryPreAttnScalar = 256, int? SlidingWindow = 4096, IReadOnlyList<LayerType>? LayerTypes = null,
+    int SlidingWindowPattern = 6, double RopeLocalBaseFreq = 10000, float? FinalLogitSoftcapping = null, float? AttnLogitSoftcapping = null,
+    bool TieWordEmbeddings = true, float InitializerRange = 0.02f, int? BosTokenId = 2, TokenIds? EosTokenId = null)
+    : LlamaStyleConfig(
+        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
+        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "Gemma3ForCausalLM";
+
+    internal override string ActivationName => HiddenActivation;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        [.. base.Validate(validationContext), .. HasTypes(nameof(LayerTypes), LayerTypes), .. new[] { AtLeast(nameof(SlidingWindowPattern), SlidingWindowPattern, 1) }.OfType<ValidationResult>()];
+
+    internal bool IsLocal(int layer) => Slides(LayerTypes, layer, (layer + 1) % SlidingWindowPattern != 0);
+}
+
+/// <inheritdoc cref="Gemma3TextConfig"/>
+public sealed class Gemma3Text : LlamaStyleDecoder
+{
+    /// <summary>Builds the model from the parameters of a scope.</summary>
+    public Gemma3Text(Gemma3TextConfig config, Scope scope)
+        : this(config, scope, RopeScaling.Rotary(scope.Parts.Store, config.HeadWidth, config.RopeLocalBaseFreq, config.MaxPositionEmbeddings, scaling: null))
+    {
+    }
+
+    private Gemma3Text(Gemma3TextConfig config, Scope scope, RotaryEmbedding local)
+        : base(
+            config,
+            scope,
+            (layer, rotary, place) => Block(config, layer, config.IsLocal(layer) ? local : rotary, place),
+            normOffset: 1,
+            embeddingScale: MathF.Sqrt(config.HiddenSize))
+    {
+        LogitSoftCap = config.FinalLogitSoftcapping ?? 0;
+    }
+
+    /// <inheritdoc/>
+    private protected override float LogitSoftCap { get; }
+
+    private static SandwichBlock Block(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
+        Sandwich(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]), normOffset: 1);
+
+    private static SelfAttention Attention(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    {
+        AttentionOptions options = new(
+            1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.IsLocal(layer) ? config.SlidingWindow ?? 0 : 0, config.AttnLogitSoftcapping ?? 0);
+        return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options)
+        {
+            Rotary = rotary,
+            QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
+            KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
+        };
+    }
+}

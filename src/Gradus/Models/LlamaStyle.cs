@@ -1,0 +1,202 @@
+// What Llama and its descendants share: the names of configuration keys and tensors, and the parts that those name. Each
+// architecture has a file of its own, which says what is particular about it.
+
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>The hyperparameters that Llama and its descendants have in common.</summary>
+/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
+/// <param name="HiddenSize">Width C.</param>
+/// <param name="IntermediateSize">Width of the feed-forward layer.</param>
+/// <param name="NumHiddenLayers">Blocks.</param>
+/// <param name="NumAttentionHeads">Query heads H.</param>
+/// <param name="NumKeyValueHeads">Key/value heads, dividing H; H where null.</param>
+/// <param name="HeadDim">Values per head D; C/H where null.</param>
+/// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
+/// <param name="RmsNormEps">ε of the norms.</param>
+/// <param name="RopeTheta">Base of the rotary frequencies.</param>
+/// <param name="RopeScaling">Change of the rotary frequencies for long contexts, or null.</param>
+/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
+/// <param name="InitializerRange">Standard deviation of new weights.</param>
+/// <param name="BosTokenId">Token that begins a text.</param>
+/// <param name="EosTokenId">Token that ends a text, or several.</param>
+public abstract record LlamaStyleConfig(
+    int VocabSize,
+    int HiddenSize,
+    int IntermediateSize,
+    int NumHiddenLayers,
+    int NumAttentionHeads,
+    int? NumKeyValueHeads,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] int? HeadDim,
+    int MaxPositionEmbeddings,
+    float RmsNormEps,
+    double RopeTheta,
+    RopeScaling? RopeScaling,
+    bool TieWordEmbeddings,
+    float InitializerRange,
+    int? BosTokenId,
+    TokenIds? EosTokenId) : ModelConfig
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int Vocabulary => VocabSize;
+
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override int ContextLength => MaxPositionEmbeddings;
+
+    internal int KeyValueHeads => NumKeyValueHeads ?? NumAttentionHeads;
+
+    internal int HeadWidth => HeadDim ?? HiddenSize / NumAttentionHeads;
+
+    internal Init Init => Init.Normal(InitializerRange);
+
+    /// <summary>The activation of the feed-forward layer, by name.</summary>
+    internal abstract string ActivationName { get; }
+
+    internal Activation Activation => Activations.Parse(ActivationName);
+
+    /// <summary>Values of a head that are turned by its position.</summary>
+    internal virtual int RotaryWidth => HeadWidth;
+
+    /// <summary>The change of the rotary frequencies with all that is known of it.</summary>
+    internal virtual RopeScaling? Scaling => RopeScaling;
+
+    /// <inheritdoc/>
+    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
+    {
+        AtLeast(nameof(VocabSize), VocabSize, 1),
+        AtLeast(nameof(HiddenSize), HiddenSize, 1),
+        AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
+        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
+        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
+        AtLeast(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, 1),
+        AtLeast(nameof(HeadDim), HeadDim ?? 1, 1),
+        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
+        Divides(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, NumAttentionHeads, "num_attention_heads"),
+        HeadDim is null ? Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size") : null,
+        Knows(nameof(ActivationName), ActivationName),
+        NumAttentionHeads < 1 ? null : Rotates(nameof(HeadDim), RotaryWidth, HeadWidth),
+        NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), Scaling, RotaryWidth),
+    }.OfType<ValidationResult>();
+
+    /// <summary>Whether a layer's attention reaches back a limited number of tokens.</summary>
+    private protected static bool Slides(IReadOnlyList<LayerType>? types, int layer, bool otherwise) =>
+        types is null ? otherwise : types[layer] == LayerType.SlidingAttention;
+
+    private protected IEnumerable<ValidationResult> HasTypes(string property, IReadOnlyList<LayerType>? types) => HasLayers(property, types?.Count);
+
+    private protected IEnumerable<ValidationResult> HasLayers(string property, int? count)
+    {
+        if (count is not null && count != NumHiddenLayers)
+            yield return new ValidationResult($"names {count} layers, but num_hidden_layers is {NumHiddenLayers}", [property]);
+    }
+
+    private protected static IEnumerable<ValidationResult> Chooses(string property, int chosen, int experts)
+    {
+        if (chosen < 1 || chosen > experts)
+            yield return new ValidationResult($"must be from 1 to the number of experts, {experts}, but is {chosen}", [property]);
+    }
+}
+
+/// <summary>How far a layer's attention reaches.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<LayerType>))]
+public enum LayerType
+{
+    /// <summary>Back to the beginning.</summary>
+    [JsonStringEnumMemberName("full_attention")]
+    FullAttention,
+
+    /// <summary>Back a limited number of tokens.</summary>
+    [JsonStringEnumMemberName("sliding_attention")]
+    SlidingAttention,
+}
+
+/// <summary>A decoder with the tensor names of LlamaForCausalLM: <c>model.embed_tokens</c>, <c>model.layers</c>, <c>model.norm</c>, <c>lm_head</c>.</summary>
+public abstract class LlamaStyleDecoder : StackedDecoder
+{
+    private readonly float _embeddingScale;
+
+    private protected LlamaStyleDecoder(LlamaStyleConfig config, Scope scope, BlockBuilder block, float normOffset = 0, float embeddingScale = 1)
+        : base(config, scope, Build(config, scope, block, normOffset))
+    {
+        _embeddingScale = embeddingScale;
+        ShortLimit = config.Scaling?.ShortLimit(config.MaxPositionEmbeddings);
+    }
+
+    /// <summary>Makes a block of a model from its place.</summary>
+    internal delegate IBlock BlockBuilder(int layer, RotaryEmbedding rotary, Scope place);
+
+    /// <inheritdoc/>
+    public override int? ShortLimit { get; }
+
+    /// <inheritdoc/>
+    protected override Tensor Embed(Pass pass)
+    {
+        Tensor x = base.Embed(pass);
+        return _embeddingScale == 1 ? x : x.Scale(_embeddingScale);
+    }
+
+    /// <summary>The pre-norm block with the names that all descendants but Gemma 2, Gemma 3 and OLMo 2 use.</summary>
+    private protected static PreNormBlock PreNorm(LlamaStyleConfig config, Scope place, IBlock attention, IBlock mlp, float normOffset = 0, float dropout = 0) => new(
+        place.RmsNorm("input_layernorm", config.HiddenSize, config.RmsNormEps, normOffset),
+        attention,
+        place.RmsNorm("post_attention_layernorm", config.HiddenSize, config.RmsNormEps, normOffset),
+        mlp,
+        dropout);
+
+    /// <summary>The block of Gemma 2 and Gemma 3, with norms on both sides.</summary>
+    private protected static SandwichBlock Sandwich(LlamaStyleConfig config, Scope place, IBlock attention, IBlock mlp, float normOffset) => new(
+        place.RmsNorm("input_layernorm", config.HiddenSize, config.RmsNormEps, normOffset),
+        attention,
+        place.RmsNorm("post_attention_layernorm", config.HiddenSize, config.RmsNormEps, normOffset),
+        place.RmsNorm("pre_feedforward_layernorm", config.HiddenSize, config.RmsNormEps, normOffset),
+        mlp,
+        place.RmsNorm("post_feedforward_layernorm", config.HiddenSize, config.RmsNormEps, normOffset));
+
+    /// <summary>The gated feed-forward layer of a block.</summary>
+    private protected static GatedMlp FeedForward(LlamaStyleConfig config, Scope place, bool bias = false) =>
+        new(place, config.HiddenSize, config.IntermediateSize, config.Activation, config.Init, bias);
+
+    /// <summary>The sparse feed-forward layer with the names of the Qwen family.</summary>
+    private protected static SparseExperts Experts(LlamaStyleConfig config, Scope place, int count, int inner, int top, bool renormalize) => new(
+        place.Linear("gate", config.HiddenSize, count, bias: false, config.Init),
+        Repeat(count, place["experts"], (_, expert) => new GatedMlp(expert, config.HiddenSize, inner, config.Activation, config.Init)),
+        top,
+        renormalize);
+
+    /// <summary>Query, key and value projections.</summary>
+    private protected static SeparateProjections Projections(LlamaStyleConfig config, Scope place, bool bias) =>
+        new(place, config.HiddenSize, config.NumAttentionHeads, config.KeyValueHeads, config.HeadWidth, bias, config.Init);
+
+    /// <summary>The projection of attention's result.</summary>
+    private protected static Linear Output(LlamaStyleConfig config, Scope place, bool bias) =>
+        place.Linear("o_proj", config.NumAttentionHeads * config.HeadWidth, config.HiddenSize, bias, config.Init);
+
+    /// <summary>Causal attention, scaled by 1/√D, to at most <paramref name="window"/> tokens; 0 or null for all.</summary>
+    private protected static AttentionOptions Causal(LlamaStyleConfig config, int? window = null) =>
+        new(1f / MathF.Sqrt(config.HeadWidth), Causal: true, Window: window ?? 0);
+
+    private static DecoderStack Build(LlamaStyleConfig config, Scope scope, BlockBuilder block, float normOffset)
+    {
+        Scope body = scope["model"];
+        RotaryEmbedding rotary = Rotary(config, scope);
+        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init);
+        IBlock[] blocks = Repeat(config.NumHiddenLayers, body["layers"], (i, place) => block(i, rotary, place));
+        RmsNorm norm = body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, normOffset);
+        Linear head = config.TieWordEmbeddings
+            ? scope.TiedLinear("lm_head", tokens.Table)
+            : scope.Linear("lm_head", config.HiddenSize, config.VocabSize, bias: false, config.Init);
+        return new DecoderStack(tokens, blocks, norm, head, config.KeyValueHeads, config.HeadWidth);
+    }
+
+    private static RotaryEmbedding Rotary(LlamaStyleConfig config, Scope scope) =>
+        RopeScaling.Rotary(scope.Parts.Store, config.RotaryWidth, config.RopeTheta, config.MaxPositionEmbeddings, config.Scaling);
+}

@@ -1,0 +1,47 @@
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// Mistral (Jiang et al., "Mistral 7B", 2023): Llama's blocks, whose attention reaches back a limited number of tokens. Tensor names of
+/// Hugging Face's MistralForCausalLM.
+/// </summary>
+/// <param name="HiddenAct">Activation of the feed-forward gate.</param>
+/// <param name="SlidingWindow">Tokens that a token sees, itself included; all where null.</param>
+public sealed record MistralConfig(
+    int VocabSize = 32000, int HiddenSize = 4096, int IntermediateSize = 14336, int NumHiddenLayers = 32,
+    int NumAttentionHeads = 32, int? NumKeyValueHeads = 8, int? HeadDim = null, string HiddenAct = "silu",
+    int MaxPositionEmbeddings = 131072, float RmsNormEps = 1e-6f, double RopeTheta = 10000, RopeScaling? RopeScaling = null,
+    int? SlidingWindow = 4096, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
+    int? BosTokenId = 1, TokenIds? EosTokenId = null)
+    : LlamaStyleConfig(
+        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
+        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "MistralForCausalLM";
+
+    internal override string ActivationName => HiddenAct;
+}
+
+/// <inheritdoc cref="MistralConfig"/>
+public sealed class Mistral : LlamaStyleDecoder
+{
+    /// <summary>Builds the model from the parameters of a scope.</summary>
+    public Mistral(MistralConfig config, Scope scope)
+        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+    {
+    }
+
+    private static PreNormBlock Block(MistralConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
+        PreNorm(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]));
+
+    private static SelfAttention Attention(MistralConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
+        new(layer, Projections(config, place, bias: false), Output(config, place, bias: false), Causal(config, config.SlidingWindow))
+        {
+            Rotary = rotary,
+        };
+}

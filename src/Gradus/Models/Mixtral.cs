@@ -1,0 +1,73 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// Mixtral (Jiang et al., "Mixtral of Experts", 2024): Mistral's blocks, whose feed-forward layer is a sparse mixture of experts. Tensor
+/// names of Hugging Face's MixtralForCausalLM. Left out: the noise of <c>router_jitter_noise</c>.
+/// </summary>
+/// <param name="HiddenAct">Activation of the experts' gates.</param>
+/// <param name="SlidingWindow">Tokens that a token sees, itself included; all where null.</param>
+/// <param name="NumLocalExperts">Experts of a layer.</param>
+/// <param name="NumExpertsPerTok">Experts that a token goes to.</param>
+/// <param name="OutputRouterLogits">Whether training adds the load-balancing loss.</param>
+/// <param name="RouterAuxLossCoef">What that loss is multiplied by.</param>
+public sealed record MixtralConfig(
+    int VocabSize = 32000, int HiddenSize = 4096, int IntermediateSize = 14336, int NumHiddenLayers = 32,
+    int NumAttentionHeads = 32, int? NumKeyValueHeads = 8, int? HeadDim = null, string HiddenAct = "silu",
+    int MaxPositionEmbeddings = 131072, float RmsNormEps = 1e-5f, double RopeTheta = 1e6, RopeScaling? RopeScaling = null,
+    int? SlidingWindow = null, int NumLocalExperts = 8, int NumExpertsPerTok = 2, bool OutputRouterLogits = false,
+    float RouterAuxLossCoef = 0.001f, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
+    int? BosTokenId = 1, TokenIds? EosTokenId = null)
+    : LlamaStyleConfig(
+        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
+        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "MixtralForCausalLM";
+
+    internal override string ActivationName => HiddenAct;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        [.. base.Validate(validationContext), .. Chooses(nameof(NumExpertsPerTok), NumExpertsPerTok, NumLocalExperts)];
+}
+
+/// <inheritdoc cref="MixtralConfig"/>
+public sealed class Mixtral : LlamaStyleDecoder
+{
+    /// <summary>Builds the model from the parameters of a scope.</summary>
+    public Mixtral(MixtralConfig config, Scope scope)
+        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+    {
+        LoadBalancing = new LoadBalancing(config.NumExpertsPerTok, config.RouterAuxLossCoef, config.OutputRouterLogits);
+    }
+
+    /// <inheritdoc/>
+    public override LoadBalancing LoadBalancing { get; }
+
+    private static PreNormBlock Block(MixtralConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
+        PreNorm(config, place, Attention(config, layer, rotary, place["self_attn"]), Experts(config, place["block_sparse_moe"]));
+
+    private static SelfAttention Attention(MixtralConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
+        new(layer, Projections(config, place, bias: false), Output(config, place, bias: false), Causal(config, config.SlidingWindow))
+        {
+            Rotary = rotary,
+        };
+
+    private static SparseExperts Experts(MixtralConfig config, Scope place) => new(
+        place.Linear("gate", config.HiddenSize, config.NumLocalExperts, bias: false, config.Init),
+        Repeat(config.NumLocalExperts, place["experts"], (_, expert) => Expert(config, expert)),
+        config.NumExpertsPerTok,
+        renormalize: true);
+
+    private static GatedMlp Expert(MixtralConfig config, Scope place) => new(
+        gate: place.Linear("w1", config.HiddenSize, config.IntermediateSize, bias: false, config.Init),
+        up: place.Linear("w3", config.HiddenSize, config.IntermediateSize, bias: false, config.Init),
+        down: place.Linear("w2", config.IntermediateSize, config.HiddenSize, bias: false, config.Init),
+        config.Activation);
+}

@@ -1,0 +1,91 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// Qwen1.5-MoE and Qwen2-MoE (Yang et al., "Qwen2 Technical Report", 2024): Qwen2's blocks with small sparse experts and one that every
+/// token goes to, behind a gate. Tensor names of Hugging Face's Qwen2MoeForCausalLM.
+/// </summary>
+/// <param name="HiddenAct">Activation of the feed-forward gates.</param>
+/// <param name="QkvBias">Whether queries, keys and values have biases.</param>
+/// <param name="UseSlidingWindow">Whether some layers' attention reaches back a limited number of tokens.</param>
+/// <param name="SlidingWindow">Tokens that a token sees there, itself included.</param>
+/// <param name="MaxWindowLayers">Only handed on.</param>
+/// <param name="MoeIntermediateSize">Width of an expert.</param>
+/// <param name="NumExperts">Experts of a sparse layer.</param>
+/// <param name="NumExpertsPerTok">Experts that a token goes to.</param>
+/// <param name="NormTopkProb">Whether the weights of a token's experts sum to 1.</param>
+/// <param name="DecoderSparseStep">Every so manyth layer is sparse.</param>
+/// <param name="MlpOnlyLayers">The layers, from 0, that are not sparse all the same.</param>
+/// <param name="OutputRouterLogits">Whether training adds the load-balancing loss.</param>
+/// <param name="RouterAuxLossCoef">What that loss is multiplied by.</param>
+/// <param name="SharedExpertIntermediateSize">Width of the expert that every token goes to.</param>
+public sealed record Qwen2MoeConfig(
+    int VocabSize = 151936, int HiddenSize = 2048, int IntermediateSize = 5632, int NumHiddenLayers = 24,
+    int NumAttentionHeads = 16, int? NumKeyValueHeads = 16, int? HeadDim = null, string HiddenAct = "silu",
+    int MaxPositionEmbeddings = 32768, float RmsNormEps = 1e-6f, double RopeTheta = 10000, RopeScaling? RopeScaling = null,
+    bool QkvBias = true, bool UseSlidingWindow = false, int? SlidingWindow = 4096, int MaxWindowLayers = 28,
+    int MoeIntermediateSize = 1408, int SharedExpertIntermediateSize = 5632, int NumExperts = 60, int NumExpertsPerTok = 4,
+    bool NormTopkProb = false, int DecoderSparseStep = 1, IReadOnlyList<int>? MlpOnlyLayers = null, bool OutputRouterLogits = false,
+    float RouterAuxLossCoef = 0.001f, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
+    int? BosTokenId = null, TokenIds? EosTokenId = null)
+    : LlamaStyleConfig(
+        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
+        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "Qwen2MoeForCausalLM";
+
+    internal override string ActivationName => HiddenAct;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        [.. base.Validate(validationContext), .. Chooses(nameof(NumExpertsPerTok), NumExpertsPerTok, NumExperts)];
+
+    internal bool IsSparse(int layer) => MlpOnlyLayers?.Contains(layer) != true && (layer + 1) % DecoderSparseStep == 0;
+}
+
+/// <inheritdoc cref="Qwen2MoeConfig"/>
+public sealed class Qwen2Moe : LlamaStyleDecoder
+{
+    /// <summary>Builds the model from the parameters of a scope.</summary>
+    public Qwen2Moe(Qwen2MoeConfig config, Scope scope)
+        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+    {
+        LoadBalancing = new LoadBalancing(config.NumExpertsPerTok, config.RouterAuxLossCoef, config.OutputRouterLogits);
+    }
+
+    /// <inheritdoc/>
+    public override LoadBalancing LoadBalancing { get; }
+
+    private static PreNormBlock Block(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope place) => PreNorm(
+        config,
+        place,
+        Attention(config, layer, rotary, place["self_attn"]),
+        config.IsSparse(layer) ? new SharedAndSparse(config, place["mlp"]) : FeedForward(config, place["mlp"]));
+
+    private static SelfAttention Attention(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    {
+        AttentionOptions options = Causal(config, config.UseSlidingWindow ? config.SlidingWindow : null);
+        return new(layer, Projections(config, place, config.QkvBias), Output(config, place, bias: false), options) { Rotary = rotary };
+    }
+
+    // experts(x) + σ(gate(x)) · shared(x).
+    private sealed class SharedAndSparse(Qwen2MoeConfig config, Scope place) : IBlock
+    {
+        private readonly SparseExperts _experts = Experts(
+            config, place, config.NumExperts, config.MoeIntermediateSize, config.NumExpertsPerTok, config.NormTopkProb);
+
+        private readonly GatedMlp _shared = new(
+            place["shared_expert"], config.HiddenSize, config.SharedExpertIntermediateSize, config.Activation, config.Init);
+
+        private readonly Linear _gate = place.Linear("shared_expert_gate", config.HiddenSize, 1, bias: false, config.Init);
+
+        public Tensor Forward(Tensor x, Pass pass) => _experts.Forward(x, pass)
+            .Add(_shared.Forward(x, pass).ScaleRows(_gate.Forward(x, pass).Activate(Activation.Sigmoid)));
+    }
+}

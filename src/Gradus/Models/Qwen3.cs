@@ -1,0 +1,61 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>
+/// Qwen3 (Yang et al., "Qwen3 Technical Report", 2025): Llama's blocks with a norm of every query and key head. Tensor names of Hugging
+/// Face's Qwen3ForCausalLM.
+/// </summary>
+/// <param name="HiddenAct">Activation of the feed-forward gate.</param>
+/// <param name="AttentionBias">Whether the attention projections have biases.</param>
+/// <param name="UseSlidingWindow">Whether some layers' attention reaches back a limited number of tokens.</param>
+/// <param name="SlidingWindow">Tokens that a token sees there, itself included.</param>
+/// <param name="MaxWindowLayers">The first layers, whose attention reaches back to the beginning all the same.</param>
+/// <param name="LayerTypes">How far each layer's attention reaches; by the number above where null.</param>
+public sealed record Qwen3Config(
+    int VocabSize = 151936, int HiddenSize = 4096, int IntermediateSize = 22016, int NumHiddenLayers = 32,
+    int NumAttentionHeads = 32, int? NumKeyValueHeads = 32, int? HeadDim = 128, string HiddenAct = "silu",
+    int MaxPositionEmbeddings = 32768, float RmsNormEps = 1e-6f, double RopeTheta = 10000, RopeScaling? RopeScaling = null,
+    bool AttentionBias = false, bool UseSlidingWindow = false, int? SlidingWindow = 4096, int MaxWindowLayers = 28,
+    IReadOnlyList<LayerType>? LayerTypes = null, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
+    int? BosTokenId = null, TokenIds? EosTokenId = null)
+    : LlamaStyleConfig(
+        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
+        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+{
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override string ArchitectureClass => "Qwen3ForCausalLM";
+
+    internal override string ActivationName => HiddenAct;
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        [.. base.Validate(validationContext), .. HasTypes(nameof(LayerTypes), LayerTypes)];
+
+    internal int? Window(int layer) => UseSlidingWindow && Slides(LayerTypes, layer, layer >= MaxWindowLayers) ? SlidingWindow : null;
+}
+
+/// <inheritdoc cref="Qwen3Config"/>
+public sealed class Qwen3 : LlamaStyleDecoder
+{
+    /// <summary>Builds the model from the parameters of a scope.</summary>
+    public Qwen3(Qwen3Config config, Scope scope)
+        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+    {
+    }
+
+    private static PreNormBlock Block(Qwen3Config config, int layer, RotaryEmbedding rotary, Scope place) =>
+        PreNorm(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]));
+
+    private static SelfAttention Attention(Qwen3Config config, int layer, RotaryEmbedding rotary, Scope place) =>
+        new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config, config.Window(layer)))
+        {
+            Rotary = rotary,
+            QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
+            KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
+        };
+}

@@ -1,0 +1,59 @@
+using Gradus.Nn;
+using Gradus.Tensors;
+
+namespace Gradus.Models;
+
+/// <summary>The parts of a decoder, from bottom to top.</summary>
+/// <param name="Tokens">A vector for each token.</param>
+/// <param name="Blocks">The blocks, in order.</param>
+/// <param name="Norm">What follows the last block.</param>
+/// <param name="Head">Scores of the next token.</param>
+/// <param name="CacheHeads">Key/value heads of a layer.</param>
+/// <param name="CacheWidth">Values per key/value head.</param>
+internal sealed record DecoderStack(Embedding Tokens, IBlock[] Blocks, INorm Norm, Linear Head, int CacheHeads, int CacheWidth);
+
+/// <summary>A decoder of the usual parts: a token table, blocks, a norm, a head.</summary>
+public abstract class StackedDecoder : DecoderModel
+{
+    private readonly DecoderStack _stack;
+
+    private protected StackedDecoder(ModelConfig config, Scope scope, DecoderStack stack)
+        : base(config, scope)
+    {
+        _stack = stack;
+    }
+
+    /// <inheritdoc/>
+    public sealed override Linear Head => _stack.Head;
+
+    /// <inheritdoc/>
+    protected sealed override IReadOnlyList<IBlock> Blocks => _stack.Blocks;
+
+    /// <inheritdoc/>
+    protected sealed override int CacheHeads => _stack.CacheHeads;
+
+    /// <inheritdoc/>
+    protected sealed override int CacheWidth => _stack.CacheWidth;
+
+    /// <summary>Dropout of the embeddings, in [0, 1).</summary>
+    private protected float EmbeddingDropout { get; init; }
+
+    /// <inheritdoc/>
+    protected override Tensor Embed(Pass pass)
+    {
+        ArgumentNullException.ThrowIfNull(pass);
+        return pass.Dropout(_stack.Tokens.Forward(pass.Ids), EmbeddingDropout);
+    }
+
+    /// <inheritdoc/>
+    protected override Tensor Normalize(Tensor x, Pass pass) => _stack.Norm.Forward(x);
+
+    /// <summary>As many blocks as asked for, each from its place below <paramref name="scope"/>.</summary>
+    private protected static IBlock[] Repeat(int count, Scope scope, Func<int, Scope, IBlock> block)
+    {
+        IBlock[] blocks = new IBlock[count];
+        for (int i = 0; i < count; i++)
+            blocks[i] = block(i, scope[i]);
+        return blocks;
+    }
+}
