@@ -3,6 +3,7 @@ using Gradus.Adapters;
 using Gradus.Cli.Console;
 using Gradus.Files;
 using Gradus.Files.Gguf;
+using Gradus.Files.Quantized;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
@@ -67,7 +68,9 @@ internal sealed class ConvertSource(JsonObject config, TensorFile tensors, Token
         }
         JsonObject config = Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile));
         string generation = Path.Combine(place.Folder, GenerationConfigFile);
-        return new ConvertSource(config, TensorFile.Open(place.Folder), given, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null);
+        TensorFile tensors = Checkpoint.OpenTensors(place.Folder);
+        config.Remove(QuantizedCheckpoint.ConfigKey);
+        return new ConvertSource(config, tensors, given, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null);
     }
 
     /// <summary>The tensors to write, each under its name: those of the model where it is known, and all otherwise.</summary>

@@ -4,6 +4,7 @@ using Gradus.Adapters;
 using Gradus.Cli.Console;
 using Gradus.Files;
 using Gradus.Files.Gguf;
+using Gradus.Files.Quantized;
 using Gradus.Models;
 using Gradus.Text;
 
@@ -89,12 +90,14 @@ internal static class InspectVerb
             ["context_length"] = config.ContextLength,
             ["vocabulary_size"] = config.Vocabulary,
         };
-        using (TensorFile file = TensorFile.Open(place.Folder))
+        using (TensorFile file = Checkpoint.OpenTensors(place.Folder))
         {
             // A tied head is the embedding; some programs store it twice.
             bool tied = raw["tie_word_embeddings"] is JsonValue value && value.TryGetValue(out bool tie) && tie;
             AddTensors(facts, file, [.. file.Entries.Where(e => !tied || e.Name != "lm_head.weight")], tensors);
         }
+        if (Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile))[QuantizedCheckpoint.ConfigKey] is { } quantization)
+            facts["quantization"] = quantization.DeepClone();
         if (place.Adapter is not null)
             facts["adapter"] = DescribeAdapter(place.Adapter);
         if (ModelFolder.TryOpenTokenizer(place) is { } tokenizer)
@@ -173,6 +176,8 @@ internal static class InspectVerb
         list.Add("parameters", $"{parameters:N0} in {facts["tensors"]!.GetValue<int>():N0} tensors");
         list.Add("stored", $"{Facts.Bytes(facts["stored_bytes"]!.GetValue<long>())}: {string.Join(", ", facts["stored_types"]!.AsObject().Select(t => $"{t.Value!.GetValue<long>():N0} {t.Key}"))}");
         list.Add("memory", $"{Facts.Bytes(parameters * 4)} in f32, {Facts.Bytes(parameters * 2)} in bf16 or f16 (weights alone)");
+        if (facts["quantization"] is JsonObject quantization)
+            list.Add("quantization", $"{(string?)quantization["quant_method"]}, read as the floats that it stands for");
         if (facts["adapter"] is JsonObject adapter)
             list.Add("adapter", $"{(string?)adapter["type"]}, {adapter["parameters"]!.GetValue<long>():N0} parameters, {(string?)adapter["folder"]}");
         if (facts["architecture"] is not null)

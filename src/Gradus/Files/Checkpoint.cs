@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gradus.Files.Gguf;
+using Gradus.Files.Quantized;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -50,9 +51,13 @@ public static class Checkpoint
         if (!Directory.Exists(folder))
             throw new InvalidDataException($"{folder}: no such folder; give a folder that holds {ConfigFile} and {WeightsFile}.");
         ModelConfig config = ReadConfig(folder);
-        using TensorFile file = TensorFile.Open(folder);
+        using TensorFile file = OpenTensors(folder);
         return Load(config, file, device, keepStoredType);
     }
+
+    /// <summary>Opens the tensors of a checkpoint folder under transformers' names; those of a quantized checkpoint as floats.</summary>
+    /// <exception cref="InvalidDataException">A file is missing or broken, or quantized in a way that is not read here.</exception>
+    public static TensorFile OpenTensors(string folder) => QuantizedCheckpoint.Open(TensorFile.Open(folder), ReadObject(Path.Combine(folder, ConfigFile)));
 
     /// <summary>Checks that a file has the tensors of a model, no others, and in the right shapes; values are not read.</summary>
     /// <returns>The tensors in the model's order, each under the name that the model has for it.</returns>

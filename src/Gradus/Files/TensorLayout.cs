@@ -1,6 +1,7 @@
-namespace Gradus.Files.Gguf;
-
 using Gradus.Tensors;
+
+namespace Gradus.Files;
+
 
 /// <summary>
 /// How the values of one tensor are found in those of others: two formats store the same weights in another order, joined, transposed or

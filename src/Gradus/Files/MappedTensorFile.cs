@@ -1,6 +1,6 @@
 using Gradus.Tensors;
 
-namespace Gradus.Files.Gguf;
+namespace Gradus.Files;
 
 /// <summary>One tensor of a <see cref="MappedTensorFile"/>.</summary>
 /// <param name="Name">Its name.</param>
