@@ -14,7 +14,7 @@ internal sealed record MappedTensor(string Name, TensorLayout Layout, params IRe
         Shape shape = Layout.ShapeOf(Sources);
         TensorEntry? first = Sources.Count > 0 ? Sources[0] : null;
         if (first is null || !Layout.KeepsValues || Sources.Any(s => s.TypeName != first.TypeName))
-            return new TensorEntry(Name, DType.F32, shape);
+            return new TensorEntry(Name, Layout.ComputedType, shape);
         if (first.Packed is null)
             return new TensorEntry(Name, first.DType, shape);
         return Layout.KeepsRows && shape.Columns == first.Shape.Columns ? new TensorEntry(Name, first.Packed, shape) : new TensorEntry(Name, DType.F32, shape);

@@ -21,6 +21,9 @@ internal abstract class TensorLayout
     /// <summary>Whether every value is a value of a source, so that its type can stay.</summary>
     public virtual bool KeepsValues => true;
 
+    /// <summary>The type of computed values, each of which it holds exactly.</summary>
+    public virtual DType ComputedType => DType.F32;
+
     /// <summary>The tensor with another division into axes.</summary>
     public static TensorLayout Reshaped(Shape shape) => new SameLayout(shape);
 

@@ -7,7 +7,7 @@ namespace Gradus.Files.Quantized;
 /// (in, out / 8) whose nibbles are the outputs 0 2 4 6 1 3 5 7 of each eight; <c>qzeros</c> int32 (groups, out / 8), the same;
 /// <c>scales</c> (groups, out).
 /// </summary>
-internal sealed class AwqLayout(Shape shape, int groupSize) : DequantizedLayout(shape)
+internal sealed class AwqLayout(Shape shape, DType type, int groupSize) : DequantizedLayout(shape, type)
 {
     // Where an output lies in its word: the inverse of 0 2 4 6 1 3 5 7.
     private static readonly int[] Nibble = [0, 4, 1, 5, 2, 6, 3, 7];
@@ -24,7 +24,7 @@ internal sealed class AwqLayout(Shape shape, int groupSize) : DequantizedLayout(
         int size = groupSize > 0 ? groupSize : inputs;
         if (scales.Shape[1] != outputs || zeros.Shape != new Shape(groups, outputs / 8) || (inputs + size - 1L) / size > groups)
             throw Malformed.Tensor(file.Path, scales.Name, $"of the shape {scales.Shape} and zeros of {zeros.Shape} do not fit a weight of {outputs} × {inputs} in groups of {size}.");
-        return new MappedTensor(stem + ".weight", new AwqLayout(new Shape(outputs, inputs), size), weight, zeros, scales);
+        return new MappedTensor(stem + ".weight", new AwqLayout(new Shape(outputs, inputs), scales.DType, size), weight, zeros, scales);
     }
 
     /// <inheritdoc/>

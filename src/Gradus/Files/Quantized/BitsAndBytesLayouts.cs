@@ -9,7 +9,7 @@ namespace Gradus.Files.Quantized;
 /// <c>quant_map</c>, times the <c>absmax</c> of their block over the whole tensor; the latter may be bytes that index a map themselves
 /// ("double quantization").
 /// </summary>
-internal sealed class FourBitLayout(Shape shape, int block, int nestedBlock, float offset) : DequantizedLayout(shape)
+internal sealed class FourBitLayout(Shape shape, DType type, int block, int nestedBlock, float offset) : DequantizedLayout(shape, type)
 {
     private readonly Shape _shape = shape;
 
@@ -17,17 +17,17 @@ internal sealed class FourBitLayout(Shape shape, int block, int nestedBlock, flo
     /// <exception cref="InvalidDataException">They do not fit, or the state is damaged.</exception>
     public static MappedTensor Create(TensorFile file, string name, TensorEntry state)
     {
-        HyperState facts = HyperState.Read(file, state);
+        StateFacts facts = StateFacts.Read(file, state);
         TensorEntry weight = file[name], absmax = file[name + ".absmax"], map = file[name + ".quant_map"];
         long count = facts.Shape.Count, blocks = (count + facts.Block - 1) / facts.Block;
         if (weight.DType != DType.U8 || weight.Shape.Count != (count + 1) / 2 || absmax.Shape.Count != blocks || map.Shape.Count != 16)
             throw Malformed.Tensor(file.Path, name, $"of the shape {weight.Shape} with {absmax.Shape.Count} scales does not hold {facts.Shape} in 4 bits and blocks of {facts.Block}.");
         if (absmax.DType != DType.U8)
-            return new MappedTensor(name, new FourBitLayout(facts.Shape, facts.Block, 0, 0), weight, map, absmax);
+            return new MappedTensor(name, new FourBitLayout(facts.Shape, facts.Type, facts.Block, 0, 0), weight, map, absmax);
         TensorEntry nested = file[name + ".nested_absmax"], nestedMap = file[name + ".nested_quant_map"];
         if (nestedMap.Shape.Count != 256 || nested.Shape.Count != (blocks + facts.NestedBlock - 1) / facts.NestedBlock)
             throw Malformed.Tensor(file.Path, nested.Name, $"of the shape {nested.Shape} does not fit {blocks} scales in blocks of {facts.NestedBlock}.");
-        return new MappedTensor(name, new FourBitLayout(facts.Shape, facts.Block, facts.NestedBlock, facts.Offset), weight, map, absmax, nested, nestedMap);
+        return new MappedTensor(name, new FourBitLayout(facts.Shape, facts.Type, facts.Block, facts.NestedBlock, facts.Offset), weight, map, absmax, nested, nestedMap);
     }
 
     /// <inheritdoc/>
@@ -49,9 +49,9 @@ internal sealed class FourBitLayout(Shape shape, int block, int nestedBlock, flo
     }
 
     /// <summary>What the JSON of a <c>quant_state</c> says.</summary>
-    private sealed record HyperState(Shape Shape, int Block, int NestedBlock, float Offset)
+    private sealed record StateFacts(Shape Shape, DType Type, int Block, int NestedBlock, float Offset)
     {
-        public static HyperState Read(TensorFile file, TensorEntry state)
+        public static StateFacts Read(TensorFile file, TensorEntry state)
         {
             try
             {
@@ -60,7 +60,8 @@ internal sealed class FourBitLayout(Shape shape, int block, int nestedBlock, flo
                 int block = json["blocksize"]!.GetValue<int>(), nested = json["nested_blocksize"]?.GetValue<int>() ?? 256;
                 if (axes.Length is < 1 or > Shape.MaxRank || axes.Any(a => a < 1) || block < 1 || nested < 1)
                     throw Malformed.Tensor(file.Path, state.Name, "gives an absurd shape or block size.");
-                return new HyperState(new Shape(axes), block, nested, json["nested_offset"]?.GetValue<float>() ?? 0);
+                DType type = (string?)json["dtype"] switch { "bfloat16" => DType.BF16, "float16" => DType.F16, _ => DType.F32 };
+                return new StateFacts(new Shape(axes), type, block, nested, json["nested_offset"]?.GetValue<float>() ?? 0);
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException or FormatException or ArgumentException or OverflowException)
             {
@@ -71,7 +72,7 @@ internal sealed class FourBitLayout(Shape shape, int block, int nestedBlock, flo
 }
 
 /// <summary>A weight as bitsandbytes stores it in 8 bits (Dettmers et al., "LLM.int8()", 2022): w = q · SCB / 127, with one SCB for each output.</summary>
-internal sealed class EightBitLayout(Shape shape) : DequantizedLayout(shape)
+internal sealed class EightBitLayout(Shape shape) : DequantizedLayout(shape, DType.F32)
 {
     private readonly Shape _shape = shape;
 

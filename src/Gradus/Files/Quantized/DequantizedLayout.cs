@@ -3,9 +3,15 @@ using Gradus.Tensors;
 
 namespace Gradus.Files.Quantized;
 
-/// <summary>A weight (out, in) that is computed, whole rows at a time, from the integers and scales of a quantized checkpoint.</summary>
-internal abstract class DequantizedLayout(Shape shape) : TensorLayout
+/// <summary>
+/// A weight (out, in) that is computed, whole rows at a time, from the integers and scales of a quantized checkpoint. Values are rounded to
+/// the type that the checkpoint computes in, as the libraries which wrote it do.
+/// </summary>
+internal abstract class DequantizedLayout(Shape shape, DType type) : TensorLayout
 {
+    /// <inheritdoc/>
+    public sealed override DType ComputedType => type is DType.F16 or DType.BF16 ? type : DType.F32;
+
     /// <inheritdoc/>
     public sealed override bool KeepsRows => false;
 
@@ -29,6 +35,7 @@ internal abstract class DequantizedLayout(Shape shape) : TensorLayout
             {
                 length = whole * columns;
                 ReadRows(file, sources, (int)first, destination[..length]);
+                Round(destination[..length]);
             }
             else
             {
@@ -36,6 +43,7 @@ internal abstract class DequantizedLayout(Shape shape) : TensorLayout
                 if (row.Length == 0)
                     row = new float[columns];
                 ReadRows(file, sources, (int)first, row);
+                Round(row);
                 row.AsSpan((int)column, length).CopyTo(destination);
             }
             destination = destination[length..];
@@ -49,6 +57,19 @@ internal abstract class DequantizedLayout(Shape shape) : TensorLayout
     /// <param name="first">The first row.</param>
     /// <param name="destination">A whole number of rows.</param>
     protected abstract void ReadRows(TensorFile file, IReadOnlyList<TensorEntry> sources, int first, Span<float> destination);
+
+    private void Round(Span<float> values)
+    {
+        if (ComputedType == DType.F32)
+            return;
+        Span<byte> narrow = new byte[Math.Min(values.Length, 1 << 12) * sizeof(ushort)];
+        for (; !values.IsEmpty; values = values[Math.Min(values.Length, 1 << 12)..])
+        {
+            Span<float> part = values[..Math.Min(values.Length, 1 << 12)];
+            ElementConversion.FromSingle(ComputedType, part, narrow[..(part.Length * sizeof(ushort))]);
+            ElementConversion.ToSingle(ComputedType, narrow[..(part.Length * sizeof(ushort))], part);
+        }
+    }
 
     /// <summary>The stored integers of a tensor; each fits a span, since there are several to a byte of weights.</summary>
     protected static ReadOnlySpan<T> Stored<T>(TensorFile file, TensorEntry entry)

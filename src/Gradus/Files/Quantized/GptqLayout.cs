@@ -8,7 +8,7 @@ namespace Gradus.Files.Quantized;
 /// (groups, out · bits / 32), zeros less one but in format v2; <c>scales</c> (groups, out); <c>g_idx</c> int32 (in), the group of each input,
 /// or none where groups follow one another.
 /// </summary>
-internal sealed class GptqLayout(Shape shape, int bits, int groupSize, int zeroOffset) : DequantizedLayout(shape)
+internal sealed class GptqLayout(Shape shape, DType type, int bits, int groupSize, int zeroOffset) : DequantizedLayout(shape, type)
 {
     private readonly Shape _shape = shape;
 
@@ -34,7 +34,7 @@ internal sealed class GptqLayout(Shape shape, int bits, int groupSize, int zeroO
         {
             throw Malformed.Tensor(file.Path, scales.Name, $"has {groups} groups, too few for {inputs} inputs in groups of {size}.");
         }
-        return new MappedTensor(stem + ".weight", new GptqLayout(new Shape(outputs, inputs), bits, size, zeroOffset), sources);
+        return new MappedTensor(stem + ".weight", new GptqLayout(new Shape(outputs, inputs), scales.DType, bits, size, zeroOffset), sources);
 
         TensorEntry Find(string name, DType type) => file[$"{stem}.{name}"] is var entry && entry.Packed is null && entry.DType == type
             ? entry
