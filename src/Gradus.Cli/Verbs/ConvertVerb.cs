@@ -60,7 +60,7 @@ internal static class ConvertVerb
     {
         string to = parse.GetRequiredValue(To);
         if (parse.GetRequiredValue(From) is var from && Path.Exists(from) && Path.GetFullPath(from) == Path.GetFullPath(to))
-            throw new UsageException($"{to}: is what is to be converted; write to another place.");
+            throw new UsageException($"{to}: is what is to be converted; write to another folder or file.");
         using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), context.Cancellation);
         if (source.Tokenizer is { } tokenizer && source.Known is { } known)
             ModelFolder.CheckFit(tokenizer, known, from);
@@ -99,7 +99,7 @@ internal static class ConvertVerb
         }
         catch (NotSupportedException e)
         {
-            throw new UsageException($"{source.Tensors.Path}: {e.Message}");
+            throw new UsageException($"{to}: {e.Message}");
         }
         using (export)
         {

@@ -20,7 +20,7 @@ public static partial class GgufVocabulary
             case Bpe bpe when bpe.Vocabulary.IsByteLevel:
                 writer.ByteLevel(bpe);
                 break;
-            case Bpe { Options: { ContinuingSubwordPrefix: null, EndOfWordSuffix: null } } bpe:
+            case Bpe { Options: { ContinuingSubwordPrefix: null, EndOfWordSuffix: null } } bpe when writer.MarksSpaces:
                 writer.SentencePiece("llama", bpe.Options.ByteFallback, bpe.Scores(), bpe.IsUnused);
                 break;
             case Unigram unigram:
@@ -59,6 +59,10 @@ public static partial class GgufVocabulary
                 _kinds[id] = text is null ? Unused : tokenizer.IsSpecial(id) ? Control : added.Contains(id) ? UserDefined : Normal;
             }
         }
+
+        /// <summary>Whether spaces become ▁, as llama.cpp takes for granted.</summary>
+        public bool MarksSpaces => _tokenizer.Parts.PreTokenizer is MetaspacePreTokenizer
+            || Flatten(_tokenizer.Parts.Normalizer).Any(n => n is SentencePieceNormalizer or ReplaceNormalizer);
 
         public void ByteLevel(Bpe bpe)
         {
