@@ -34,6 +34,17 @@ internal static class ConvertVerb
         HelpName = "PATH",
     };
 
+    private static readonly Option<bool> AdapterOnly = new("--adapter-only")
+    {
+        Description = "Write a LoRA adapter by itself, as a GGUF file for llama.cpp, rather than its merged model.",
+    };
+
+    private static readonly Option<string?> Base = new("--base")
+    {
+        Description = "The base model of a GGUF adapter, where the file does not say it.",
+        HelpName = "MODEL",
+    };
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print what was written as one JSON object." };
 
     /// <summary>Makes the command.</summary>
@@ -42,7 +53,7 @@ internal static class ConvertVerb
         Type.AcceptOnlyFromAmong([.. GgufStorage.Names]);
         Verb verb = new("convert", "Write a model of another format, type or with an adapter as a folder in the Hugging Face layout or as a GGUF file.")
         {
-            From, To, Type, TokenizerPath, Json,
+            From, To, Type, TokenizerPath, AdapterOnly, Base, Json,
         };
         verb.Examples =
         [
@@ -51,6 +62,7 @@ internal static class ConvertVerb
             ("convert my-model my-model.gguf --dtype q4_k", "writes a model for llama.cpp, in about 4.5 bits per weight"),
             ("convert my-model.gguf my-model", "turns a GGUF file into a Hugging Face folder"),
             ("convert runs/lora merged", "writes an adapter's base model with the adapter merged into its weights"),
+            ("convert runs/lora lora.gguf --adapter-only", "writes the adapter alone for llama.cpp's --lora"),
         ];
         verb.SetAction(parse => Run(context, parse));
         return verb;
@@ -61,6 +73,10 @@ internal static class ConvertVerb
         string to = parse.GetRequiredValue(To);
         if (parse.GetRequiredValue(From) is var from && Path.Exists(from) && Path.GetFullPath(from) == Path.GetFullPath(to))
             throw new UsageException($"{to}: is what is to be converted; write to another folder or file.");
+        if (parse.GetValue(AdapterOnly))
+            return WriteAdapter(context, from, to);
+        if (GgufModel.IsGguf(from) && IsAdapter(from))
+            return ReadAdapter(context, from, to, parse.GetValue(Base));
         using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), context.Cancellation);
         if (source.Tokenizer is { } tokenizer && source.Known is { } known)
             ModelFolder.CheckFit(tokenizer, known, from);
@@ -70,6 +86,34 @@ internal static class ConvertVerb
         else
             WriteFolder(context, source, to, type);
         Report(context, parse, source, to, type);
+        return ExitCode.Done;
+    }
+
+    private static int WriteAdapter(CommandContext context, string from, string to)
+    {
+        ModelPlace place = ModelFolder.Find(from, context.Cancellation);
+        if (place.Adapter is null)
+            throw new UsageException($"{from}: is a model, not an adapter; leave --adapter-only out.");
+        JsonObject config = Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile));
+        AtomicFile.Write(to, stream => GgufAdapter.Write(stream, place.Adapter, config));
+        new Facts(context).Add("written to", to);
+        return ExitCode.Done;
+    }
+
+    private static bool IsAdapter(string path)
+    {
+        using GgufFile file = GgufFile.Open(path);
+        return file.Values.TryGet("general.type", out string? type) && type == "adapter";
+    }
+
+    private static int ReadAdapter(CommandContext context, string from, string to, string? model)
+    {
+        string? folder = model is null ? null : ModelFolder.Find(model, context.Cancellation).Folder;
+        using GgufAdapter adapter = GgufAdapter.Open(from, folder is null ? null : Checkpoint.ReadObject(Path.Combine(folder, Checkpoint.ConfigFile)));
+        using AtomicFolder written = AtomicFolder.Begin(to);
+        adapter.WriteFolder(written, folder is null ? null : Path.GetFullPath(folder));
+        written.Commit();
+        new Facts(context).Add("written to", to);
         return ExitCode.Done;
     }
 

@@ -94,7 +94,8 @@ public sealed class GgufModel : IDisposable
         ("bos_token_id", "tokenizer.ggml.bos_token_id"), ("eos_token_id", "tokenizer.ggml.eos_token_id"), ("pad_token_id", "tokenizer.ggml.padding_token_id"),
     ];
 
-    private static JsonObject? Noted(GgufFile file)
+    /// <summary>The config.json that this program noted, or null.</summary>
+    internal static JsonObject? Noted(GgufFile file)
     {
         if (!file.Values.TryGet(ConfigKeyName, out string? text))
             return null;

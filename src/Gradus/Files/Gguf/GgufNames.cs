@@ -17,7 +17,7 @@ internal static class GgufNames
         HashSet<string> used = new(StringComparer.Ordinal);
         List<MappedTensor> mapped = [];
         bool tied = config.Flag("tie_word_embeddings", family.TiesByDefault);
-        foreach (Place place in Places(family, config))
+        foreach (GgufPlace place in Places(family, config))
         {
             if (tied && place.Rule.HuggingFace == family.HeadName && place.Suffix == ".weight")
                 continue;
@@ -49,7 +49,7 @@ internal static class GgufNames
     {
         HashSet<string> used = new(GgufRope.TensorNames, StringComparer.Ordinal);
         List<MappedTensor> mapped = [];
-        foreach (Place place in Places(family, config))
+        foreach (GgufPlace place in Places(family, config))
         {
             if (!file.TryGet(place.GgufName, out TensorEntry? entry) || !used.Add(entry.Name))
                 continue;
@@ -105,38 +105,39 @@ internal static class GgufNames
         return null;
     }
 
-    private static IEnumerable<Place> Places(GgufFamily family, HyperParameters config)
+    /// <summary>Every rule of a family at every block, for weights and for biases.</summary>
+    public static IEnumerable<GgufPlace> Places(GgufFamily family, HyperParameters config)
     {
         int blocks = family.Blocks(config), experts = family.Experts(config);
         TensorRule[] rules = [.. family.Rules(config)];
         foreach (TensorRule rule in rules.Where(r => !r.Gguf.Contains("{n}", StringComparison.Ordinal)))
         {
             foreach (string suffix in Suffixes)
-                yield return new Place(rule, suffix, 0, 0);
+                yield return new GgufPlace(rule, suffix, 0, 0);
         }
         for (int n = 0; n < blocks; n++)
         {
             foreach (TensorRule rule in rules.Where(r => r.Gguf.Contains("{n}", StringComparison.Ordinal)))
             {
                 foreach (string suffix in Suffixes)
-                    yield return new Place(rule, suffix, n, experts);
+                    yield return new GgufPlace(rule, suffix, n, experts);
             }
         }
     }
+}
 
-    /// <summary>A rule at one block, for weights or biases.</summary>
-    private sealed record Place(TensorRule Rule, string Suffix, int Block, int Experts)
-    {
-        public bool IsExpert => Rule.HuggingFace.Contains("{e}", StringComparison.Ordinal);
+/// <summary>A rule at one block, for weights or biases.</summary>
+internal sealed record GgufPlace(TensorRule Rule, string Suffix, int Block, int Experts)
+{
+    public bool IsExpert => Rule.HuggingFace.Contains("{e}", StringComparison.Ordinal);
 
-        public string GgufName => Fill(Rule.Gguf);
+    public string GgufName => Fill(Rule.Gguf);
 
-        public IReadOnlyList<string> HuggingFaceNames { get; } = Rule.HuggingFace.Contains("{e}", StringComparison.Ordinal)
-            ? [.. Enumerable.Range(0, Experts).Select(e => Rule.HuggingFace.Replace("{n}", Number(Block), StringComparison.Ordinal).Replace("{e}", Number(e), StringComparison.Ordinal) + Suffix)]
-            : [Rule.HuggingFace.Replace("{n}", Number(Block), StringComparison.Ordinal) + Suffix];
+    public IReadOnlyList<string> HuggingFaceNames { get; } = Rule.HuggingFace.Contains("{e}", StringComparison.Ordinal)
+        ? [.. Enumerable.Range(0, Experts).Select(e => Rule.HuggingFace.Replace("{n}", Number(Block), StringComparison.Ordinal).Replace("{e}", Number(e), StringComparison.Ordinal) + Suffix)]
+        : [Rule.HuggingFace.Replace("{n}", Number(Block), StringComparison.Ordinal) + Suffix];
 
-        private static string Number(int n) => n.ToString(CultureInfo.InvariantCulture);
+    private static string Number(int n) => n.ToString(CultureInfo.InvariantCulture);
 
-        private string Fill(string pattern) => pattern.Replace("{n}", Number(Block), StringComparison.Ordinal) + Suffix;
-    }
+    private string Fill(string pattern) => pattern.Replace("{n}", Number(Block), StringComparison.Ordinal) + Suffix;
 }

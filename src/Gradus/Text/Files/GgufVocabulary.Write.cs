@@ -14,6 +14,8 @@ public static partial class GgufVocabulary
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, tokenizer.VocabularySize);
+        if (tokenizer.Parts.Normalizer is SentencePieceNormalizer { IsSuffix: true })
+            throw new NotSupportedException("GGUF has no form for a SentencePiece model with white space as a suffix.");
         VocabularyWriter writer = new(tokenizer, rows);
         switch (Inner(tokenizer.Parts.Model))
         {
