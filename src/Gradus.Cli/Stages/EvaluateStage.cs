@@ -25,7 +25,7 @@ internal static class EvaluateStage
         HashSet<string> files = [];
         foreach ((string name, string path) in recipe.Models)
         {
-            using LoadedModel loaded = ModelFolder.Open(path, context.Device);
+            using LoadedModel loaded = ModelFolder.Open(path, context.Device, cancel: context.Cancellation);
             foreach (TaskRecipe task in recipe.Tasks)
             {
                 if (context.Cancellation.IsCancellationRequested)

@@ -28,7 +28,7 @@ internal static class PretrainStage
             ? CharacterTokenizer.Train(documents.Concat(recipe.Data.Validation.SelectMany(TextFiles.Texts)))
             : Tokenizer.Load(recipe.Tokenizer);
         using LanguageModel model = recipe.StartFrom is { } from
-            ? Load(from, context.Device)
+            ? Load(from, context.Device, context.Cancellation)
             : Checkpoint.Create(recipe.Model.WithVocabulary(tokenizer.VocabularySize), (ulong)recipe.Training.Seed, context.Device);
         if (tokenizer.VocabularySize > model.Config.Vocabulary)
             throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");
@@ -50,9 +50,9 @@ internal static class PretrainStage
             });
     }
 
-    private static GenerativeModel Load(string from, Device device)
+    private static GenerativeModel Load(string from, Device device, CancellationToken cancel)
     {
-        LoadedModel loaded = ModelFolder.Open(from, device);
+        LoadedModel loaded = ModelFolder.Open(from, device, cancel: cancel);
         if (loaded.Adapter is null)
             return loaded.Model;
         loaded.Dispose();

@@ -2,23 +2,30 @@ using System.Text.Json.Nodes;
 using Gradus.Adapters;
 using Gradus.Cli.Console;
 using Gradus.Files;
+using Gradus.Files.Gguf;
+using Gradus.Files.Quantized;
 using Gradus.Models;
+using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
 using Gradus.Text;
 
 namespace Gradus.Cli.Verbs;
 
-/// <summary>What is converted: a model with all that belongs to it, read from any format.</summary>
-/// <param name="model">The model, its weights as they were stored; disposed with this.</param>
+/// <summary>What is converted: the files of a model with all that belongs to it, read from any format. Tensors are read when they are written.</summary>
+/// <param name="config">The content of config.json.</param>
+/// <param name="tensors">The tensors under transformers' names; closed with this.</param>
 /// <param name="tokenizer">Its tokenizer, or null.</param>
 /// <param name="generationConfig">The file of that name, or null.</param>
-internal sealed class ConvertSource(LanguageModel model, Tokenizer? tokenizer, JsonObject? generationConfig = null) : IDisposable
+internal sealed class ConvertSource(JsonObject config, TensorFile tensors, Tokenizer? tokenizer, JsonObject? generationConfig = null) : IDisposable
 {
     /// <summary>How a model likes to be sampled, and what ends its answers.</summary>
     public const string GenerationConfigFile = "generation_config.json";
 
-    /// <summary>The model.</summary>
-    public LanguageModel Model => model;
+    /// <summary>The content of config.json, as the source has it.</summary>
+    public JsonObject Config => config;
+
+    /// <summary>The tensors under transformers' names.</summary>
+    public TensorFile Tensors => tensors;
 
     /// <summary>Its tokenizer, or null.</summary>
     public Tokenizer? Tokenizer => tokenizer;
@@ -26,38 +33,65 @@ internal sealed class ConvertSource(LanguageModel model, Tokenizer? tokenizer, J
     /// <summary>generation_config.json, or null.</summary>
     public JsonObject? GenerationConfig => generationConfig;
 
+    /// <summary>The class of the model.</summary>
+    public string Architecture => Known is { } known ? known.ArchitectureClass : (string?)config["architectures"]?[0] ?? (string?)config["model_type"] ?? "unknown";
+
+    /// <summary>The hyperparameters, or null where this program converts an architecture that it cannot run.</summary>
+    public ModelConfig? Known => (string?)config["model_type"] is { } type && Architectures.ModelTypes.Contains(type) ? Architectures.Parse(config, tensors.Path) : null;
+
+    /// <summary>The type that most of the stored bytes have; F32 for packed ones.</summary>
+    public DType StoredType => tensors.Entries
+        .GroupBy(e => e.Packed is null && e.DType is DType.BF16 or DType.F16 ? e.DType : DType.F32)
+        .MaxBy(g => g.Sum(e => e.ByteLength))?.Key ?? DType.F32;
+
     /// <summary>Opens a path.</summary>
-    /// <param name="path">A model's folder, a run's, an adapter's, or a file.</param>
+    /// <param name="path">A model's folder, a run's, an adapter's, a file, or a model's name on the hub.</param>
     /// <param name="tokenizer">Where the tokenizer is, or null to look beside the model.</param>
+    /// <param name="cancel">Stops a download.</param>
     /// <exception cref="UsageException">There is nothing at the path that is read here.</exception>
     /// <exception cref="InvalidDataException">A file is broken, or the files do not belong together.</exception>
-    public static ConvertSource Open(string path, string? tokenizer)
+    public static ConvertSource Open(string path, string? tokenizer, CancellationToken cancel = default)
     {
         Tokenizer? given = tokenizer is null ? null : TokenizerVerb.Open(tokenizer);
-        if (File.Exists(path))
+        if (File.Exists(path) && !GgufModel.IsGguf(path))
             return OpenFile(path, given);
         if (Directory.Exists(path) && !ModelFolder.IsModel(path) && FindLlama2c(path) is { } file)
             return OpenFile(file, given);
-        ModelPlace place = ModelFolder.Find(path);
-        return OpenPlace(place, given ?? ModelFolder.TryOpenTokenizer(place));
+        ModelPlace place = ModelFolder.Find(path, cancel);
+        given ??= ModelFolder.TryOpenTokenizer(place);
+        if (place.Adapter is not null)
+            return OpenMerged(place, given);
+        if (GgufModel.IsGguf(place.Folder))
+        {
+            GgufModel model = GgufModel.Open(place.Folder);
+            return new ConvertSource(model.Config, model.Tensors, given, model.GenerationConfig());
+        }
+        JsonObject config = Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile));
+        string generation = Path.Combine(place.Folder, GenerationConfigFile);
+        TensorFile tensors = Checkpoint.OpenTensors(place.Folder);
+        config.Remove(QuantizedCheckpoint.ConfigKey);
+        return new ConvertSource(config, tensors, given, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null);
     }
 
-    /// <summary>Frees the model.</summary>
-    public void Dispose() => model.Dispose();
+    /// <summary>The tensors to write, each under its name: those of the model where it is known, and all otherwise.</summary>
+    /// <exception cref="InvalidDataException">A tensor is missing, or belongs to another model; the message names it.</exception>
+    public IReadOnlyList<(string Name, TensorEntry Entry)> Match() =>
+        Known is { } known ? Checkpoint.Match(known, tensors) : [.. tensors.Entries.Select(e => (e.Name, e))];
 
-    private static ConvertSource OpenPlace(ModelPlace place, Tokenizer? tokenizer)
+    /// <summary>Closes the files.</summary>
+    public void Dispose() => tensors.Dispose();
+
+    private static ConvertSource OpenMerged(ModelPlace place, Tokenizer? tokenizer)
     {
         // An adapter is merged in f32, or its small changes would be lost in the rounding.
-        LanguageModel model = Checkpoint.Load(place.Folder, CpuDevice.Default, keepStoredType: place.Adapter is null);
+        LanguageModel model = Checkpoint.Load(place.Folder, CpuDevice.Default);
         try
         {
-            if (place.Adapter is not null)
-            {
-                using ModelAdapter adapter = PeftFolder.Load(place.Adapter, model);
+            using (ModelAdapter adapter = PeftFolder.Load(place.Adapter!, model))
                 adapter.Merge();
-            }
             string generation = Path.Combine(place.Folder, GenerationConfigFile);
-            return new ConvertSource(model, tokenizer, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null);
+            return new ConvertSource(
+                Architectures.ToJson(model.Config), new ParameterFile(place.Adapter!, model), tokenizer, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null);
         }
         catch
         {
@@ -69,18 +103,21 @@ internal sealed class ConvertSource(LanguageModel model, Tokenizer? tokenizer, J
     private static ConvertSource OpenFile(string path, Tokenizer? tokenizer)
     {
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        using TensorFile file = TensorFile.Open(path);
-        if (file is Llama2cFile llama)
+        TensorFile file = TensorFile.Open(path);
+        try
         {
-            ModelConfig config = Architectures.Parse(llama.Config, path);
-            return new ConvertSource(Checkpoint.Load(config, llama, CpuDevice.Default), tokenizer ?? FindLlama2cTokenizer(folder, config.Vocabulary));
+            if (file is Llama2cFile llama)
+                return new ConvertSource(llama.Config, llama, tokenizer ?? FindLlama2cTokenizer(folder, (int)llama.Config["vocab_size"]!));
+            if (!File.Exists(Path.Combine(folder, Checkpoint.ConfigFile)))
+                throw new UsageException($"{path}: there is no {Checkpoint.ConfigFile} beside it, which says what the tensors mean; put it there.");
+            JsonObject config = Checkpoint.ReadObject(Path.Combine(folder, Checkpoint.ConfigFile));
+            return new ConvertSource(config, file, tokenizer ?? ModelFolder.TryOpenTokenizer(new ModelPlace(folder, null)));
         }
-        if (file is GgufFile)
-            throw new UsageException($"{path}: GGUF models are not converted yet; give a Hugging Face folder or a llama2.c file.");
-        if (!File.Exists(Path.Combine(folder, Checkpoint.ConfigFile)))
-            throw new UsageException($"{path}: there is no {Checkpoint.ConfigFile} beside it, which says what the tensors mean; put it there.");
-        LanguageModel model = Checkpoint.Load(Checkpoint.ReadConfig(folder), file, CpuDevice.Default, keepStoredType: true);
-        return new ConvertSource(model, tokenizer ?? ModelFolder.TryOpenTokenizer(new ModelPlace(folder, null)));
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The one llama2.c model of a folder, or null.</summary>

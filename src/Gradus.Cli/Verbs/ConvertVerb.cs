@@ -2,28 +2,30 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using Gradus.Cli.Console;
 using Gradus.Files;
+using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Tensors;
+using Gradus.Text;
 
 namespace Gradus.Cli.Verbs;
 
-/// <summary><c>gradus convert</c>: any model that is read here into a folder in the Hugging Face layout.</summary>
+/// <summary><c>gradus convert</c>: any model that is read here into a folder in the Hugging Face layout, or into a GGUF file.</summary>
 internal static class ConvertVerb
 {
     private static readonly Argument<string> From = new("FROM")
     {
-        Description = "A model's folder, a run's, an adapter's (which is merged), a llama2.c file or its folder, or a file of tensors beside a config.json.",
+        Description = "A model's folder, a run's, an adapter's (which is merged), a GGUF or llama2.c file, a file of tensors beside a config.json, or a model's name on the hub.",
     };
 
     private static readonly Argument<string> To = new("TO")
     {
-        Description = "The folder to write: config.json, model.safetensors, tokenizer.json.",
+        Description = "The folder to write (config.json, model.safetensors, tokenizer.json), or a file whose name ends with .gguf.",
     };
 
     private static readonly Option<string?> Type = new("--dtype")
     {
-        Description = "Type of the stored weights: f32, bf16 or f16; as they are stored now without it.",
-        HelpName = "f32|bf16|f16",
+        Description = "Type of the stored weights; as they are stored now without it. A folder takes f32, bf16 and f16, a GGUF file all.",
+        HelpName = string.Join('|', GgufStorage.Names),
     };
 
     private static readonly Option<string?> TokenizerPath = new("--tokenizer")
@@ -32,21 +34,35 @@ internal static class ConvertVerb
         HelpName = "PATH",
     };
 
+    private static readonly Option<bool> AdapterOnly = new("--adapter-only")
+    {
+        Description = "Write a LoRA adapter by itself, as a GGUF file for llama.cpp, rather than its merged model.",
+    };
+
+    private static readonly Option<string?> Base = new("--base")
+    {
+        Description = "The base model of a GGUF adapter, where the file does not say it.",
+        HelpName = "MODEL",
+    };
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print what was written as one JSON object." };
 
     /// <summary>Makes the command.</summary>
     public static Command Create(CommandContext context)
     {
-        Type.AcceptOnlyFromAmong("f32", "bf16", "f16");
-        Verb verb = new("convert", "Write a model of another format, type or with an adapter as a folder in the Hugging Face layout.")
+        Type.AcceptOnlyFromAmong([.. GgufStorage.Names]);
+        Verb verb = new("convert", "Write a model of another format, type or with an adapter as a folder in the Hugging Face layout or as a GGUF file.")
         {
-            From, To, Type, TokenizerPath, Json,
+            From, To, Type, TokenizerPath, AdapterOnly, Base, Json,
         };
         verb.Examples =
         [
             ("convert stories260k stories-hf", "turns a llama2.c model and its tokenizer.bin into a Hugging Face folder"),
             ("convert my-model my-model-bf16 --dtype bf16", "halves a model's size"),
+            ("convert my-model my-model.gguf --dtype q4_k", "writes a model for llama.cpp, in about 4.5 bits per weight"),
+            ("convert my-model.gguf my-model", "turns a GGUF file into a Hugging Face folder"),
             ("convert runs/lora merged", "writes an adapter's base model with the adapter merged into its weights"),
+            ("convert runs/lora lora.gguf --adapter-only", "writes the adapter alone for llama.cpp's --lora"),
         ];
         verb.SetAction(parse => Run(context, parse));
         return verb;
@@ -56,64 +72,111 @@ internal static class ConvertVerb
     {
         string to = parse.GetRequiredValue(To);
         if (parse.GetRequiredValue(From) is var from && Path.Exists(from) && Path.GetFullPath(from) == Path.GetFullPath(to))
-            throw new UsageException($"{to}: is what is to be converted; write to another folder.");
-        using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath));
-        if (source.Tokenizer is not null)
-            ModelFolder.CheckFit(source.Tokenizer, source.Model.Config, from);
-        DType type = parse.GetValue(Type) is { } name ? Enum.Parse<DType>(name, ignoreCase: true) : StoredType(source.Model);
-        if (type == DType.F16)
-            CheckRange(source.Model);
-        using (AtomicFolder folder = AtomicFolder.Begin(to))
-        {
-            Checkpoint.Write(folder, source.Model, type);
-            source.Tokenizer?.Save(folder.TemporaryPath);
-            if (source.GenerationConfig is { } generation)
-                Checkpoint.WriteObject(folder, ConvertSource.GenerationConfigFile, generation);
-            context.Cancellation.ThrowIfCancellationRequested();
-            folder.Commit();
-        }
+            throw new UsageException($"{to}: is what is to be converted; write to another folder or file.");
+        if (parse.GetValue(AdapterOnly))
+            return WriteAdapter(context, from, to);
+        if (GgufModel.IsGguf(from) && IsAdapter(from))
+            return ReadAdapter(context, from, to, parse.GetValue(Base));
+        using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), context.Cancellation);
+        if (source.Tokenizer is { } tokenizer && source.Known is { } known)
+            ModelFolder.CheckFit(tokenizer, known, from);
+        string type = parse.GetValue(Type) ?? source.StoredType.ToString().ToLowerInvariant();
+        if (to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
+            WriteGguf(context, source, to, type);
+        else
+            WriteFolder(context, source, to, type);
         Report(context, parse, source, to, type);
         return ExitCode.Done;
     }
 
-    private static void Report(CommandContext context, ParseResult parse, ConvertSource source, string to, DType type)
+    private static int WriteAdapter(CommandContext context, string from, string to)
+    {
+        ModelPlace place = ModelFolder.Find(from, context.Cancellation);
+        if (place.Adapter is null)
+            throw new UsageException($"{from}: is a model, not an adapter; leave --adapter-only out.");
+        JsonObject config = Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile));
+        AtomicFile.Write(to, stream => GgufAdapter.Write(stream, place.Adapter, config));
+        new Facts(context).Add("written to", to);
+        return ExitCode.Done;
+    }
+
+    private static bool IsAdapter(string path)
+    {
+        using GgufFile file = GgufFile.Open(path);
+        return file.Values.TryGet("general.type", out string? type) && type == "adapter";
+    }
+
+    private static int ReadAdapter(CommandContext context, string from, string to, string? model)
+    {
+        string? folder = model is null ? null : ModelFolder.Find(model, context.Cancellation).Folder;
+        using GgufAdapter adapter = GgufAdapter.Open(from, folder is null ? null : Checkpoint.ReadObject(Path.Combine(folder, Checkpoint.ConfigFile)));
+        using AtomicFolder written = AtomicFolder.Begin(to);
+        adapter.WriteFolder(written, folder is null ? null : Path.GetFullPath(folder));
+        written.Commit();
+        new Facts(context).Add("written to", to);
+        return ExitCode.Done;
+    }
+
+    private static void WriteFolder(CommandContext context, ConvertSource source, string to, string name)
+    {
+        if (!Enum.TryParse(name, ignoreCase: true, out DType type) || type is not (DType.F32 or DType.BF16 or DType.F16))
+            throw new UsageException($"--dtype {name}: a folder in the Hugging Face layout stores f32, bf16 or f16; give a file whose name ends with .gguf.");
+        IReadOnlyList<(string Name, TensorEntry Entry)> tensors = source.Match();
+        using AtomicFolder folder = AtomicFolder.Begin(to);
+        Checkpoint.Write(folder, source.Known is { } known ? Architectures.ToJson(known) : source.Config, source.Tensors, tensors, type);
+        source.Tokenizer?.Save(folder.TemporaryPath);
+        if (source.GenerationConfig is { } generation)
+            Checkpoint.WriteObject(folder, ConvertSource.GenerationConfigFile, generation);
+        context.Cancellation.ThrowIfCancellationRequested();
+        folder.Commit();
+    }
+
+    private static void WriteGguf(CommandContext context, ConvertSource source, string to, string type)
+    {
+        if (Directory.Exists(to))
+            throw new UsageException($"{to}: is a folder; choose another name for the file.");
+        string name = Path.GetFileNameWithoutExtension(to);
+        GgufExport export;
+        try
+        {
+            export = GgufExport.Plan(source.Config, source.Tensors, source.Tokenizer, new GgufExportOptions(GgufStorage.Get(type), name), source.GenerationConfig);
+        }
+        catch (NotSupportedException e)
+        {
+            throw new UsageException($"{to}: {e.Message}");
+        }
+        using (export)
+        {
+            foreach (string deviation in export.Deviations)
+                context.Note($"llama.cpp will compute other numbers: {deviation}.");
+            AtomicFile.Write(to, stream =>
+            {
+                export.Write(stream);
+                context.Cancellation.ThrowIfCancellationRequested();
+            });
+        }
+    }
+
+    private static void Report(CommandContext context, ParseResult parse, ConvertSource source, string to, string type)
     {
         if (source.Tokenizer is null)
             context.Note("no tokenizer was found; give one with --tokenizer, or put tokenizer.json into the new folder.");
+        long parameters = source.Tensors.Entries.Sum(e => e.Shape.Count);
         if (parse.GetValue(Json))
         {
             context.WriteJson(new JsonObject
             {
-                ["folder"] = to,
-                ["architecture"] = source.Model.Config.Architecture,
-                ["parameters"] = source.Model.ParameterCount,
-                ["dtype"] = type.ToString().ToLowerInvariant(),
+                [to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? "file" : "folder"] = to,
+                ["architecture"] = source.Architecture,
+                ["parameters"] = parameters,
+                ["dtype"] = type,
                 ["tokenizer"] = source.Tokenizer?.VocabularySize,
             });
             return;
         }
         Facts facts = new(context);
-        facts.Add("model", $"{source.Model.Config.Architecture}, {source.Model.ParameterCount:N0} parameters in {type.ToString().ToLowerInvariant()}");
+        facts.Add("model", $"{source.Architecture}, {parameters:N0} parameters in {type}");
         facts.Add("tokenizer", source.Tokenizer is { } tokenizer ? $"{tokenizer.VocabularySize:N0} tokens" : "none");
         facts.Add("written to", to);
-    }
-
-    // The type that most of the bytes have.
-    private static DType StoredType(LanguageModel model) => model.Parameters
-        .GroupBy(p => p.Value.DType)
-        .MaxBy(g => g.Sum(p => p.Shape.Count * g.Key.Size()))?.Key ?? DType.F32;
-
-    private static void CheckRange(LanguageModel model)
-    {
-        foreach (Parameter parameter in model.Parameters)
-        {
-            using Workspace scratch = new(parameter.Value.Device);
-            Tensor value = parameter.Value.DType == DType.F32 ? parameter.Value : scratch.Adopt(parameter.Value).ToF32();
-            foreach (float x in value.Span())
-            {
-                if (float.IsFinite(x) && Math.Abs(x) > (float)Half.MaxValue)
-                    throw new UsageException($"--dtype f16: {parameter.Name} holds {x}, more than f16's {Half.MaxValue}; use bf16.");
-            }
-        }
     }
 }

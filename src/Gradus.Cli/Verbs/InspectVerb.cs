@@ -3,6 +3,8 @@ using System.Text.Json.Nodes;
 using Gradus.Adapters;
 using Gradus.Cli.Console;
 using Gradus.Files;
+using Gradus.Files.Gguf;
+using Gradus.Files.Quantized;
 using Gradus.Models;
 using Gradus.Text;
 
@@ -33,7 +35,7 @@ internal static class InspectVerb
     {
         string path = parse.GetRequiredValue(Source);
         bool tensors = parse.GetValue(Tensors);
-        JsonObject facts = File.Exists(path) ? DescribeFile(path, tensors) : DescribeModel(ModelFolder.Find(path), tensors);
+        JsonObject facts = File.Exists(path) ? DescribeFile(path, tensors) : DescribeModel(ModelFolder.Find(path, context.Cancellation), tensors);
         if (parse.GetValue(Json))
             context.WriteJson(facts);
         else
@@ -45,12 +47,39 @@ internal static class InspectVerb
     {
         using TensorFile file = TensorFile.Open(path);
         JsonObject facts = new() { ["file"] = path };
+        if (file is GgufFile gguf)
+            AddMetadata(facts, gguf, path);
         AddTensors(facts, file, file.Entries, tensors);
         return facts;
     }
 
+    // A GGUF file is a whole model where its architecture is known; tensors and their types are shown as the file has them.
+    private static void AddMetadata(JsonObject facts, GgufFile file, string path)
+    {
+        facts["metadata"] = new JsonObject(file.Metadata.Where(m => m.Key != GgufModel.ConfigKeyName && m.Key != "tokenizer.chat_template")
+            .Select(m => KeyValuePair.Create<string, JsonNode?>(m.Key, m.Value)));
+        if (!GgufModel.IsKnown(file))
+            return;
+        using GgufModel model = GgufModel.Open(path);
+        AddConfig(facts, model.Config);
+        if (file.Values.Contains("tokenizer.ggml.tokens"))
+            AddTokenizer(facts, Tokenizer.Load(path));
+    }
+
+    private static void AddConfig(JsonObject facts, JsonObject config)
+    {
+        facts["architecture"] = config["architectures"]?[0]?.DeepClone();
+        facts["model_type"] = config["model_type"]?.DeepClone();
+        // The names that the families have for the longest sequence.
+        facts["context_length"] = new[] { "max_position_embeddings", "n_positions", "seq_length" }.Select(n => config[n]).FirstOrDefault(v => v is not null)?.DeepClone();
+        facts["vocabulary_size"] = config["vocab_size"]?.DeepClone();
+        facts["config"] = config.DeepClone();
+    }
+
     private static JsonObject DescribeModel(ModelPlace place, bool tensors)
     {
+        if (File.Exists(place.Folder))
+            return DescribeFile(place.Folder, tensors);
         ModelConfig config = Checkpoint.ReadConfig(place.Folder);
         JsonObject raw = Architectures.ToJson(config);
         JsonObject facts = new()
@@ -61,16 +90,21 @@ internal static class InspectVerb
             ["context_length"] = config.ContextLength,
             ["vocabulary_size"] = config.Vocabulary,
         };
-        using (TensorFile file = TensorFile.Open(place.Folder))
+        using (TensorFile file = Checkpoint.OpenTensors(place.Folder))
         {
             // A tied head is the embedding; some programs store it twice.
             bool tied = raw["tie_word_embeddings"] is JsonValue value && value.TryGetValue(out bool tie) && tie;
             AddTensors(facts, file, [.. file.Entries.Where(e => !tied || e.Name != "lm_head.weight")], tensors);
         }
+        if (Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile))[QuantizedCheckpoint.ConfigKey] is { } quantization)
+            facts["quantization"] = quantization.DeepClone();
         if (place.Adapter is not null)
             facts["adapter"] = DescribeAdapter(place.Adapter);
         if (ModelFolder.TryOpenTokenizer(place) is { } tokenizer)
-            AddTokenizer(facts, tokenizer, config, place);
+        {
+            ModelFolder.CheckFit(tokenizer, config, place.Adapter ?? place.Folder);
+            AddTokenizer(facts, tokenizer);
+        }
         facts["config"] = raw;
         return facts;
     }
@@ -111,9 +145,8 @@ internal static class InspectVerb
         };
     }
 
-    private static void AddTokenizer(JsonObject facts, Tokenizer tokenizer, ModelConfig config, ModelPlace place)
+    private static void AddTokenizer(JsonObject facts, Tokenizer tokenizer)
     {
-        ModelFolder.CheckFit(tokenizer, config, place.Adapter ?? place.Folder);
         JsonObject described = TokenizerInspectVerb.Describe(tokenizer, 0);
         facts["tokenizer"] = new JsonObject
         {
@@ -133,16 +166,24 @@ internal static class InspectVerb
         if (facts["folder"] is { } folder)
         {
             list.Add("folder", folder.GetValue<string>());
-            list.Add("architecture", $"{(string?)facts["architecture"]} ({(string?)facts["model_type"]})");
-            list.Add("context", $"{facts["context_length"]!.GetValue<int>():N0} tokens");
+        }
+        if (facts["architecture"] is { } architecture)
+        {
+            list.Add("architecture", $"{(string?)architecture} ({(string?)facts["model_type"]})");
+            if (facts["context_length"] is { } length)
+                list.Add("context", $"{(int)length:N0} tokens");
         }
         list.Add("parameters", $"{parameters:N0} in {facts["tensors"]!.GetValue<int>():N0} tensors");
         list.Add("stored", $"{Facts.Bytes(facts["stored_bytes"]!.GetValue<long>())}: {string.Join(", ", facts["stored_types"]!.AsObject().Select(t => $"{t.Value!.GetValue<long>():N0} {t.Key}"))}");
         list.Add("memory", $"{Facts.Bytes(parameters * 4)} in f32, {Facts.Bytes(parameters * 2)} in bf16 or f16 (weights alone)");
+        if (facts["quantization"] is JsonObject quantization)
+            list.Add("quantization", $"{(string?)quantization["quant_method"]}, read as the floats that it stands for");
         if (facts["adapter"] is JsonObject adapter)
             list.Add("adapter", $"{(string?)adapter["type"]}, {adapter["parameters"]!.GetValue<long>():N0} parameters, {(string?)adapter["folder"]}");
-        if (facts["folder"] is not null)
+        if (facts["architecture"] is not null)
             PrintTokenizer(list, facts);
+        if (facts["metadata"] is JsonObject metadata)
+            PrintMetadata(list, metadata);
         if (facts["tensor_list"] is JsonArray tensors)
             PrintTensors(context, list, tensors);
     }
@@ -157,6 +198,13 @@ internal static class InspectVerb
         (string Key, string Value)[] config = [.. facts["config"]!.AsObject().Where(v => v.Value is JsonValue).Select(v => (v.Key, v.Value!.ToJsonString()))];
         foreach ((string key, string value) in config)
             list.Add($"  {key}", value, 2 + config.Max(c => c.Key.Length));
+    }
+
+    private static void PrintMetadata(Facts list, JsonObject metadata)
+    {
+        list.Headline("metadata");
+        foreach ((string key, JsonNode? value) in metadata)
+            list.Add($"  {key}", (string)value!, 2 + metadata.Max(m => m.Key.Length));
     }
 
     private static void PrintTensors(CommandContext context, Facts list, JsonArray tensors)

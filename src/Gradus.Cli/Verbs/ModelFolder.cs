@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Gradus.Adapters;
 using Gradus.Cli.Console;
 using Gradus.Files;
+using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Text;
@@ -15,19 +16,21 @@ namespace Gradus.Cli.Verbs;
 internal sealed record ModelPlace(string Folder, string? Adapter);
 
 /// <summary>
-/// Finds and loads the model that a path means: a folder in the Hugging Face layout; a run's folder, which means its newest whole
-/// checkpoint; or an adapter's folder, which means its base model with the adapter on it.
+/// Finds and loads the model that a path means: a folder in the Hugging Face layout; a GGUF file; a run's folder, which means its newest
+/// whole checkpoint; an adapter's folder, which means its base model with the adapter on it; or a model's name on the hub.
 /// </summary>
 internal static class ModelFolder
 {
     private const string Checkpoints = "checkpoints";
 
     /// <summary>The folders that a path means.</summary>
+    /// <param name="path">A folder, a GGUF file, or a model's name on the hub, which is fetched if need be.</param>
+    /// <param name="cancel">Stops a download.</param>
     /// <exception cref="UsageException">There is no model.</exception>
-    public static ModelPlace Find(string path)
+    public static ModelPlace Find(string path, CancellationToken cancel = default)
     {
-        string folder = FindFolder(path);
-        return PeftFolder.IsAdapter(folder) ? new ModelPlace(FindBase(folder), folder) : new ModelPlace(folder, null);
+        string folder = FindFolder(path, cancel);
+        return PeftFolder.IsAdapter(folder) ? new ModelPlace(FindBase(folder, cancel), folder) : new ModelPlace(folder, null);
     }
 
     /// <summary>Whether a folder holds a model, an adapter, or a run with a whole checkpoint.</summary>
@@ -37,11 +40,12 @@ internal static class ModelFolder
     /// <param name="path">What <see cref="Find"/> takes.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are, to be run but not trained.</param>
+    /// <param name="cancel">Stops a download.</param>
     /// <exception cref="UsageException">There is no model, it does not write text, or the tokenizer does not fit it.</exception>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others.</exception>
-    public static LoadedModel Open(string path, Device device, bool keepStoredType = false)
+    public static LoadedModel Open(string path, Device device, bool keepStoredType = false, CancellationToken cancel = default)
     {
-        ModelPlace place = Find(path);
+        ModelPlace place = Find(path, cancel);
         // The small files first: a wrong model or tokenizer is found before gigabytes are read.
         ModelConfig config = Checkpoint.ReadConfig(place.Folder);
         if (!Architectures.WritesText(config))
@@ -96,14 +100,20 @@ internal static class ModelFolder
             throw new UsageException($"{place}: the tokenizer does not fit the model: it has {tokenizer.VocabularySize} tokens, the model only {config.Vocabulary}; give the tokenizer that the model was trained with.");
     }
 
-    private static string FindFolder(string path)
+    private static string FindFolder(string path, CancellationToken cancel)
     {
+        if (GgufModel.IsGguf(path))
+            return path;
         if (File.Exists(path))
             throw new UsageException($"{path}: is a file; give a model's folder, or make one of it: gradus convert {path} FOLDER");
         if (!Directory.Exists(path))
-            throw new UsageException($"{path}: no such folder; give a model's folder or a run's.");
+            path = HubModels.Resolve(path, cancel) ?? throw new UsageException($"{path}: no such folder; give a model's folder or a run's, a GGUF file, or a name on the hub (org/name).");
         if (Holds(path, Checkpoint.ConfigFile) || PeftFolder.IsAdapter(path))
             return path;
+        // The weights of a model on the hub may be one GGUF file, whole or in shards.
+        string[] gguf = [.. Directory.GetFiles(path, "*.gguf").Order(StringComparer.Ordinal)];
+        if (gguf.Length > 0 && gguf.Skip(1).All(f => f.Contains("-of-", StringComparison.Ordinal)))
+            return gguf[0];
         if (Directory.Exists(Path.Combine(path, Checkpoints)) || Holds(path, "run.json"))
             return RunFolder.LatestCheckpoint(path) ?? throw new UsageException($"{path}: the run has no whole checkpoint yet; wait for its first one.");
         string[] models = [.. Directory.EnumerateDirectories(path).Where(IsModel).Order(StringComparer.Ordinal).Take(5)];
@@ -113,16 +123,17 @@ internal static class ModelFolder
     }
 
     // PEFT takes the path from the working directory; a folder that was moved together with its base is found from itself.
-    private static string FindBase(string adapter)
+    private static string FindBase(string adapter, CancellationToken cancel)
     {
         const string Key = "base_model_name_or_path";
         string file = Path.Combine(adapter, PeftFolder.ConfigFile);
         if (PeftFolder.ReadConfig(adapter).BaseModelNameOrPath is not { Length: > 0 } name)
             throw new UsageException($"{file}: {Key} is missing; set it to the folder of the base model.");
         string? found = new[] { Path.GetFullPath(name, Path.GetFullPath(adapter)), Path.GetFullPath(name) }.FirstOrDefault(Directory.Exists);
+        found ??= HubModels.Resolve(name, cancel);
         if (found is null)
             throw new UsageException($"{file}: {Key}: there is no folder {name} here; get the base model and set {Key} to its folder.");
-        string folder = FindFolder(found);
+        string folder = FindFolder(found, cancel);
         return PeftFolder.IsAdapter(folder)
             ? throw new UsageException($"{file}: {Key}: {name} is an adapter itself; merge that one first: gradus convert {found} FOLDER")
             : folder;

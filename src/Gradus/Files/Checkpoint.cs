@@ -1,9 +1,12 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Gradus.Files.Gguf;
+using Gradus.Files.Quantized;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
+using Gradus.Tensors.Cpu;
 
 namespace Gradus.Files;
 
@@ -21,12 +24,18 @@ public static class Checkpoint
 
     private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Reads the hyperparameters of a checkpoint folder.</summary>
+    /// <summary>Reads the hyperparameters of a checkpoint folder, or of a GGUF file.</summary>
     /// <exception cref="InvalidDataException">config.json is missing, broken or of an unknown architecture.</exception>
-    public static ModelConfig ReadConfig(string folder) => Architectures.Parse(ReadObject(Path.Combine(folder, ConfigFile)), Path.Combine(folder, ConfigFile));
+    public static ModelConfig ReadConfig(string folder)
+    {
+        if (!GgufModel.IsGguf(folder))
+            return Architectures.Parse(ReadObject(Path.Combine(folder, ConfigFile)), Path.Combine(folder, ConfigFile));
+        using GgufModel model = GgufModel.Open(folder);
+        return Architectures.Parse(model.Config, folder);
+    }
 
     /// <summary>Loads a model.</summary>
-    /// <param name="folder">A folder in the Hugging Face layout.</param>
+    /// <param name="folder">A folder in the Hugging Face layout, or a GGUF file.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are, to be run or adapted but not trained, rather than widen them to F32.</param>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others; the message names file and tensor.</exception>
@@ -34,10 +43,15 @@ public static class Checkpoint
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(device);
+        if (GgufModel.IsGguf(folder))
+        {
+            using GgufModel gguf = GgufModel.Open(folder);
+            return Load(Architectures.Parse(gguf.Config, folder), gguf.Tensors, device, keepStoredType);
+        }
         if (!Directory.Exists(folder))
             throw new InvalidDataException($"{folder}: no such folder; give a folder that holds {ConfigFile} and {WeightsFile}.");
         ModelConfig config = ReadConfig(folder);
-        using TensorFile file = TensorFile.Open(folder);
+        using TensorFile file = OpenTensors(folder);
         return Load(config, file, device, keepStoredType);
     }
 
@@ -56,6 +70,21 @@ public static class Checkpoint
         return (TaskModel)Load(config, file, device, headSeed: seed);
     }
 
+    /// <summary>Opens the tensors of a checkpoint folder under transformers' names; those of a quantized checkpoint as floats.</summary>
+    /// <exception cref="InvalidDataException">A file is missing or broken, or quantized in a way that is not read here.</exception>
+    public static TensorFile OpenTensors(string folder) => QuantizedCheckpoint.Open(TensorFile.Open(folder), ReadObject(Path.Combine(folder, ConfigFile)));
+
+    /// <summary>Checks that a file has the tensors of a model, no others, and in the right shapes; values are not read.</summary>
+    /// <returns>The tensors in the model's order, each under the name that the model has for it.</returns>
+    /// <exception cref="InvalidDataException">It does not fit; the message names file and tensor.</exception>
+    public static IReadOnlyList<(string Name, TensorEntry Entry)> Match(ModelConfig config, TensorFile file)
+    {
+        using Workspace store = new(CpuDevice.Default);
+        CheckpointSource source = new(file, keepStoredType: true, readValues: false);
+        using LanguageModel model = Build(config, file, source, store);
+        return [.. model.Parameters.Select(p => (p.Name, source.Find(p.Name)))];
+    }
+
     /// <summary>Builds a model from its configuration and the tensors of a file.</summary>
     /// <param name="config">The configuration.</param>
     /// <param name="file">The tensors.</param>
@@ -68,17 +97,21 @@ public static class Checkpoint
         Workspace store = new(device);
         try
         {
-            CheckpointSource source = new(file, keepStoredType, headSeed);
-            LanguageModel model = Architectures.Build(config, new Scope(source, store));
-            if (source.Unused.ToList() is { Count: > 0 } unused)
-                throw new InvalidDataException($"{file.Path}: {unused.Count} tensors do not belong to this model: {string.Join(", ", unused.Take(5))}{(unused.Count > 5 ? ", …" : "")}; is {ConfigFile} the right one?");
-            return model;
+            return Build(config, file, new CheckpointSource(file, keepStoredType, headSeed: headSeed), store);
         }
         catch
         {
             store.Dispose();
             throw;
         }
+    }
+
+    private static LanguageModel Build(ModelConfig config, TensorFile file, CheckpointSource source, Workspace store)
+    {
+        LanguageModel model = Architectures.Build(config, new Scope(source, store));
+        if (source.Unused.ToList() is { Count: > 0 } unused)
+            throw new InvalidDataException($"{file.Path}: {unused.Count} tensors do not belong to this model: {string.Join(", ", unused.Take(5))}{(unused.Count > 5 ? ", …" : "")}; is {ConfigFile} the right one?");
+        return model;
     }
 
     /// <summary>Draws a new model from a seed.</summary>
@@ -96,16 +129,39 @@ public static class Checkpoint
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(model);
-        JsonObject config = Architectures.ToJson(model.Config);
-        config["dtype"] = type switch
-        {
-            DType.F32 => "float32",
-            DType.BF16 => "bfloat16",
-            DType.F16 => "float16",
-            _ => throw new ArgumentOutOfRangeException(nameof(type), type, "weights are stored as F32, BF16 or F16"),
-        };
-        WriteObject(folder, ConfigFile, config);
+        WriteConfig(folder, Architectures.ToJson(model.Config), type);
         WriteTensors(folder.Create(WeightsFile), model.Parameters, type);
+    }
+
+    /// <summary>Writes config.json and model.safetensors from the tensors of another file, piece by piece.</summary>
+    /// <param name="folder">The folder; to be committed by the caller.</param>
+    /// <param name="config">The content of config.json.</param>
+    /// <param name="file">The file of the tensors.</param>
+    /// <param name="tensors">The tensors to write, each under its new name.</param>
+    /// <param name="type">Type of the stored values: F32, BF16 or F16.</param>
+    /// <exception cref="InvalidDataException">A value is too large for F16; the message names the tensor.</exception>
+    public static void Write(AtomicFolder folder, JsonObject config, TensorFile file, IReadOnlyList<(string Name, TensorEntry Entry)> tensors, DType type)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(file);
+        ArgumentNullException.ThrowIfNull(tensors);
+        WriteConfig(folder, (JsonObject)config.DeepClone(), type);
+        Dictionary<string, TensorEntry> byName = tensors.ToDictionary(t => t.Name, t => t.Entry, StringComparer.Ordinal);
+        using SafetensorsWriter writer = new(folder.Create(WeightsFile), tensors.Select(t => new TensorEntry(t.Name, type, t.Entry.Shape)));
+        // A whole number of blocks of every packed format; 16 MiB of floats.
+        const int Piece = 1 << 22;
+        writer.WriteAll((entry, to) =>
+        {
+            float[] values = new float[(int)Math.Min(Piece, entry.Shape.Count)];
+            for (long start = 0; start < entry.Shape.Count; start += Piece)
+            {
+                Span<float> part = values.AsSpan(0, (int)Math.Min(Piece, entry.Shape.Count - start));
+                file.Read(byName[entry.Name], start, part);
+                if (type == DType.F16)
+                    CheckRange(file.Path, entry.Name, part);
+                to.Write(entry.Name, part);
+            }
+        });
     }
 
     /// <summary>Writes parameters under their names as one safetensors file, and closes the stream.</summary>
@@ -131,6 +187,27 @@ public static class Checkpoint
             }
         }
         writer.Complete();
+    }
+
+    private static void WriteConfig(AtomicFolder folder, JsonObject config, DType type)
+    {
+        config["dtype"] = type switch
+        {
+            DType.F32 => "float32",
+            DType.BF16 => "bfloat16",
+            DType.F16 => "float16",
+            _ => throw new ArgumentOutOfRangeException(nameof(type), type, "weights are stored as F32, BF16 or F16"),
+        };
+        WriteObject(folder, ConfigFile, config);
+    }
+
+    private static void CheckRange(string path, string name, ReadOnlySpan<float> values)
+    {
+        foreach (float value in values)
+        {
+            if (float.IsFinite(value) && Math.Abs(value) > (float)Half.MaxValue)
+                throw new InvalidDataException($"{path}: {name} holds {value}, more than f16's {Half.MaxValue}; use bf16.");
+        }
     }
 
     /// <summary>Writes a JSON object, indented, with a last line end.</summary>

@@ -5,7 +5,11 @@ using Gradus.Tensors;
 namespace Gradus.Files;
 
 /// <summary>Parameters read from a checkpoint's tensors by their names.</summary>
-internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulong? headSeed = null) : ParameterSource
+/// <param name="file">The checkpoint.</param>
+/// <param name="keepStoredType">Keep BF16 and F16 weights as they are.</param>
+/// <param name="headSeed">What the parameters of a head are drawn from where they are not stored; null where they must be.</param>
+/// <param name="readValues">Read the values; without them names and shapes are checked, and no memory is touched.</param>
+internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulong? headSeed = null, bool readValues = true) : ParameterSource
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly List<string> _left = [];
@@ -18,7 +22,7 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulo
     // What older versions of transformers stored beside the parameters: masks, rotary tables, versions, and T5's relative positions of
     // the attention to the source, which has none.
     private static readonly string[] Buffers =
-        [
+    [
         "encoder.version", "decoder.version", ".EncDecAttention.relative_attention_bias.weight",
         ".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias",
     ];
@@ -26,7 +30,7 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulo
     /// <summary>Tensors of the file that the model has not asked for, known buffers and what it leaves left out.</summary>
     public IEnumerable<string> Unused => file.Entries
         .Select(e => e.Name)
-        .Where(n => !_used.Contains(n) && !Buffers.Any(b => n.EndsWith(b, StringComparison.Ordinal)) && !_left.Exists(l => IsLeft(n, l)) && !IsAlias(n));
+        .Where(n => !_used.Contains(n) && !IsBuffer(n) && !_left.Exists(l => IsLeft(n, l)) && !IsAlias(n));
 
     public override Tensor GetOfHead(string name, Shape shape, Init init, Workspace store) => headSeed is { } seed && !Has(name)
         ? Random(seed).Get(name, shape, init, store)
@@ -38,6 +42,9 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulo
 
     public override void Alias(string name, IReadOnlyList<string> others) => _aliases[name] = others;
 
+    /// <summary>Whether a tensor is a known buffer rather than a parameter.</summary>
+    public static bool IsBuffer(string name) => Buffers.Any(b => name.EndsWith(b, StringComparison.Ordinal));
+
     public override Tensor Get(string name, Shape shape, Init init, Workspace store)
     {
         TensorEntry entry = Find(name);
@@ -47,6 +54,8 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulo
         // Only matrix products and lookups read narrow types; norms and biases are small anyway.
         bool keep = keepStoredType && shape.Rank >= 2 && entry.Packed is null && entry.DType is DType.BF16 or DType.F16;
         Tensor value = store.Empty(shape, keep ? entry.DType : DType.F32);
+        if (!readValues)
+            return value;
         if (keep)
             Copy(entry, value);
         else
@@ -54,7 +63,9 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulo
         return value;
     }
 
-    private TensorEntry Find(string name) => TryFind(name, out TensorEntry? entry) ? entry : file[name];
+    /// <summary>The tensor of a parameter, under any of the names that checkpoints have for it.</summary>
+    /// <exception cref="InvalidDataException">There is none.</exception>
+    public TensorEntry Find(string name) => TryFind(name, out TensorEntry? entry) ? entry : file[name];
 
     private bool TryFind(string name, [NotNullWhen(true)] out TensorEntry? entry)
     {

@@ -55,14 +55,7 @@ public abstract class TensorFile : IDisposable
 
     /// <summary>The stored bytes of a tensor, without a copy where the file's layout allows it.</summary>
     /// <exception cref="ArgumentException">The entry is not one of this file.</exception>
-    public TensorBytes Bytes(TensorEntry entry)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        ArgumentNullException.ThrowIfNull(entry);
-        return _byName.TryGetValue(entry.Name, out TensorEntry? own) && ReferenceEquals(own, entry)
-            ? Locate(entry)
-            : throw new ArgumentException($"Tensor {Malformed.Quote(entry.Name)} is not an entry of {Path}.", nameof(entry));
-    }
+    public TensorBytes Bytes(TensorEntry entry) => Locate(Checked(entry, 0, 0));
 
     /// <summary>Reads a whole tensor as floats: narrower floats widen, wider ones and integers round, packed blocks unpack.</summary>
     /// <param name="entry">One of <see cref="Entries"/>.</param>
@@ -81,15 +74,11 @@ public abstract class TensorFile : IDisposable
     /// <param name="start">The first element, row-major; for packed blocks a multiple of the block size.</param>
     /// <param name="destination">The values to fill; for packed blocks a whole number of blocks.</param>
     /// <exception cref="ArgumentException">The part does not lie inside the tensor or cuts a block, or the entry is not one of this file.</exception>
-    public void Read(TensorEntry entry, long start, Span<float> destination)
+    public virtual void Read(TensorEntry entry, long start, Span<float> destination)
     {
-        TensorBytes bytes = Bytes(entry);
-        if (start < 0 || start > entry.Shape.Count - destination.Length)
-            throw new ArgumentOutOfRangeException(nameof(start), start, $"{destination.Length} values from {start} on do not lie in tensor {Malformed.Quote(entry.Name)} of shape {entry.Shape}.");
+        TensorBytes bytes = Bytes(Checked(entry, start, destination.Length));
         if (entry.Packed is { } packed)
         {
-            if (start % packed.BlockSize != 0)
-                throw new ArgumentException($"{packed.Name} is read in whole blocks of {packed.BlockSize}, not from {start} on.", nameof(start));
             packed.Unpack(bytes.Slice(packed.ByteLength(start), checked((int)packed.ByteLength(destination.Length))), destination);
             return;
         }
@@ -108,6 +97,20 @@ public abstract class TensorFile : IDisposable
     {
         Dispose(true);
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>An entry of this file, if a part lies inside it and cuts no block.</summary>
+    private protected TensorEntry Checked(TensorEntry entry, long start, int count)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(entry);
+        if (!_byName.TryGetValue(entry.Name, out TensorEntry? own) || !ReferenceEquals(own, entry))
+            throw new ArgumentException($"Tensor {Malformed.Quote(entry.Name)} is not an entry of {Path}.", nameof(entry));
+        if (start < 0 || start > entry.Shape.Count - count)
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"{count} values from {start} on do not lie in tensor {Malformed.Quote(entry.Name)} of shape {entry.Shape}.");
+        return entry.Packed is { } packed && start % packed.BlockSize != 0
+            ? throw new ArgumentException($"{packed.Name} is read in whole blocks of {packed.BlockSize}, not from {start} on.", nameof(start))
+            : entry;
     }
 
     /// <summary>Where the bytes of an entry lie.</summary>

@@ -7,7 +7,7 @@ using System.Text;
 namespace Gradus.Text;
 
 /// <summary>Reads the tokenizer of a GGUF file.</summary>
-public static class GgufVocabulary
+public static partial class GgufVocabulary
 {
     private const string Prefix = "tokenizer.ggml.";
 
@@ -106,7 +106,8 @@ public static class GgufVocabulary
             builder.Add(Encoding.UTF8.GetBytes(token.StartsWith('▁') ? token[1..] : special ? token : "##" + token), id);
         }
         Vocabulary vocabulary = builder.Build($"{tokens.Place}: {Prefix}tokens", allowDuplicates: true);
-        return BertVocabulary.Build(vocabulary, tokens.Place, new BertNormalizer());
+        Tokenizer tokenizer = BertVocabulary.Build(vocabulary, tokens.Place, new BertNormalizer());
+        return tokens.AddBos(true) || tokens.AddEos(true) ? tokenizer : new Tokenizer(tokenizer.Parts with { PostProcessor = null });
     }
 
     /// <summary>The lists of tokens, scores and kinds, checked against one another.</summary>

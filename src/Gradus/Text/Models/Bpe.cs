@@ -81,6 +81,24 @@ public sealed partial class Bpe : TokenModel
         return [.. found.OrderBy(f => f.Priority).ThenBy(f => f.Merge.Left).ThenBy(f => f.Merge.Right).Select(f => f.Merge)];
     }
 
+    /// <summary>A score for each token, the higher the earlier it is joined: the negative rank of its first join.</summary>
+    internal float[] Scores()
+    {
+        int[] ranks = _priority ?? new int[Vocabulary.Count];
+        if (_merges is not null)
+        {
+            Array.Fill(ranks, NoRank);
+            for (int rank = _merges.Length - 1; rank >= 0; rank--)
+                ranks[_merges[rank].Joined] = rank;
+        }
+        // Characters and bytes come from no join.
+        int last = ranks.Where(r => r != NoRank).DefaultIfEmpty(0).Max() + 1;
+        return [.. ranks.Select(r => -(float)Math.Min(r, last))];
+    }
+
+    /// <summary>Whether a token only leads to longer ones.</summary>
+    internal bool IsUnused(int id) => _unused is not null && id < _unused.Length && _unused[id];
+
     internal override void Encode(ReadOnlySpan<byte> piece, EncodeScratch scratch)
     {
         if (piece.IsEmpty)

@@ -112,6 +112,8 @@ public sealed class PrecompiledNormalizer : Normalizer
         _map = new Charsmap(charsmap, place);
     }
 
+    internal byte[] Blob => _blob;
+
     internal override void Apply(TextBuffer text)
     {
         ReadOnlySpan<byte> source = text.Span;

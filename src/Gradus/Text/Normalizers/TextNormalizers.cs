@@ -55,6 +55,8 @@ public sealed class ReplaceNormalizer : Normalizer
         _matcher = TextPattern.Create(pattern, isRegex);
     }
 
+    internal bool IsRegex => _isRegex;
+
     internal override bool LeavesUnchanged(ReadOnlySpan<byte> text) => !_isRegex && (_fixed.Length == 0 || text.IndexOf(_fixed) < 0);
 
     internal override void Apply(TextBuffer text)

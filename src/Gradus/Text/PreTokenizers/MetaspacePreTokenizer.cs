@@ -24,6 +24,8 @@ public sealed class MetaspacePreTokenizer(Rune replacement, PrependScheme scheme
 {
     private readonly byte[] _mark = Encoding.UTF8.GetBytes(replacement.ToString());
 
+    internal PrependScheme Scheme => scheme;
+
     internal override void Apply(EncodeScratch scratch)
     {
         scratch.NextPieces.Clear();

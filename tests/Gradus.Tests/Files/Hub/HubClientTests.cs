@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Gradus.Files.Hub;
+using Gradus.Testing;
 
 namespace Gradus.Tests.Files.Hub;
 

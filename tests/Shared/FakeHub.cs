@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace Gradus.Tests.Files.Hub;
+namespace Gradus.Testing;
 
 /// <summary>A hub with one repository, as the real one answers; tests put their mischief in front of it.</summary>
 public sealed class FakeHub : IDisposable

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Gradus.Tests.Files.Hub;
+namespace Gradus.Testing;
 
 /// <summary>What a client asked.</summary>
 public sealed record Request(string Method, string Path, string Query, IReadOnlyDictionary<string, string> Headers)

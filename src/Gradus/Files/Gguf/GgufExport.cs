@@ -1,0 +1,123 @@
+using System.Text.Json.Nodes;
+using Gradus.Text;
+
+namespace Gradus.Files.Gguf;
+
+/// <summary>How a model is written as GGUF.</summary>
+/// <param name="Storage">The type of the matrices.</param>
+/// <param name="Name">The model's name, <c>general.name</c>; null leaves it out.</param>
+public sealed record GgufExportOptions(GgufStorage Storage, string? Name = null);
+
+/// <summary>A checkpoint of transformers made ready to be written as GGUF: names, layout, types and metadata of llama.cpp.</summary>
+public sealed class GgufExport : IDisposable
+{
+    // A whole number of blocks of every format; 16 MiB of floats.
+    private const int Piece = 1 << 22;
+    private readonly MappedTensorFile _tensors;
+
+    private GgufExport(MappedTensorFile tensors, GgufMetadata metadata, IReadOnlyList<TensorEntry> entries, IReadOnlyList<string> deviations)
+    {
+        _tensors = tensors;
+        Metadata = metadata;
+        Entries = entries;
+        Deviations = deviations;
+    }
+
+    /// <summary>The key-value pairs.</summary>
+    public GgufMetadata Metadata { get; }
+
+    /// <summary>The tensors, in the order of the file.</summary>
+    public IReadOnlyList<TensorEntry> Entries { get; }
+
+    /// <summary>What llama.cpp computes otherwise than the checkpoint asks for; empty for nearly every model.</summary>
+    public IReadOnlyList<string> Deviations { get; }
+
+    /// <summary>Plans the file: reads nothing but headers.</summary>
+    /// <param name="config">The content of config.json.</param>
+    /// <param name="tensors">The tensors under transformers' names; closed with this.</param>
+    /// <param name="tokenizer">The tokenizer, or null for a file without one.</param>
+    /// <param name="options">How to write.</param>
+    /// <param name="generation">The content of generation_config.json, or null.</param>
+    /// <exception cref="InvalidDataException">GGUF has no form for this model, or a tensor is missing or has no place; the message names it.</exception>
+    public static GgufExport Plan(JsonObject config, TensorFile tensors, Tokenizer? tokenizer, GgufExportOptions options, JsonObject? generation = null)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(tensors);
+        ArgumentNullException.ThrowIfNull(options);
+        HyperParameters parameters = new(config, tensors.Path);
+        GgufFamily family = GgufFamilies.OfCheckpoint(parameters);
+        MappedTensorFile mapped = MappedTensorFile.Create(tensors, GgufNames.ToGguf(family, parameters, tensors));
+        bool hasHead = mapped.TryGet("output.weight", out _);
+        List<TensorEntry> entries = [.. mapped.Entries.Select(e => options.Storage.Plan(e, e.Name == (hasHead ? "output.weight" : "token_embd.weight")))];
+        GgufMetadata metadata = new();
+        metadata.Set("general.architecture", family.Architecture);
+        metadata.Set("general.type", "model");
+        if (options.Name is { Length: > 0 } name)
+            metadata.Set("general.name", name);
+        metadata.Set("general.file_type", options.Storage.FileType);
+        if (options.Storage.IsPacked)
+            metadata.Set("general.quantization_version", 2u);
+        family.Write(parameters, metadata);
+        metadata.Set(GgufModel.ConfigKeyName, config.ToJsonString());
+        WriteTokenizer(metadata, tokenizer, parameters, generation);
+        return new GgufExport(mapped, metadata, entries, [.. family.Deviations(parameters)]);
+    }
+
+    /// <summary>Writes the file, tensor by tensor.</summary>
+    /// <param name="stream">Where to; stays open.</param>
+    public void Write(Stream stream)
+    {
+        using GgufWriter writer = new(stream, Metadata, Entries, leaveOpen: true);
+        writer.WriteAll(Copy);
+    }
+
+    /// <summary>Writes the model as files of a limited size.</summary>
+    /// <param name="folder">The folder being written.</param>
+    /// <param name="stem">The name of the files without number and ending.</param>
+    /// <param name="maxShardBytes">The most bytes of data in one file; a larger tensor gets a file of its own.</param>
+    /// <returns>The names of the files.</returns>
+    public IReadOnlyList<string> WriteShards(AtomicFolder folder, string stem, long maxShardBytes) =>
+        GgufShards.Write(folder, stem, Metadata, Entries, Copy, maxShardBytes);
+
+    /// <summary>Closes the source.</summary>
+    public void Dispose() => _tensors.Dispose();
+
+    private void Copy(TensorEntry entry, TensorFileWriter writer)
+    {
+        TensorEntry source = _tensors[entry.Name];
+        float[] values = new float[(int)Math.Min(Piece, entry.Shape.Count)];
+        for (long start = 0; start < entry.Shape.Count; start += Piece)
+        {
+            Span<float> part = values.AsSpan(0, (int)Math.Min(Piece, entry.Shape.Count - start));
+            _tensors.Read(source, start, part);
+            writer.Write(entry.Name, part);
+        }
+    }
+
+    private static void WriteTokenizer(GgufMetadata metadata, Tokenizer? tokenizer, HyperParameters config, JsonObject? generation)
+    {
+        if (tokenizer is null)
+        {
+            metadata.Set("tokenizer.ggml.model", "no_vocab");
+        }
+        else
+        {
+            foreach ((string key, object value) in GgufVocabulary.Write(tokenizer, config.Size("vocab_size")))
+                metadata.Set(key, value);
+        }
+        // The tokenizer does not always say what config.json does.
+        foreach ((string name, string key) in new[] { ("bos_token_id", "bos"), ("eos_token_id", "eos"), ("pad_token_id", "padding") })
+        {
+            JsonNode? id = config.Json[name] is JsonArray list ? list.FirstOrDefault() : config.Json[name];
+            if (id is JsonValue value && value.TryGetValue(out int number) && number >= 0 && !metadata.Contains($"tokenizer.ggml.{key}_token_id"))
+                metadata.Set($"tokenizer.ggml.{key}_token_id", (uint)number);
+        }
+        // A chat model ends its turns with another token than its texts.
+        if (generation?["eos_token_id"] is JsonArray ends && metadata.TryGetInteger("tokenizer.ggml.eos_token_id", out long eos))
+        {
+            int? turn = ends.OfType<JsonValue>().Select(e => e.TryGetValue(out int end) ? end : -1).FirstOrDefault(e => e >= 0 && e != eos, -1);
+            if (turn >= 0)
+                metadata.Set("tokenizer.ggml.eot_token_id", (uint)turn.Value);
+        }
+    }
+}

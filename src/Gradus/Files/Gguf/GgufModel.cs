@@ -1,0 +1,131 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Gradus.Files.Gguf;
+
+/// <summary>
+/// A language model in a GGUF file, seen as a checkpoint of transformers: its config.json and its tensors under transformers' names and in
+/// its layout, converted when they are read. Source: llama.cpp (convert_hf_to_gguf.py, the other way round).
+/// </summary>
+public sealed class GgufModel : IDisposable
+{
+    /// <summary>
+    /// The key under which this program keeps the config.json of a model that it wrote, since GGUF has no place for all of it (windows that
+    /// llama.cpp does not apply, the name of the model type). Files of others lack it.
+    /// </summary>
+    public const string ConfigKeyName = "gradus.config";
+
+    private GgufModel(GgufFile file, JsonObject config, MappedTensorFile tensors)
+    {
+        File = file;
+        Config = config;
+        Tensors = tensors;
+    }
+
+    /// <summary>The file itself.</summary>
+    public GgufFile File { get; }
+
+    /// <summary>The content of config.json.</summary>
+    public JsonObject Config { get; }
+
+    /// <summary>The tensors under the names of transformers; closed with this.</summary>
+    public TensorFile Tensors { get; }
+
+    /// <summary>Whether a path is a GGUF file, by its first bytes.</summary>
+    public static bool IsGguf(string path)
+    {
+        if (!System.IO.File.Exists(path))
+            return false;
+        byte[] head = new byte[4];
+        using FileStream stream = System.IO.File.OpenRead(path);
+        return stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) == 4 && head.AsSpan().SequenceEqual("GGUF"u8);
+    }
+
+    /// <summary>Whether a file is a model of a family that is read here.</summary>
+    public static bool IsKnown(GgufFile file)
+    {
+        ArgumentNullException.ThrowIfNull(file);
+        return file.Values.TryGet("general.architecture", out string? architecture)
+            && (!file.Values.TryGet("general.type", out string? type) || type == "model")
+            && GgufFamilies.All.Any(f => f.Architecture == architecture);
+    }
+
+    /// <summary>Opens a model; of one in shards, any shard opens all.</summary>
+    /// <exception cref="InvalidDataException">It is damaged, of an unknown architecture, or no model; the message says why.</exception>
+    public static GgufModel Open(string path)
+    {
+        GgufFile file = GgufFile.Open(path);
+        try
+        {
+            if (file.Values.TryGet("general.type", out string? type) && type != "model")
+                throw Malformed.File(path, $"is not a model but of the type {Malformed.Quote(type)}; give the model's file.");
+            JsonObject? noted = Noted(file);
+            GgufFamily family = GgufFamilies.OfFile(file.Values, path, (string?)noted?["model_type"]);
+            JsonObject config = noted is not null && family.ModelType == (string?)noted["model_type"] ? noted : ReadConfig(family, file);
+            HyperParameters parameters = new(config, path);
+            return new GgufModel(file, config, MappedTensorFile.Create(file, GgufNames.FromGguf(family, parameters, file)));
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The content of generation_config.json, as far as the file says it.</summary>
+    public JsonObject GenerationConfig()
+    {
+        JsonObject config = [];
+        foreach ((string name, string key) in SpecialIds)
+        {
+            if (File.Values.TryGetInteger(key, out long id))
+                config[name] = id;
+        }
+        if (File.Values.TryGetInteger("tokenizer.ggml.eot_token_id", out long turn) && config["eos_token_id"] is { } end && end.GetValue<long>() != turn)
+            config["eos_token_id"] = new JsonArray(end.DeepClone(), turn);
+        return config;
+    }
+
+    /// <summary>Closes the file.</summary>
+    public void Dispose() => Tensors.Dispose();
+
+    private static (string Name, string Key)[] SpecialIds =>
+    [
+        ("bos_token_id", "tokenizer.ggml.bos_token_id"), ("eos_token_id", "tokenizer.ggml.eos_token_id"), ("pad_token_id", "tokenizer.ggml.padding_token_id"),
+    ];
+
+    /// <summary>The config.json that this program noted, or null.</summary>
+    internal static JsonObject? Noted(GgufFile file)
+    {
+        if (!file.Values.TryGet(ConfigKeyName, out string? text))
+            return null;
+        try
+        {
+            return JsonNode.Parse(text) is JsonObject config && config["model_type"] is JsonValue type && type.TryGetValue(out string? _) ? config : null;
+        }
+        catch (JsonException)
+        {
+            // The metadata of llama.cpp says as much.
+            return null;
+        }
+    }
+
+    private static JsonObject ReadConfig(GgufFamily family, GgufFile file)
+    {
+        JsonObject config = new()
+        {
+            ["architectures"] = new JsonArray(family.ModelClass),
+            ["model_type"] = family.ModelType,
+            ["tie_word_embeddings"] = !file.TryGet("output.weight", out _),
+        };
+        foreach ((string name, string key) in SpecialIds)
+        {
+            if (file.Values.TryGetInteger(key, out long id))
+                config[name] = id;
+        }
+        family.Read(file, config);
+        if (file.TryGet("token_embd.weight", out TensorEntry? embedding))
+            config["vocab_size"] = embedding.Shape.Rows;
+        return config;
+    }
+}
