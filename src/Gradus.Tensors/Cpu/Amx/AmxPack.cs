@@ -60,8 +60,8 @@ internal static unsafe class AmxPack
     {
         nint panel = (nint)Steps(k) * StepElements;
         int pieceK = alongLines ? StepK : BlockFormats.LargestBlock, pieceLines = alongLines ? end - line : Block;
-        int rows = alongLines ? StepK : Block, columns = alongLines ? pieceLines : pieceK;
-        float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)(rows * BlockUnpack<Lanes16>.WindowStride(columns)) * sizeof(float));
+        int room = alongLines ? PanelUnpack<Lanes16>.WindowElements(StepK, pieceLines) : PanelUnpack<Lanes16>.WindowElements(Block, pieceK);
+        float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)room * sizeof(float));
         for (int at = line; at < end; at += pieceLines)
         {
             int lines = Math.Min(pieceLines, end - at);
@@ -69,19 +69,24 @@ internal static unsafe class AmxPack
             {
                 int count = Math.Min(pieceK, k - first);
                 Operand piece = alongLines
-                    ? BlockUnpack<Lanes16>.Window(operand, first, count, at, lines, window)
-                    : BlockUnpack<Lanes16>.Window(operand, at, lines, first, count, window);
+                    ? PanelUnpack<Lanes16>.Window(operand, first, count, at, lines, window, out bool columnsFirst)
+                    : PanelUnpack<Lanes16>.Window(operand, at, lines, first, count, window, out columnsFirst);
                 ushort* step = to + (nint)(first / StepK) * StepElements;
                 for (int i = 0; i < lines; i += Block)
-                {
-                    ushort* block = step + (at + i - line) / Lines * panel + (at + i - line) % Lines * StepK;
-                    if (alongLines)
-                        StepAlongLines(piece, pairsFirst, i, Math.Min(Block, lines - i), 0, count, block);
-                    else
-                        AlongK(piece, pairsFirst, i, Math.Min(Block, lines - i), count, block);
-                }
+                    Piece(piece, alongLines ^ columnsFirst, pairsFirst, i, Math.Min(Block, lines - i), count, step + (at + i - line) / Lines * panel + (at + i - line) % Lines * StepK);
             }
         }
+    }
+
+    private static void Piece(in Operand piece, bool alongLines, bool pairsFirst, int line, int lines, int k, ushort* to)
+    {
+        if (!alongLines)
+        {
+            AlongK(piece, pairsFirst, line, lines, k, to);
+            return;
+        }
+        for (int first = 0; first < k; first += StepK, to += StepElements)
+            StepAlongLines(piece, pairsFirst, line, lines, first, Math.Min(first + StepK, k), to);
     }
 
     [SkipLocalsInit]
