@@ -28,12 +28,7 @@ internal static unsafe class GemmPack<T>
     {
         if (operand.Format != BlockFormat.None)
         {
-            float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)PanelUnpack<T>.WindowElements(lines, count) * sizeof(float));
-            Operand unpacked = PanelUnpack<T>.Window(operand, line, lines, k, count, window, out bool columnsFirst);
-            if (columnsFirst)
-                PanelsAlongLines(unpacked, 0, lines, width, 0, count, to, 0);
-            else
-                PanelAlongK(unpacked, 0, lines, width, 0, count, to);
+            PackedAlongK(operand, line, lines, width, k, count, to);
             return;
         }
         byte** rows = stackalloc byte*[MaxWidth + 16];
@@ -81,6 +76,24 @@ internal static unsafe class GemmPack<T>
                 Round(to + panel * distance, panel * width < lines ? (nint)count * width : 0);
             to += PanelsAtOnce * distance;
         }
+    }
+
+    // Where blocks of k begin with parts, a panel's weights are unpacked into their places.
+    private static void PackedAlongK(in Operand operand, int line, int lines, int width, int k, int count, float* to)
+    {
+        if (operand.Format.HasPanels() && width % T.Width == 0 && k % PanelLayout.PartColumns == 0 && count % PanelLayout.PartColumns == 0)
+        {
+            PanelUnpack<T>.Parts(operand, line, lines, k / PanelLayout.PartColumns, (k + count) / PanelLayout.PartColumns, to, width);
+            if (operand.RoundToBf16)
+                Round(to, (nint)count * width);
+            return;
+        }
+        float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)PanelUnpack<T>.WindowElements(lines, count) * sizeof(float));
+        Operand unpacked = PanelUnpack<T>.Window(operand, line, lines, k, count, window, out bool columnsFirst);
+        if (columnsFirst)
+            PanelsAlongLines(unpacked, 0, lines, width, 0, count, to, 0);
+        else
+            PanelAlongK(unpacked, 0, lines, width, 0, count, to);
     }
 
     // A few k at a time, so that what is unpacked stays in the cache.

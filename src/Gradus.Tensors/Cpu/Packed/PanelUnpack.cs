@@ -29,20 +29,33 @@ internal static unsafe class PanelUnpack<T>
 
     private static Operand Panels(in Operand operand, int row, int rows, int column, int columns, float* to)
     {
-        BlockFormat format = operand.Format;
-        int firstRow = row / T.Width * T.Width, endRow = (row + rows + T.Width - 1) / T.Width * T.Width, stride = endRow - firstRow;
-        int partsPerUnit = format.Weights() / PanelLayout.PartColumns;
+        int firstRow = row / T.Width * T.Width, stride = (row + rows + T.Width - 1) / T.Width * T.Width - firstRow;
         int firstPart = column / PanelLayout.PartColumns, endPart = (column + columns + PanelLayout.PartColumns - 1) / PanelLayout.PartColumns;
-        for (int r = firstRow; r < endRow; r += T.Width)
+        Parts(operand, firstRow, row + rows - firstRow, firstPart, endPart, to, stride);
+        return new Operand(to + (nint)(column - firstPart * PanelLayout.PartColumns) * stride + (row - firstRow), stride) { RoundToBf16 = operand.RoundToBf16 };
+    }
+
+    /// <summary>Unpacks whole parts: column c of row r goes to to + c · stride + r, and rows are filled up to whole registers.</summary>
+    /// <param name="operand">A matrix in panels.</param>
+    /// <param name="row">The first row, a multiple of the number of lanes.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="part">The first 32 columns.</param>
+    /// <param name="endPart">The part after the last.</param>
+    /// <param name="to">Where the first column goes.</param>
+    /// <param name="stride">The distance of the columns, in floats.</param>
+    public static void Parts(in Operand operand, int row, int rows, int part, int endPart, float* to, nint stride)
+    {
+        BlockFormat format = operand.Format;
+        int partsPerUnit = format.Weights() / PanelLayout.PartColumns;
+        for (int r = row; r < row + rows; r += T.Width)
         {
             byte* panel = operand.Data + r / PanelLayout.Rows * operand.RowBytes;
-            for (int p = firstPart; p < endPart; p++)
+            for (int p = part; p < endPart; p++)
             {
                 byte* unit = panel + (nint)(p / partsPerUnit) * PanelLayout.UnitBytes(format);
-                Part(format, unit, p % partsPerUnit, r % PanelLayout.Rows, to + (nint)(p - firstPart) * PanelLayout.PartColumns * stride + (r - firstRow), stride);
+                Part(format, unit, p % partsPerUnit, r % PanelLayout.Rows, to + (p - part) * PanelLayout.PartColumns * stride + (r - row), stride);
             }
         }
-        return new Operand(to + (nint)(column - firstPart * PanelLayout.PartColumns) * stride + (row - firstRow), stride) { RoundToBf16 = operand.RoundToBf16 };
     }
 
     private static Operand Rows(in Operand operand, int row, int rows, int column, int columns, float* to)

@@ -68,12 +68,13 @@ internal sealed class VnniCode
         for (int m = 0; m < _rows; m++)
             _code.vpxord(Sum(m), Sum(m), Sum(m));
         _code.Label(ref unit);
-        for (int line = 0; line < PanelLayout.UnitBytes(_format); line += Register)
-            _code.prefetcht0(__[rdi + PrefetchBytes + line]);
         if (_parts > 1)
             ScalesOfUnit();
         for (int part = 0; part < _parts; part++)
+        {
+            Prefetch(part);
             Part(part);
+        }
         _code.add(rdi, PanelLayout.UnitBytes(_format));
         _code.add(rsi, _parts * _rows * ActivationBlocks.Bytes);
         _code.dec(rcx);
@@ -155,6 +156,14 @@ internal sealed class VnniCode
         _code.vcvtdq2ps(zmm19, zmm19);
         _code.vmulps(zmm19, zmm19, factor);
         _code.vmovups(__zmmword_ptr[r8 + to * Register], zmm19);
+    }
+
+    // A part's share of the lines, as there are fewer buffers for lines under way than lines in a unit of 256.
+    private void Prefetch(int part)
+    {
+        int bytes = PanelLayout.UnitBytes(_format);
+        for (int line = bytes * part / _parts / Register; line < (bytes * (part + 1) / _parts + Register - 1) / Register; line++)
+            _code.prefetcht0(__[rdi + PrefetchBytes + line * Register]);
     }
 
     private void Part(int part)
