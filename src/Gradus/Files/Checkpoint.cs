@@ -29,8 +29,9 @@ public static class Checkpoint
     /// <param name="folder">A folder in the Hugging Face layout.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are, to be run or adapted but not trained, rather than widen them to F32.</param>
+    /// <param name="keepPacked">Keep the matrices of linear layers in blocks where the file has them so, to be run or adapted, rather than unpack them.</param>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others; the message names file and tensor.</exception>
-    public static LanguageModel Load(string folder, Device device, bool keepStoredType = false)
+    public static LanguageModel Load(string folder, Device device, bool keepStoredType = false, bool keepPacked = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(device);
@@ -38,16 +39,16 @@ public static class Checkpoint
             throw new InvalidDataException($"{folder}: no such folder; give a folder that holds {ConfigFile} and {WeightsFile}.");
         ModelConfig config = ReadConfig(folder);
         using TensorFile file = TensorFile.Open(folder);
-        return Load(config, file, device, keepStoredType);
+        return Load(config, file, device, keepStoredType, keepPacked);
     }
 
     /// <summary>Builds a model from its configuration and the tensors of a file.</summary>
-    public static LanguageModel Load(ModelConfig config, TensorFile file, Device device, bool keepStoredType = false)
+    public static LanguageModel Load(ModelConfig config, TensorFile file, Device device, bool keepStoredType = false, bool keepPacked = false)
     {
         Workspace store = new(device);
         try
         {
-            CheckpointSource source = new(file, keepStoredType);
+            CheckpointSource source = new(file, keepStoredType, keepPacked);
             LanguageModel model = Architectures.Build(config, new Scope(source, store));
             if (source.Unused.ToList() is { Count: > 0 } unused)
                 throw new InvalidDataException($"{file.Path}: {unused.Count} tensors do not belong to this model: {string.Join(", ", unused.Take(5))}{(unused.Count > 5 ? ", …" : "")}; is {ConfigFile} the right one?");
@@ -71,10 +72,13 @@ public static class Checkpoint
     /// <param name="folder">The folder; to be committed by the caller.</param>
     /// <param name="model">The model; attached adapters are not written.</param>
     /// <param name="type">Type of the stored values: F32, BF16 or F16.</param>
+    /// <exception cref="InvalidOperationException">A layer is quantized: this layout has no place for blocks.</exception>
     public static void Write(AtomicFolder folder, LanguageModel model, DType type = DType.F32)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(model);
+        if (model.Parts.Linears.FirstOrDefault(l => l.Weight is PackedWeight) is { } packed)
+            throw new InvalidOperationException($"{packed.Path} is quantized to {((PackedWeight)packed.Weight).Matrix.Format}, which {WeightsFile} cannot hold; write the model before it is quantized.");
         JsonObject config = Architectures.ToJson(model.Config);
         config["dtype"] = type switch
         {
