@@ -30,13 +30,16 @@ public sealed unsafe class PackedGemmTests
     {
         foreach ((int m, int n, int blocks) in ((int, int, int)[])[(1, 40, 2), (5, 33, 3), (37, 65, 1), (3, 1, 1)])
             CheckFloats(Enum.Parse<Isa>(isa), PackedFormats.Get(format), m, rows: n, blocks, transposed: true);
+
+        // More rows than a panel of AMX and more columns than it unpacks at once.
+        CheckFloats(Enum.Parse<Isa>(isa), PackedFormats.Get(format), 35, rows: 40, 1 + 1152 / PackedFormats.Get(format).BlockSize, transposed: true);
     }
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void TheInputsGradientIsTheProductWithTheUnpackedWeights(string isa, string format)
     {
-        foreach ((int m, int blocks, int k) in ((int, int, int)[])[(1, 2, 40), (40, 1, 70), (3, 3, 17)])
+        foreach ((int m, int blocks, int k) in ((int, int, int)[])[(1, 2, 40), (40, 1, 70), (3, 3, 17), (35, 1, 1090)])
             CheckFloats(Enum.Parse<Isa>(isa), PackedFormats.Get(format), m, rows: k, blocks, transposed: false);
     }
 

@@ -8,6 +8,8 @@ internal static unsafe class AmxKernels
     private static readonly nint Multiply16At = Load(AmxCode.Multiply(twoRows: false));
     private static readonly nint Multiply32At = Load(AmxCode.Multiply(twoRows: true));
     private static readonly nint ConvertAt = Load(AmxCode.Convert());
+    private static readonly nint InterleaveAt = Load(AmxCode.Interleave());
+    private static readonly nint Order = MakeOrder();
     private static readonly nint Configuration = MakeConfiguration();
 
     /// <summary>Must run on a thread before <see cref="Multiply"/> does; <see cref="Release"/> ends it.</summary>
@@ -25,10 +27,22 @@ internal static unsafe class AmxKernels
     public static void Convert(float* from, ushort* to, int steps, int strideBytes) =>
         ((delegate* unmanaged[SuppressGCTransition]<float*, ushort*, nint, nint, void>)ConvertAt)(from, to, steps, strideBytes);
 
+    /// <summary>Pairs of rows of 16 floats to bf16, side by side; see <see cref="AmxCode.Interleave"/>.</summary>
+    public static void Interleave(float* from, ushort* to, int pairs, nint strideBytes) =>
+        ((delegate* unmanaged[SuppressGCTransition]<float*, ushort*, nint, nint, nint, void>)InterleaveAt)(from, to, pairs, strideBytes, Order);
+
     // Asking is what makes the tile registers usable, so no kernel exists before.
     private static nint Load(byte[] code) => AmxPermission.WhyNot is { } missing
         ? throw new InvalidOperationException($"AMX: {missing}.")
         : (nint)ExecutableMemory.Load(code);
+
+    private static nint MakeOrder()
+    {
+        ushort* at = (ushort*)AlignedMemory.Allocate(64);
+        for (int i = 0; i < 32; i++)
+            at[i] = (ushort)(i / 2 + i % 2 * 16);
+        return (nint)at;
+    }
 
     private static nint MakeConfiguration()
     {
