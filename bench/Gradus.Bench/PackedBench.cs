@@ -9,7 +9,7 @@ using Gradus.Tensors.Packed;
 
 namespace Gradus.Bench;
 
-/// <summary>Measures <see cref="PackedGemm"/>.</summary>
+/// <summary>Measures <see cref="PackedGemm"/>, and products of few rows with dense weights.</summary>
 internal static unsafe class PackedBench
 {
     private const int Columns = 4096;
@@ -27,8 +27,13 @@ internal static unsafe class PackedBench
         {
             using Workers workers = new(count);
             output.WriteLine($"{"decode, over 500 MB",-24} {"threads",7} {"ms",8} {"GB/s",7} {"read",7} {"of it",7}  goal (M = 1, all threads): 85%; Q4_0, M = 4 over M = 1: 1.5");
-            foreach (string name in Environment.GetEnvironmentVariable("PF")?.Split(",") ?? (string[])[.. DecodeFormats, .. OtherFormats])
-                Decode(output, isa, workers, PackedFormats.Get(name));
+            foreach (string name in (Environment.GetEnvironmentVariable("PF") is {} pf ? pf.Split(",",StringSplitOptions.RemoveEmptyEntries) : (string[])[.. DecodeFormats, .. OtherFormats]))
+                Packed(output, isa, workers, BlockFormats.Of(PackedFormats.Get(name)));
+            foreach (bool bf16 in (bool[])[false, true])
+            {
+                foreach (bool outIn in (bool[])[true, false])
+                    Dense(output, isa, workers, bf16, outIn);
+            }
             output.WriteLine($"{"512 rows, 4096 x 4096",-24} {"threads",7} {"TFLOP/s",8} {"a core",7}  goal with BF16 on AMX: 1 a core");
             foreach (string name in DecodeFormats)
             {
@@ -38,35 +43,52 @@ internal static unsafe class PackedBench
         }
     }
 
-    private static void Decode(TextWriter output, Isa isa, Workers workers, PackedFormat format)
+    private static void Packed(TextWriter output, Isa isa, Workers workers, BlockFormat format)
     {
-        BlockFormat blocks = BlockFormats.Of(format);
-        nint rowBytes = blocks.RowBytes(Columns);
-        int rows = (int)(DecodeBytes / rowBytes / PanelLayout.Rows * PanelLayout.Rows);
-        byte* data = Weights(blocks, rows);
-        double first = 0;
+        int rows = (int)(DecodeBytes / format.RowBytes(Columns) / PanelLayout.Rows * PanelLayout.Rows);
+        byte* data = Weights(format, rows);
+        Decode(output, isa, workers, format.ToString(), new Operand(data, Columns, format, transposed: true), rows, rows * format.RowBytes(Columns));
+        AlignedMemory.Free(data);
+    }
+
+    private static void Dense(TextWriter output, Isa isa, Workers workers, bool bf16, bool outIn)
+    {
+        int rows = (int)(DecodeBytes / Columns / (bf16 ? sizeof(ushort) : sizeof(float)));
+        float* data = GemmBench.Random((long)rows * Columns);
+        if (bf16)
+        {
+            for (long i = 0; i < (long)rows * Columns; i++)
+                ((ushort*)data)[i] = (ushort)(BitConverter.SingleToInt32Bits(data[i]) >> 16);
+        }
+        int stride = outIn ? Columns : rows;
+        Operand b = bf16 ? new Operand((ushort*)data, stride, outIn) : new Operand(data, stride, outIn);
+        Decode(output, isa, workers, $"{(bf16 ? "BF16" : "F32")} {(outIn ? "(out, in)" : "(in, out)")}", b, rows, (nint)rows * Columns * b.ElementBytes);
+        AlignedMemory.Free(data);
+    }
+
+    private static void Decode(TextWriter output, Isa isa, Workers workers, string name, Operand weights, int rows, nint bytes)
+    {
+        double first = 0, gigabytes = bytes / 1e9;
         foreach (int m in (int[])[1, 2, 4, 8])
         {
-            using Product product = new(blocks, data, m, rows, bf16: false);
+            using Product product = new(weights, m, rows);
             product.Check(isa, workers);
             (double best, double read) = (double.MaxValue, double.MaxValue);
             for (int round = 0; round < Rounds; round++)
             {
-                read = Math.Min(read, Seconds(() => Read(workers, data, rows * rowBytes)));
+                read = Math.Min(read, Seconds(() => Read(workers, weights.Data, bytes)));
                 best = Math.Min(best, Seconds(() => product.Multiply(isa, workers)));
             }
             first = m == 1 ? best : first;
-            double bytes = (double)rows * rowBytes / 1e9;
-            output.WriteLine($"{format + $", M = {m}",-24} {workers.Count,7} {best * 1e3,8:F1} {bytes / best,7:F1} {bytes / read,7:F1} {read / best,7:P0}  {(m == 1 ? "" : $"{best / first:F2} times M = 1")}");
+            output.WriteLine($"{name + $", M = {m}",-24} {workers.Count,7} {best * 1e3,8:F1} {gigabytes / best,7:F1} {gigabytes / read,7:F1} {read / best,7:P0}  {(m == 1 ? "" : $"{best / first:F2} times M = 1")}");
         }
-        AlignedMemory.Free(data);
     }
 
     private static void Wide(TextWriter output, Isa isa, Workers workers, PackedFormat format, bool bf16)
     {
         BlockFormat blocks = BlockFormats.Of(format);
         byte* data = Weights(blocks, Columns);
-        using Product product = new(blocks, data, 512, Columns, bf16);
+        using Product product = new(new Operand(data, Columns, blocks, transposed: true) { RoundToBf16 = bf16 }, 512, Columns);
         product.Check(isa, workers);
         double best = double.MaxValue;
         for (int round = 0; round < Rounds; round++)
@@ -144,7 +166,7 @@ internal static unsafe class PackedBench
         private readonly float* _c;
         private readonly GemmProblem _problem;
 
-        public Product(BlockFormat format, byte* weights, int m, int rows, bool bf16)
+        public Product(Operand weights, int m, int rows)
         {
             _a = GemmBench.Random((long)m * Columns);
             _c = (float*)AlignedMemory.Allocate((nuint)m * (nuint)rows * sizeof(float));
@@ -154,36 +176,57 @@ internal static unsafe class PackedBench
                 N = rows,
                 K = Columns,
                 Batch = 1,
-                A = new Operand(_a, Columns) { RoundToBf16 = bf16 },
-                B = new Operand(weights, Columns, format, transposed: true) { RoundToBf16 = bf16 },
+                A = new Operand(_a, Columns) { RoundToBf16 = weights.RoundToBf16 },
+                B = weights,
                 C = _c,
                 StrideC = rows,
             };
         }
 
-        public void Multiply(Isa isa, Workers workers) => PackedGemm.Multiply(isa, workers, _problem);
+        public void Multiply(Isa isa, Workers workers)
+        {
+            if (_problem.B.Format != BlockFormat.None)
+                PackedGemm.Multiply(isa, workers, _problem);
+            else
+                Gemm.Multiply(isa, workers, _problem);
+        }
 
-        // The first row of panels and the last against sums in double over the unpacked weights.
+        // Some columns against sums in double over the weights.
         public void Check(Isa isa, Workers workers)
         {
             Multiply(isa, workers);
-            float[] row = new float[Columns];
-            byte[] blocks = new byte[_problem.B.Format.RowBytes(Columns)];
+            float[] weights = new float[Columns];
             foreach (int n in (int[])[0, 5, _problem.N - 1])
             {
-                int bytes = _problem.B.Format.Bytes();
-                fixed (byte* to = blocks)
-                {
-                    for (int unit = 0; unit < Columns / _problem.B.Format.Weights(); unit++)
-                        PanelLayout.Get(_problem.B.Format, _problem.B.Data + n / 16 * _problem.B.RowBytes + unit * PanelLayout.UnitBytes(_problem.B.Format), n % 16, to + unit * bytes);
-                }
-                _problem.B.Format.Specification().Unpack(blocks, row);
+                Weights(n, weights);
                 double sum = 0, size = 0;
                 for (int k = 0; k < Columns; k++)
-                    (sum, size) = (sum + (double)row[k] * _a[k], size + Math.Abs((double)row[k] * _a[k]));
+                    (sum, size) = (sum + (double)weights[k] * _a[k], size + Math.Abs((double)weights[k] * _a[k]));
                 if (!(Math.Abs(sum - _c[n]) <= (_problem.B.RoundToBf16 ? 1e-2 : 1e-4) * size))
                     throw new InvalidOperationException($"{_problem.B.Format}: column {n} is {_c[n]}, not {sum}.");
             }
+        }
+
+        private void Weights(int n, float[] to)
+        {
+            Operand b = _problem.B;
+            if (b.Format == BlockFormat.None)
+            {
+                for (int k = 0; k < Columns; k++)
+                {
+                    byte* at = b.Transposed ? b.Data + n * b.RowBytes + (nint)k * b.ElementBytes : b.Data + k * b.RowBytes + (nint)n * b.ElementBytes;
+                    to[k] = b.IsBf16 ? BitConverter.Int32BitsToSingle(*(ushort*)at << 16) : *(float*)at;
+                }
+                return;
+            }
+            byte[] blocks = new byte[b.Format.RowBytes(Columns)];
+            byte* unit = b.Data + n / PanelLayout.Rows * b.RowBytes;
+            fixed (byte* block = blocks)
+            {
+                for (int i = 0; i < Columns / b.Format.Weights(); i++, unit += PanelLayout.UnitBytes(b.Format))
+                    PanelLayout.Get(b.Format, unit, n % PanelLayout.Rows, block + i * b.Format.Bytes());
+            }
+            b.Format.Specification().Unpack(blocks, to);
         }
 
         public void Dispose()
