@@ -1,4 +1,4 @@
-// Products with few rows of A, as in decoding: B is read once, from front to back along its rows, and nothing of it is packed. The sums are
+// Products with few rows of A, as in decoding: B is read once, along its rows, and nothing of it is packed. The sums are
 // those of the other kernels, one chain over ascending k, so it does not matter for the bits which of them runs.
 
 using System.Runtime.CompilerServices;
@@ -11,13 +11,15 @@ internal static unsafe class FewRows
     private const nint PieceBytes = 256 * 1024;
     private const long SmallestParallel = 1 << 18;
 
-    private static readonly nint[] Kernels = new nint[2 * (FewRowsCode.MaxRows + 1)];
+    private const int Widths = 16;
+
+    private static readonly nint[] Kernels = new nint[2 * (FewRowsCode.MaxRows + 1) * (Widths + 1)];
     private static readonly Lock Making = new();
 
     /// <summary>Whether a product can be computed here.</summary>
     public static bool Fits(in GemmProblem problem) =>
-        problem.M <= FewRowsCode.MaxRows && problem.Batch == 1 && problem.N >= FewRowsCode.Columns && problem.K >= FewRowsCode.StepK(problem.B.IsBf16)
-        && problem.B is { Transposed: true, Format: BlockFormat.None } && (problem.B.IsBf16 || !problem.B.RoundToBf16) && !problem.A.IsBf16
+        problem.M <= FewRowsCode.MaxRows && problem.Batch == 1 && problem.N >= FewRowsCode.Columns
+        && problem.K >= FewRowsCode.StepK(problem.B.IsBf16) && problem.B.Format == BlockFormat.None && (problem.B.IsBf16 || !problem.B.RoundToBf16) && !problem.A.IsBf16
         && CpuFeatures.WhyNot(Isa.Avx512) is null && ExecutableMemory.WhyNot is null;
 
     /// <summary>Computes a product that <see cref="Fits"/>.</summary>
@@ -25,9 +27,11 @@ internal static unsafe class FewRows
     {
         float* x = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)problem.M * (nuint)problem.K * sizeof(float));
         PackRows(problem, x);
-        Job job = new() { Problem = problem, X = x, Kernel = Kernel(problem.M, problem.B.IsBf16) };
-        job.GroupsPerItem = (int)Math.Max(1, PieceBytes / (FewRowsCode.Columns * problem.B.RowBytes));
-        int groups = (problem.N + FewRowsCode.Columns - 1) / FewRowsCode.Columns, items = (groups + job.GroupsPerItem - 1) / job.GroupsPerItem;
+        // Width 0 stands for the kernel that transposes.
+        int width = problem.B.Transposed ? 0 : Math.Min(FewRowsCode.WidthFor(problem.M), problem.N / FewRowsCode.Columns);
+        Job job = new() { Problem = problem, X = x, Kernel = Kernel(problem.M, width, problem.B.IsBf16), Columns = FewRowsCode.Columns * Math.Max(1, width) };
+        job.GroupsPerItem = (int)Math.Max(1, PieceBytes / ((nint)job.Columns * problem.K * problem.B.ElementBytes));
+        int groups = (problem.N + job.Columns - 1) / job.Columns, items = (groups + job.GroupsPerItem - 1) / job.GroupsPerItem;
         if ((long)problem.M * problem.N * problem.K >= SmallestParallel)
         {
             workers.For(items, &job, &Item);
@@ -59,23 +63,26 @@ internal static unsafe class FewRows
     {
         Job* job = (Job*)context;
         GemmProblem problem = job->Problem;
-        float* sums = stackalloc float[FewRowsCode.MaxRows * FewRowsCode.Columns];
-        int stepK = FewRowsCode.StepK(problem.B.IsBf16), steps = problem.K / stepK;
-        int first = item * job->GroupsPerItem * FewRowsCode.Columns, end = Math.Min(first + job->GroupsPerItem * FewRowsCode.Columns, problem.N);
-        for (int column = first; column < end; column += FewRowsCode.Columns)
+        float* sums = stackalloc float[FewRowsCode.MaxRows * FewRowsCode.Columns * Widths];
+        int stepK = problem.B.Transposed ? FewRowsCode.StepK(problem.B.IsBf16) : 1, steps = problem.K / stepK, columns = job->Columns;
+        int first = item * job->GroupsPerItem * columns, end = Math.Min(first + job->GroupsPerItem * columns, problem.N);
+        for (int column = first; column < end; column += columns)
         {
             // The last group begins early enough to be whole; what the one before has computed is not stored again.
-            int start = Math.Min(column, problem.N - FewRowsCode.Columns), skip = column - start;
-            byte* b = problem.B.Data + start * problem.B.RowBytes;
+            int start = Math.Min(column, problem.N - columns), skip = column - start;
+            byte* b = problem.B.Data + start * (problem.B.Transposed ? problem.B.RowBytes : problem.B.ElementBytes);
             for (int m = 0; m < problem.M; m++)
-                Lanes16.Store(sums + m * FewRowsCode.Columns, problem.Accumulate ? Lanes16.Load(problem.C + m * problem.StrideC + start) : Lanes16.Zero);
+            {
+                for (int n = 0; n < columns; n += Lanes16.Width)
+                    Lanes16.Store(sums + m * columns + n, problem.Accumulate ? Lanes16.Load(problem.C + m * problem.StrideC + start + n) : Lanes16.Zero);
+            }
             ((delegate* unmanaged[SuppressGCTransition]<byte*, float*, nint, nint, float*, void>)job->Kernel)(b, job->X, steps, problem.B.RowBytes, sums);
             if (steps * stepK < problem.K)
                 Rest(problem, b, job->X, steps * stepK, sums);
             for (int m = 0; m < problem.M; m++)
             {
-                float* c = problem.C + m * problem.StrideC + start, from = sums + m * FewRowsCode.Columns;
-                for (int n = skip; n < FewRowsCode.Columns; n++)
+                float* c = problem.C + m * problem.StrideC + start, from = sums + m * columns;
+                for (int n = skip; n < columns; n++)
                     c[n] = problem.Bias == null ? from[n] : from[n] + problem.Bias[start + n];
             }
         }
@@ -96,15 +103,15 @@ internal static unsafe class FewRows
         }
     }
 
-    private static nint Kernel(int rows, bool bf16)
+    private static nint Kernel(int rows, int width, bool bf16)
     {
-        ref nint kernel = ref Kernels[2 * rows + (bf16 ? 1 : 0)];
+        ref nint kernel = ref Kernels[(rows * (Widths + 1) + width) * 2 + (bf16 ? 1 : 0)];
         if (Volatile.Read(ref kernel) == 0)
         {
             lock (Making)
             {
                 if (kernel == 0)
-                    Volatile.Write(ref kernel, (nint)ExecutableMemory.Load(FewRowsCode.Multiply(rows, bf16)));
+                    Volatile.Write(ref kernel, (nint)ExecutableMemory.Load(width == 0 ? FewRowsCode.Multiply(rows, bf16) : FewRowsCode.MultiplyRows(rows, width, bf16)));
             }
         }
         return kernel;
@@ -115,6 +122,7 @@ internal static unsafe class FewRows
         public GemmProblem Problem;
         public float* X;
         public nint Kernel;
+        public int Columns;
         public int GroupsPerItem;
     }
 }

@@ -1,6 +1,6 @@
-// The machine code of products with few rows and a dense B whose rows are columns of C, as linear layers store their weights: sixteen rows of
-// B are transposed in registers, sixteen elements at a time, so that a lane is a column of C and a sum stays a chain over ascending k. It
-// is assembled because the transpose, the weights and the sums fill all thirty-two registers.
+// The machine code of products with few rows and a dense B, in two ways. Where B's rows are columns of C, as in most linear layers, sixteen
+// of them are transposed in registers, sixteen elements at a time; where B's rows are k, they are read as they lie. A lane is a column of C
+// both times, and a sum stays a chain over ascending k. It is assembled because weights and sums fill all thirty-two registers.
 // Arguments come in rdi, rsi, rdx, rcx, r8 (System V); nothing that the callee must preserve is touched.
 
 using Iced.Intel;
@@ -19,6 +19,9 @@ internal sealed class FewRowsCode
 
     private const int Register = 64;
     private const int PrefetchBytes = 1024;
+    private const int PrefetchRows = 8;
+    private const int MaxSums = 24;
+    private const int MaxWidth = 16;
 
     private static readonly AssemblerRegisterZMM[] All =
     [
@@ -32,6 +35,9 @@ internal sealed class FewRowsCode
     private readonly AssemblerRegisterZMM[] _block = All[..Columns];
     private AssemblerRegisterZMM _free = All[Columns + MaxRows];
 
+    /// <summary>Registers of neighbouring columns of C that a call of <see cref="MultiplyRows"/> may compute.</summary>
+    public static int WidthFor(int rows) => Math.Min(MaxWidth, MaxSums / rows);
+
     /// <summary>k that one step goes on: the elements of 64 bytes.</summary>
     public static int StepK(bool bf16) => bf16 ? 32 : 16;
 
@@ -40,6 +46,47 @@ internal sealed class FewRowsCode
     /// of k, at least one. Stride is the distance of b's rows in bytes; x lies as (k, rows), sums as (rows, 16).
     /// </summary>
     public static byte[] Multiply(int rows, bool bf16) => new FewRowsCode().Assemble(rows, bf16);
+
+    /// <summary>
+    /// void MultiplyRows(b, x, steps, stride, sums): sums[m, n] += Σ x[k, m]·b[k, n] for <paramref name="rows"/> m and 16 · width n, over as many
+    /// k as there are steps, at least one. Stride is the distance of b's rows in bytes; x lies as (k, rows), sums as (rows, 16 · width).
+    /// </summary>
+    public static byte[] MultiplyRows(int rows, int width, bool bf16) => new FewRowsCode().AssembleRows(rows, width, bf16);
+
+    private byte[] AssembleRows(int rows, int width, bool bf16)
+    {
+        int bytes = width * Columns * (bf16 ? sizeof(ushort) : sizeof(float));
+        AssemblerRegisterZMM weights = zmm31;
+        Label step = _code.CreateLabel("step");
+        _code.lea(rax, __[rcx * PrefetchRows]);
+        for (int i = 0; i < rows * width; i++)
+            _code.vmovups(All[i], __zmmword_ptr[r8 + i * Register]);
+        _code.Label(ref step);
+        // Prefetches never fault, so those beyond B's end do no harm; rows may begin inside a line.
+        for (int line = 0; line <= bytes; line += Register)
+            _code.prefetcht0(__[rdi + rax + Math.Min(line, bytes - 1)]);
+        for (int i = 0; i < width; i++)
+        {
+            if (bf16)
+            {
+                _code.vpmovzxwd(weights, __ymmword_ptr[rdi + i * Register / 2]);
+                _code.vpslld(weights, weights, 16);
+            }
+            else
+            {
+                _code.vmovups(weights, __zmmword_ptr[rdi + i * Register]);
+            }
+            for (int m = 0; m < rows; m++)
+                _code.vfmadd231ps(All[m * width + i], weights, __dword_bcst[rsi + m * sizeof(float)]);
+        }
+        _code.add(rdi, rcx);
+        _code.add(rsi, rows * sizeof(float));
+        _code.dec(rdx);
+        _code.jne(step);
+        for (int i = 0; i < rows * width; i++)
+            _code.vmovups(__zmmword_ptr[r8 + i * Register], All[i]);
+        return End();
+    }
 
     private byte[] Assemble(int rows, bool bf16)
     {
@@ -69,6 +116,11 @@ internal sealed class FewRowsCode
         _code.jne(step);
         for (int m = 0; m < rows; m++)
             _code.vmovups(__zmmword_ptr[r8 + m * Register], Sum(m));
+        return End();
+    }
+
+    private byte[] End()
+    {
         _code.vzeroupper();
         _code.ret();
         using MemoryStream stream = new();
