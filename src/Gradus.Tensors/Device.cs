@@ -1,3 +1,5 @@
+using Gradus.Tensors.Packed;
+
 namespace Gradus.Tensors;
 
 /// <summary>
@@ -89,6 +91,21 @@ public abstract partial class Device
 
     /// <summary>C = op(A) · op(B) (+ bias row) (+ C).</summary>
     public abstract void MatMul(in MatMulTask task);
+
+    /// <summary>The shape, in bytes, of the memory in which this device keeps a packed matrix.</summary>
+    public abstract Shape PackedShape(PackedFormat format, int rows, int columns);
+
+    /// <summary>Stores rows of blocks, as files have them, from a row on.</summary>
+    public abstract void PutPackedRows(ReadOnlySpan<byte> blocks, PackedMatrix matrix, int row);
+
+    /// <summary>The inverse of <see cref="PutPackedRows"/>.</summary>
+    public abstract void GetPackedRows(PackedMatrix matrix, int row, Span<byte> blocks);
+
+    /// <summary>y = the weights of a packed matrix.</summary>
+    public abstract void Unpack(PackedMatrix matrix, Tensor y);
+
+    /// <summary>C = A · op(B) (+ bias row) (+ C) with packed B.</summary>
+    public abstract void MatMulPacked(in PackedMatMulTask task);
 
     // Rows
 
@@ -199,6 +216,26 @@ public readonly record struct MatMulTask(Tensor A, Tensor B, Tensor C, int M, in
     public bool Accumulate { get; init; }
 
     /// <summary>How A and B are rounded.</summary>
+    public Precision Precision { get; init; }
+}
+
+/// <summary>A product with packed weights: C(M, N) = A · op(B) + bias (+ C).</summary>
+/// <param name="A">(M, K), F32.</param>
+/// <param name="B">(K, N), or (N, K) if transposed.</param>
+/// <param name="C">(M, N).</param>
+/// <param name="M">Rows of A and C.</param>
+public readonly record struct PackedMatMulTask(Tensor A, PackedMatrix B, Tensor C, int M)
+{
+    /// <summary>B is stored (N, K).</summary>
+    public bool TransposeB { get; init; }
+
+    /// <summary>A row of N values added to every row of C, or null.</summary>
+    public Tensor? Bias { get; init; }
+
+    /// <summary>Add to what C holds.</summary>
+    public bool Accumulate { get; init; }
+
+    /// <summary>How A and the unpacked B are rounded.</summary>
     public Precision Precision { get; init; }
 }
 

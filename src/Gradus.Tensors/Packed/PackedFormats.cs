@@ -8,7 +8,7 @@ public static class PackedFormats
     /// <summary>Every format, in order of their names.</summary>
     public static IReadOnlyList<PackedFormat> All { get; } =
     [
-        new IQ4_NL(), new IQ4_XS(), new MXFP4(), new Q2_K(), new Q3_K(), new Q4_0(), new Q4_1(), new Q4_K(), new Q5_0(), new Q5_1(),
+        new IQ4_NL(), new IQ4_XS(), new MXFP4(), new NF4(), new Q2_K(), new Q3_K(), new Q4_0(), new Q4_1(), new Q4_K(), new Q5_0(), new Q5_1(),
         new Q5_K(), new Q6_K(), new Q8_0(), new TQ1_0(), new TQ2_0(),
     ];
 

@@ -59,7 +59,12 @@ internal static class PrincipalPart
         return columns;
     }
 
-    private static Device Device(Linear layer) => layer.Weight is DenseWeight dense ? dense.Parameter.Value.Device : ReferenceDevice.Instance;
+    private static Device Device(Linear layer) => layer.Weight switch
+    {
+        DenseWeight dense => dense.Parameter.Value.Device,
+        PackedWeight packed => packed.Matrix.Data.Device,
+        _ => ReferenceDevice.Instance,
+    };
 
     // Turns pairs of columns until all are orthogonal; returns the product of the turns, by columns.
     private static double[][] Rotate(double[][] columns)

@@ -38,21 +38,22 @@ public static class Checkpoint
     /// <param name="folder">A folder in the Hugging Face layout, or a GGUF file.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are, to be run or adapted but not trained, rather than widen them to F32.</param>
+    /// <param name="keepPacked">Keep the matrices of linear layers in blocks where the file has them so, to be run or adapted, rather than unpack them.</param>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others; the message names file and tensor.</exception>
-    public static LanguageModel Load(string folder, Device device, bool keepStoredType = false)
+    public static LanguageModel Load(string folder, Device device, bool keepStoredType = false, bool keepPacked = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         ArgumentNullException.ThrowIfNull(device);
         if (GgufModel.IsGguf(folder))
         {
             using GgufModel gguf = GgufModel.Open(folder);
-            return Load(Architectures.Parse(gguf.Config, folder), gguf.Tensors, device, keepStoredType);
+            return Load(Architectures.Parse(gguf.Config, folder), gguf.Tensors, device, keepStoredType, keepPacked);
         }
         if (!Directory.Exists(folder))
             throw new InvalidDataException($"{folder}: no such folder; give a folder that holds {ConfigFile} and {WeightsFile}.");
         ModelConfig config = ReadConfig(folder);
         using TensorFile file = OpenTensors(folder);
-        return Load(config, file, device, keepStoredType);
+        return Load(config, file, device, keepStoredType, keepPacked);
     }
 
     /// <summary>Loads a model for another task than it was stored for: its body with the head of that task, to be trained.</summary>
@@ -90,14 +91,15 @@ public static class Checkpoint
     /// <param name="file">The tensors.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are.</param>
+    /// <param name="keepPacked">Keep the matrices of linear layers in blocks where the file has them so.</param>
     /// <param name="headSeed">What a task's head is drawn from where the file has none; null where it must have one.</param>
     /// <exception cref="InvalidDataException">The file does not fit the configuration.</exception>
-    public static LanguageModel Load(ModelConfig config, TensorFile file, Device device, bool keepStoredType = false, ulong? headSeed = null)
+    public static LanguageModel Load(ModelConfig config, TensorFile file, Device device, bool keepStoredType = false, bool keepPacked = false, ulong? headSeed = null)
     {
         Workspace store = new(device);
         try
         {
-            return Build(config, file, new CheckpointSource(file, keepStoredType, headSeed: headSeed), store);
+            return Build(config, file, new CheckpointSource(file, keepStoredType, keepPacked, headSeed: headSeed), store);
         }
         catch
         {
@@ -125,10 +127,13 @@ public static class Checkpoint
     /// <param name="folder">The folder; to be committed by the caller.</param>
     /// <param name="model">The model; attached adapters are not written.</param>
     /// <param name="type">Type of the stored values: F32, BF16 or F16.</param>
+    /// <exception cref="InvalidOperationException">A layer is quantized: this layout has no place for blocks.</exception>
     public static void Write(AtomicFolder folder, LanguageModel model, DType type = DType.F32)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(model);
+        if (model.Parts.Linears.FirstOrDefault(l => l.Weight is PackedWeight) is { } packed)
+            throw new InvalidOperationException($"{packed.Path} is quantized to {((PackedWeight)packed.Weight).Matrix.Format}, which {WeightsFile} cannot hold; write the model before it is quantized.");
         WriteConfig(folder, Architectures.ToJson(model.Config), type);
         WriteTensors(folder.Create(WeightsFile), model.Parameters, type);
     }

@@ -1,15 +1,17 @@
 using System.Diagnostics.CodeAnalysis;
 using Gradus.Nn;
 using Gradus.Tensors;
+using Gradus.Tensors.Packed;
 
 namespace Gradus.Files;
 
 /// <summary>Parameters read from a checkpoint's tensors by their names.</summary>
 /// <param name="file">The checkpoint.</param>
 /// <param name="keepStoredType">Keep BF16 and F16 weights as they are.</param>
+/// <param name="keepPacked">Keep matrices in blocks.</param>
 /// <param name="headSeed">What the parameters of a head are drawn from where they are not stored; null where they must be.</param>
 /// <param name="readValues">Read the values; without them names and shapes are checked, and no memory is touched.</param>
-internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulong? headSeed = null, bool readValues = true) : ParameterSource
+internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, bool keepPacked = false, ulong? headSeed = null, bool readValues = true) : ParameterSource
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly List<string> _left = [];
@@ -47,10 +49,7 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulo
 
     public override Tensor Get(string name, Shape shape, Init init, Workspace store)
     {
-        TensorEntry entry = Find(name);
-        if (entry.Shape != shape)
-            throw new InvalidDataException($"{file.Path}: tensor \"{entry.Name}\" has the shape {entry.Shape}, but config.json makes it {shape}; do the files belong together?");
-        _used.Add(entry.Name);
+        TensorEntry entry = Use(name, shape);
         // Only matrix products and lookups read narrow types; norms and biases are small anyway.
         bool keep = keepStoredType && shape.Rank >= 2 && entry.Packed is null && entry.DType is DType.BF16 or DType.F16;
         Tensor value = store.Empty(shape, keep ? entry.DType : DType.F32);
@@ -61,6 +60,31 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, ulo
         else
             Widen(entry, value);
         return value;
+    }
+
+    public override unsafe PackedMatrix? GetPacked(string name, Shape shape, Workspace store)
+    {
+        if (!keepPacked || Find(name).Packed is not { } format || !PackedFormats.TryGet(format.Name, out _))
+            return null;
+        TensorEntry entry = Use(name, shape);
+        PackedMatrix matrix = new(store, format, shape[0], shape[1]);
+        TensorBytes bytes = file.Bytes(entry);
+        const int RowsAtOnce = 64;
+        Parallel.For(0, (matrix.Rows + RowsAtOnce - 1) / RowsAtOnce, group =>
+        {
+            int row = group * RowsAtOnce, rows = Math.Min(RowsAtOnce, matrix.Rows - row);
+            matrix.PutRows(row, bytes.Slice((long)row * matrix.RowBytes, rows * matrix.RowBytes));
+        });
+        return matrix;
+    }
+
+    private TensorEntry Use(string name, Shape shape)
+    {
+        TensorEntry entry = Find(name);
+        if (entry.Shape != shape)
+            throw new InvalidDataException($"{file.Path}: tensor \"{entry.Name}\" has the shape {entry.Shape}, but config.json makes it {shape}; do the files belong together?");
+        _used.Add(entry.Name);
+        return entry;
     }
 
     /// <summary>The tensor of a parameter, under any of the names that checkpoints have for it.</summary>

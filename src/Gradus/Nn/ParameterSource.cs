@@ -1,4 +1,5 @@
 using Gradus.Tensors;
+using Gradus.Tensors.Packed;
 
 namespace Gradus.Nn;
 
@@ -36,6 +37,13 @@ public abstract class ParameterSource
     public virtual void Alias(string name, IReadOnlyList<string> others)
     {
     }
+
+    /// <summary>The matrix of a linear layer in blocks, (out, in), where it is stored so and is to stay so; else null.</summary>
+    /// <param name="name">The dotted path of the parameter.</param>
+    /// <param name="shape">Its axes.</param>
+    /// <param name="store">The workspace that lives as long as the model.</param>
+    /// <exception cref="InvalidDataException">The stored tensor has another shape.</exception>
+    public virtual PackedMatrix? GetPacked(string name, Shape shape, Workspace store) => null;
 
     /// <summary>Draws every parameter from a seed, each by its name, so that adding one changes no other.</summary>
     /// <param name="seed">The run's seed.</param>

@@ -97,7 +97,9 @@ public sealed class Scope
             return new Linear(place.Path, new AbsentWeight(place.Path, inputs, outputs), bias: null);
         }
         Shape shape = layout == WeightLayout.OutIn ? new Shape(outputs, inputs) : new Shape(inputs, outputs);
-        DenseWeight weight = new(place.Parameter("weight", shape, init), layout);
+        Weight weight = layout == WeightLayout.OutIn && _source.GetPacked(place.Join("weight"), shape, _store) is { } packed
+            ? new PackedWeight(packed)
+            : new DenseWeight(place.Parameter("weight", shape, init), layout);
         Linear linear = new(place.Path, weight, bias ? place.Parameter("bias", new Shape(outputs), Init.Zeros) : null);
         _parts.Add(linear);
         return linear;
@@ -217,6 +219,14 @@ public sealed class ModelParts
         if (!_byName.TryAdd(parameter.Name, parameter))
             throw new InvalidOperationException($"The model has two parameters of the name {parameter.Name}.");
         _parameters.Add(parameter);
+    }
+
+    /// <summary>Takes a parameter out that nothing uses any more, and frees its memory.</summary>
+    internal void Remove(Parameter parameter)
+    {
+        _byName.Remove(parameter.Name);
+        _parameters.Remove(parameter);
+        parameter.Value.Free();
     }
 
     internal void Add(Linear linear) => _linears.Add(linear);

@@ -36,6 +36,7 @@ public sealed unsafe class Bf16BlockTests
         Assert.Contains("C4E2425CDD", multiply, StringComparison.Ordinal); // tdpbf16ps tmm3, tmm5, tmm7
         Assert.Contains("C4E27A4B040A", multiply, StringComparison.Ordinal); // tilestored [rdx+rcx], tmm0
         Assert.EndsWith("C3", multiply, StringComparison.Ordinal);
+        Assert.Contains("62F2F5488DC0", Convert.ToHexString(AmxCode.Interleave()), StringComparison.Ordinal); // vpermw zmm0, zmm1, zmm0
         Assert.Contains("62F27F487207", Convert.ToHexString(AmxCode.Convert()), StringComparison.Ordinal); // vcvtne2ps2bf16 zmm0, zmm0, [rdi]
     }
 

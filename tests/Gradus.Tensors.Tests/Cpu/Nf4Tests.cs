@@ -1,3 +1,4 @@
+using Gradus.Tensors.Packed;
 using Gradus.Testing;
 
 namespace Gradus.Tensors.Cpu.Tests;
@@ -8,26 +9,26 @@ public sealed class Nf4Tests
     public void Golden_weights_are_packed_and_read()
     {
         GoldenTensors golden = new("quantization", "bitsandbytes", "tensors.safetensors");
-        Assert.Equal(golden.Floats("code.nf4"), BlockTables.Nf4Values.ToArray());
+        Assert.Equal(golden.Floats("code.nf4"), NF4.Levels.ToArray());
         int cases = 0;
         foreach (string name in golden.Names.Where(name => name.EndsWith(".nf4.bs64.packed", StringComparison.Ordinal)))
         {
             string input = name[..name.IndexOf('.', StringComparison.Ordinal)];
             float[] x = golden.Floats($"in.{input}"), scales = golden.Floats($"{input}.nf4.bs64.absmax");
             // A last block that is not whole is packed as if zeros followed; zero has the code 7.
-            float[] padded = new float[scales.Length * Nf4.Block];
+            float[] padded = new float[scales.Length * NF4.Block];
             x.CopyTo(padded, 0);
-            byte[] packed = BlockFormatTests.Pack(BlockFormat.NF4, padded);
-            byte[] nibbles = new byte[scales.Length * Nf4.Block / 2];
+            byte[] packed = Pack(padded);
+            byte[] nibbles = new byte[scales.Length * NF4.Block / 2];
             float[] exported = new float[scales.Length];
-            Nf4.Export(packed, nibbles, exported);
+            NF4.Export(packed, nibbles, exported);
             Assert.Equal(scales, exported);
             Assert.Equal(golden.Bytes(name), nibbles[..(x.Length / 2)]);
 
             byte[] imported = new byte[packed.Length];
-            Nf4.Import(nibbles, scales, imported);
+            NF4.Import(nibbles, scales, imported);
             Assert.Equal(packed, imported);
-            AssertClose(golden.Floats($"{input}.nf4.bs64.dequant"), BlockFormatTests.Unpack(BlockFormat.NF4, imported, padded.Length));
+            AssertClose(golden.Floats($"{input}.nf4.bs64.dequant"), Unpack(imported));
             cases++;
         }
         Assert.True(cases > 0);
@@ -42,20 +43,20 @@ public sealed class Nf4Tests
         {
             string prefix = name[..^".absmax_q".Length], input = name[..name.IndexOf('.', StringComparison.Ordinal)];
             float[] scales = golden.Floats($"{input}.nf4.bs64.absmax");
-            AssertClose(golden.Floats($"{prefix}.nested_code"), Nf4.DynamicMap.ToArray());
+            AssertClose(golden.Floats($"{prefix}.nested_code"), NF4.DynamicMap.ToArray());
             byte[] codes = new byte[scales.Length];
-            float[] nested = new float[(scales.Length + Nf4.NestedBlock - 1) / Nf4.NestedBlock];
-            float offset = Nf4.QuantizeScales(scales, codes, nested);
+            float[] nested = new float[(scales.Length + NF4.NestedBlock - 1) / NF4.NestedBlock];
+            float offset = NF4.QuantizeScales(scales, codes, nested);
             Assert.Equal(golden.Floats($"{prefix}.offset")[0], offset, 1e-6 * Math.Abs(offset));
             AssertClose(golden.Floats($"{prefix}.nested_absmax"), nested, 1e-5f);
             Assert.Equal(golden.Bytes(name), codes);
 
             float[] back = new float[scales.Length];
-            Nf4.DequantizeScales(golden.Bytes(name), golden.Floats($"{prefix}.nested_code"), golden.Floats($"{prefix}.nested_absmax"), golden.Floats($"{prefix}.offset")[0], back);
-            byte[] nibbles = new byte[scales.Length * Nf4.Block / 2], imported = new byte[scales.Length * BlockFormat.NF4.Bytes()];
+            NF4.DequantizeScales(golden.Bytes(name), golden.Floats($"{prefix}.nested_code"), golden.Floats($"{prefix}.nested_absmax"), golden.Floats($"{prefix}.offset")[0], back);
+            byte[] nibbles = new byte[scales.Length * NF4.Block / 2], imported = new byte[scales.Length * 36];
             golden.Bytes($"{prefix}.packed").CopyTo(nibbles, 0);
-            Nf4.Import(nibbles, back, imported);
-            AssertClose(golden.Floats($"{prefix}.dequant"), BlockFormatTests.Unpack(BlockFormat.NF4, imported, scales.Length * Nf4.Block));
+            NF4.Import(nibbles, back, imported);
+            AssertClose(golden.Floats($"{prefix}.dequant"), Unpack(imported));
             cases++;
         }
         Assert.True(cases > 0);
@@ -63,7 +64,21 @@ public sealed class Nf4Tests
 
     [Fact]
     public void Lengths_that_do_not_fit_are_an_error() =>
-        Assert.Contains("do not fit", Assert.Throws<ArgumentException>(() => Nf4.Import(new byte[31], new float[1], new byte[36])).Message, StringComparison.Ordinal);
+        Assert.Contains("do not fit", Assert.Throws<ArgumentException>(() => NF4.Import(new byte[31], new float[1], new byte[36])).Message, StringComparison.Ordinal);
+
+    private static byte[] Pack(float[] x)
+    {
+        byte[] packed = new byte[x.Length / NF4.Block * 36];
+        PackedFormats.Get("NF4").Pack(x, packed);
+        return packed;
+    }
+
+    private static float[] Unpack(byte[] packed)
+    {
+        float[] x = new float[packed.Length / 36 * NF4.Block];
+        PackedFormats.Get("NF4").Unpack(packed, x);
+        return x;
+    }
 
     private static void AssertClose(float[] expected, float[] actual, float tolerance = 1e-6f)
     {

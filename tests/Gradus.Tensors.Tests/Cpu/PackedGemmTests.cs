@@ -1,6 +1,11 @@
+using Gradus.Tensors.Packed;
+
 namespace Gradus.Tensors.Cpu.Tests;
 
-/// <summary>Products with weights in blocks are products with the unpacked weights, to the bit.</summary>
+/// <summary>
+/// Products with packed weights on guarded memory. As floats they are products with the unpacked weights, to the bit; on integers they are
+/// what the definition says, to the bit, and close to the others.
+/// </summary>
 public sealed unsafe class PackedGemmTests
 {
     public static TheoryData<string, string> Cases
@@ -10,54 +15,142 @@ public sealed unsafe class PackedGemmTests
             TheoryData<string, string> cases = [];
             foreach (Isa isa in CpuFeatures.Available)
             {
-                foreach (BlockFormat format in Enum.GetValues<BlockFormat>().Where(f => f != BlockFormat.None))
-                    cases.Add(isa.ToString(), format.ToString());
+                foreach (PackedFormat format in PackedFormats.All)
+                    cases.Add(isa.ToString(), format.Name);
             }
             return cases;
         }
     }
 
+    public static TheoryData<string> IntegerFormats => [.. PackedFormats.All.Where(f => VnniCode.Supports(BlockFormats.Of(f))).Select(f => f.Name)];
+
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Forward(string isa, string format)
+    public void ForwardIsTheProductWithTheUnpackedWeights(string isa, string format)
     {
-        foreach ((int m, int n, int k) in ((int, int, int)[])[(1, 40, 512), (5, 33, 768), (37, 65, 1024)])
-            Check(Enum.Parse<Isa>(isa), Enum.Parse<BlockFormat>(format), m, rows: n, columns: k, transposed: true);
+        foreach ((int m, int n, int blocks) in ((int, int, int)[])[(1, 40, 2), (5, 33, 3), (37, 65, 1), (3, 1, 1)])
+            CheckFloats(Enum.Parse<Isa>(isa), PackedFormats.Get(format), m, rows: n, blocks, transposed: true);
+
+        // More rows than a panel of AMX and more columns than it unpacks at once.
+        CheckFloats(Enum.Parse<Isa>(isa), PackedFormats.Get(format), 35, rows: 40, 1 + 1152 / PackedFormats.Get(format).BlockSize, transposed: true);
     }
 
     [Theory]
     [MemberData(nameof(Cases))]
-    public void Gradient_of_the_input(string isa, string format)
+    public void TheInputsGradientIsTheProductWithTheUnpackedWeights(string isa, string format)
     {
-        foreach ((int m, int n, int k) in ((int, int, int)[])[(1, 512, 40), (40, 768, 70)])
-            Check(Enum.Parse<Isa>(isa), Enum.Parse<BlockFormat>(format), m, rows: k, columns: n, transposed: false);
+        foreach ((int m, int blocks, int k) in ((int, int, int)[])[(1, 2, 40), (40, 1, 70), (3, 3, 17), (35, 1, 1090)])
+            CheckFloats(Enum.Parse<Isa>(isa), PackedFormats.Get(format), m, rows: k, blocks, transposed: false);
     }
 
-    private static void Check(Isa isa, BlockFormat format, int m, int rows, int columns, bool transposed)
+    [VnniTheory]
+    [MemberData(nameof(IntegerFormats))]
+    public void IntegersGiveWhatTheDefinitionSays(string name)
     {
-        Random random = new(m);
-        (int n, int k) = transposed ? (rows, columns) : (columns, rows);
-        float[] x = [.. Enumerable.Range(0, m * k).Select(_ => (float)(random.NextDouble() - 0.5))];
-        float[] weights = [.. Enumerable.Range(0, rows * columns).Select(_ => (float)(random.NextDouble() - 0.5))];
-        byte[] packed = BlockFormatTests.Pack(format, weights);
-        float[] unpacked = BlockFormatTests.Unpack(format, packed, weights.Length);
-        using GuardedBuffer blocks = new(packed.Length), result = new((long)m * n * sizeof(float));
-        packed.CopyTo(new Span<byte>(blocks.Start, packed.Length));
-        using Workers workers = new(2);
-        float[] expected = new float[m * n], rounded = new float[m * n];
-        fixed (float* a = x, b = unpacked, c = expected, inBf16 = rounded)
+        PackedFormat format = PackedFormats.Get(name);
+        Random random = new(11);
+        for (int i = 0; i < 24; i++)
         {
-            GemmProblem dense = new() { M = m, N = n, K = k, Batch = 1, A = new Operand(a, k), B = new Operand(b, columns, transposed), C = c, StrideC = n };
-            GemmProblem sparse = dense with { B = new Operand(blocks.Start, format.RowBytes(columns), format, transposed), C = result.Floats };
-            Gemm.Multiply(isa, workers, dense);
-            Gemm.Multiply(isa, workers, sparse);
-            Assert.Equal(expected, result.AsFloats.ToArray());
-
-            result.Poison();
-            Bf16Gemm.Multiply(isa, workers, dense with { C = inBf16 });
-            Bf16Gemm.Multiply(isa, workers, sparse);
-            Assert.Equal(rounded, result.AsFloats.ToArray());
+            int m = random.Next(1, 20), n = i == 0 ? 1 : random.Next(1, 70), blocks = random.Next(1, 6);
+            using PackedCase c = new(format, m, n, blocks, seed: i, bias: i % 2 == 0, accumulate: i % 3 == 0);
+            using Workers workers = new(1 + i % 3);
+            PackedGemm.Multiply(Isa.Avx512, workers, c.Problem);
+            c.AssertIs(IntegerProduct.Of(BlockFormats.Of(format), c));
+            c.AssertClose();
         }
-        result.AssertIntact();
+    }
+
+    [VnniTheory]
+    [MemberData(nameof(IntegerFormats))]
+    public void ThreadsAndCompanyChangeNoBit(string name)
+    {
+        using PackedCase c = new(PackedFormats.Get(name), 21, 300, 4, seed: 1);
+        using Workers one = new(1), three = new(3);
+        PackedGemm.Multiply(Isa.Avx512, one, c.Problem);
+        float[] alone = c.Result.ToArray();
+        c.Reset();
+        PackedGemm.Multiply(Isa.Avx512, three, c.Problem);
+        Assert.Equal(alone, c.Result.ToArray());
+        for (int m = 0; m < c.M; m++)
+        {
+            GemmProblem whole = c.Problem;
+            float[] row = new float[c.N];
+            fixed (float* to = row)
+                PackedGemm.Multiply(Isa.Avx512, one, whole with { M = 1, A = whole.A with { Data = whole.A.Data + m * whole.A.RowBytes }, C = to });
+            Assert.Equal(alone[(m * c.N)..((m + 1) * c.N)], row);
+        }
+    }
+
+    [VnniFact]
+    public void NumbersThatAreNotFiniteAreNotLost()
+    {
+        foreach (float bad in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+        {
+            using PackedCase c = new(PackedFormats.Get("Q4_0"), 3, 40, 4, seed: 1);
+            ((float*)(c.Problem.A.Data + c.Problem.A.RowBytes))[70] = bad;
+            using Workers workers = new(1);
+            PackedGemm.Multiply(Isa.Avx512, workers, c.Problem);
+            Assert.All(c.Result[..40].ToArray(), value => Assert.True(float.IsFinite(value)));
+            Assert.All(c.Result[40..80].ToArray(), value => Assert.False(float.IsFinite(value)));
+            Assert.All(c.Result[80..].ToArray(), value => Assert.True(float.IsFinite(value)));
+        }
+    }
+
+    [VnniFact]
+    public void LargeSmallAndZeroActivationsKeepTheirScale()
+    {
+        foreach (float size in (float[])[0, 1e-38f, 1e-20f, 1e-3f, 1e20f, 1e30f])
+        {
+            using PackedCase c = new(PackedFormats.Get("Q8_0"), 2, 20, 3, seed: 4);
+            foreach (ref float value in new Span<float>(c.Problem.A.Data, 2 * 96))
+                value *= size;
+            using Workers workers = new(1);
+            PackedGemm.Multiply(Isa.Avx512, workers, c.Problem);
+            c.AssertClose();
+        }
+    }
+
+    [Fact]
+    public void NothingIsZeroAndNobodyWaits()
+    {
+        foreach (Isa isa in CpuFeatures.Available)
+        {
+            using Workers workers = new(2);
+            using PackedCase none = new(PackedFormats.Get("Q4_0"), 0, 20, 1, seed: 1), empty = new(PackedFormats.Get("Q4_0"), 3, 20, 0, seed: 1, bias: true);
+            PackedGemm.Multiply(isa, workers, none.Problem);
+            PackedGemm.Multiply(isa, workers, empty.Problem);
+            empty.AssertClose();
+        }
+    }
+
+    [Fact]
+    public void ThePrecisionDecidesHowActivationsAreTaken()
+    {
+        using PackedCase c = new(PackedFormats.Get("Q4_0"), 2, 20, 3, seed: 4);
+        Operand weights = c.Problem.B;
+        Assert.Equal(VnniKernels.WhyNot is null, PackedGemm.UsesIntegers(Isa.Avx512, weights));
+        Assert.False(PackedGemm.UsesIntegers(Isa.Avx2, weights));
+        Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { RoundToBf16 = true }));
+        Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { Transposed = false }));
+        Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { Format = BlockFormat.NF4 }));
+    }
+
+    private static void CheckFloats(Isa isa, PackedFormat format, int m, int rows, int blocks, bool transposed)
+    {
+        using PackedCase c = new(format, m, rows, blocks, seed: m, transposed: transposed);
+        using Workers workers = new(2);
+        GemmProblem packed = c.Problem;
+        float[] expected = new float[c.M * c.N];
+        fixed (float* b = c.Weights, to = expected)
+        {
+            GemmProblem dense = packed with { B = new Operand(b, c.Columns, transposed), C = to };
+            Gemm.Multiply(isa, workers, dense);
+            PackedGemm.Multiply(isa, workers, packed, exact: true);
+            c.AssertIs(expected);
+            c.Reset();
+            Bf16Gemm.Multiply(isa, workers, dense with { A = dense.A with { RoundToBf16 = true }, B = dense.B with { RoundToBf16 = true } });
+            PackedGemm.Multiply(isa, workers, packed with { A = packed.A with { RoundToBf16 = true }, B = packed.B with { RoundToBf16 = true } });
+            c.AssertIs(expected);
+        }
     }
 }

@@ -7,7 +7,7 @@ internal static partial class DeviceCases
     private static readonly int[] Lengths = [0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 65];
 
     private static readonly Lazy<DeviceCase[]> Built = new(() =>
-        [.. Elements(), .. ActivationValues(), .. Moves(), .. Reductions(), .. Products(), .. RowWise(), .. Norms(), .. Rotations(), .. Attentions(), .. Recurrences()]);
+        [.. Elements(), .. ActivationValues(), .. Moves(), .. Reductions(), .. Products(), .. PackedProducts(), .. RowWise(), .. Norms(), .. Rotations(), .. Attentions(), .. Recurrences()]);
 
     public static IReadOnlyList<DeviceCase> All => Built.Value;
 

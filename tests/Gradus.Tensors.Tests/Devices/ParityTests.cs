@@ -13,7 +13,7 @@ public sealed class ParityTests
         foreach (string operation in DeviceCases.All.Select(c => c.Operation).Distinct())
         {
             // AMX and AVX512-BF16 have matrix products of their own; all else is AVX-512.
-            foreach (string device in TestDevices.CpuNames.Where(d => Enum.Parse<Isa>(d) <= Isa.Avx512 || operation == nameof(Device.MatMul)))
+            foreach (string device in TestDevices.CpuNames.Where(d => Enum.Parse<Isa>(d) <= Isa.Avx512 || operation is nameof(Device.MatMul) or nameof(Device.MatMulPacked)))
                 data.Add(operation, device);
         }
         return data;
@@ -23,7 +23,7 @@ public sealed class ParityTests
     public void EveryOperationHasACase()
     {
         // Memory has tests of its own in WorkspaceTests.
-        string[] memory = [nameof(Device.Allocate), nameof(Device.Free), nameof(Device.Poison)];
+        string[] memory = [nameof(Device.Allocate), nameof(Device.Free), nameof(Device.Poison), nameof(Device.PackedShape)];
         IEnumerable<string> operations = typeof(Device).GetMethods(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance)
             .Where(m => m.IsAbstract && !m.IsSpecialName)
             .Select(m => m.Name);

@@ -125,6 +125,29 @@ internal static class AmxCode
         return Bytes(code);
     }
 
+    /// <summary>
+    /// void Interleave(from, to, pairs, stride, order): pairs of rows of 16 floats, stride bytes apart, to bf16 as <see cref="Convert"/> does;
+    /// of each pair 64 bytes, elements of the first row in the even places. Order is 0, 16, 1, 17 … as 16-bit integers.
+    /// </summary>
+    public static byte[] Interleave()
+    {
+        Assembler code = new(64);
+        Label pair = code.CreateLabel("pair");
+        code.vmovdqu16(zmm1, __zmmword_ptr[r8]);
+        code.Label(ref pair);
+        code.vmovups(zmm0, __zmmword_ptr[rdi + rcx]);
+        code.vcvtne2ps2bf16(zmm0, zmm0, __zmmword_ptr[rdi]);
+        code.vpermw(zmm0, zmm1, zmm0);
+        code.vmovups(__zmmword_ptr[rsi], zmm0);
+        code.lea(rdi, __[rdi + rcx * 2]);
+        code.add(rsi, 64);
+        code.dec(rdx);
+        code.jne(pair);
+        code.vzeroupper();
+        code.ret();
+        return Bytes(code);
+    }
+
     // Brings a quarter of the next step's tiles of b into the L1 cache: eight lines of 64 bytes.
     private static void Fetch(Assembler code, int line)
     {

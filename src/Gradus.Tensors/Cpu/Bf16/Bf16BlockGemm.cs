@@ -1,5 +1,5 @@
 // Matrix products in bf16 with fp32 sums on AMX tiles. Both operands are packed first, all workers together, then blocks of C are shared
-// out. A row's sums run over ascending k in pairs, whatever the blocking, the other rows and the number of threads; so its bits are the
+// out; packed weights are unpacked into the panels of such a block only, which stay in the L2 cache while all rows pass. A row's sums run over ascending k in pairs, whatever the blocking, the other rows and the number of threads; so its bits are the
 // same alone or in a batch. TDPBF16PS rounds to nearest even and takes subnormals as zero, whatever the control register says.
 
 namespace Gradus.Tensors.Cpu;
@@ -49,6 +49,12 @@ internal static unsafe class Bf16BlockGemm
             Thin(kernels, workers, problem, a);
             return;
         }
+        if (panels is null && problem.B.Format != BlockFormat.None)
+        {
+            Pack(workers, problem.A, problem.A.Transposed, pairsFirst: false, problem.M, problem.K, a);
+            MultiplyPacked(kernels, workers, problem, a, null);
+            return;
+        }
         ushort* b = panels is not null ? panels.Data : (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)PanelElements(problem.N, problem.K) * sizeof(ushort));
         for (int entry = 0; entry < problem.Batch; entry++)
         {
@@ -94,7 +100,8 @@ internal static unsafe class Bf16BlockGemm
         long wanted = workers.Count == 1 ? 1 : Math.Min(4L * workers.Count, work / SmallestItem);
         while ((long)job.RowItems * job.ColumnItems < wanted && (job.RowItems < rowPanels || job.ColumnItems < columnPanels))
         {
-            if (job.RowItems < rowPanels && (job.ColumnItems == columnPanels || problem.M / job.RowItems > problem.N / job.ColumnItems))
+            // Without panels every item unpacks its columns, so those are cut first.
+            if (job.RowItems < rowPanels && (job.ColumnItems == columnPanels || (b != null && problem.M / job.RowItems > problem.N / job.ColumnItems)))
                 job.RowItems++;
             else
                 job.ColumnItems++;
@@ -118,9 +125,15 @@ internal static unsafe class Bf16BlockGemm
         (int firstColumn, int endColumn) = Part(problem.N, item % job->ColumnItems, job->ColumnItems);
         int steps = Bf16Pack.Steps(problem.K);
         nint panel = (nint)steps * Bf16Pack.StepElements;
+        nint unpackedBytes = (nint)((endColumn - firstColumn + Bf16Pack.Lines - 1) / Bf16Pack.Lines) * Math.Min(steps, OuterSteps) * Bf16Pack.StepElements * sizeof(ushort);
+        ushort* unpacked = job->B == null ? (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)unpackedBytes) : null;
         job->Kernels.Configure();
         for (int outer = 0; outer < steps; outer += OuterSteps)
         {
+            int outerSteps = Math.Min(OuterSteps, steps - outer);
+            if (unpacked != null)
+                Bf16Pack.Unpack(problem.B, !problem.B.Transposed, pairsFirst: true, firstColumn, endColumn, outer * Bf16Pack.StepK, Math.Min((outer + outerSteps) * Bf16Pack.StepK, problem.K), unpacked);
+            ushort* b = unpacked != null ? unpacked : job->B + firstColumn / Bf16Pack.Lines * panel + (nint)outer * Bf16Pack.StepElements;
             for (int rows = firstRow; rows < endRow; rows += RowGroup)
             {
                 for (int step = outer; step < Math.Min(outer + OuterSteps, steps); step += BlockSteps)
@@ -134,6 +147,8 @@ internal static unsafe class Bf16BlockGemm
                         Step = step,
                         Count = Math.Min(BlockSteps, steps - step),
                         Last = step + BlockSteps >= steps,
+                        B = b + (nint)(step - outer) * Bf16Pack.StepElements,
+                        PanelB = unpacked != null ? (nint)outerSteps * Bf16Pack.StepElements : panel,
                     };
                     Blocks(job, range, panel);
                 }
@@ -151,8 +166,8 @@ internal static unsafe class Bf16BlockGemm
         {
             int lines = Math.Min(range.EndRow - row, Bf16Pack.Lines);
             ushort* a = job->A + row / Bf16Pack.Lines * panel + (nint)range.Step * Bf16Pack.StepElements;
-            ushort* b = job->B + range.FirstColumn / Bf16Pack.Lines * panel + (nint)range.Step * Bf16Pack.StepElements;
-            for (int column = range.FirstColumn; column < range.EndColumn; column += Bf16Pack.Lines, b += panel)
+            ushort* b = range.B;
+            for (int column = range.FirstColumn; column < range.EndColumn; column += Bf16Pack.Lines, b += range.PanelB)
             {
                 int columns = Math.Min(range.EndColumn - column, Bf16Pack.Lines);
                 float* c = problem.C + row * problem.StrideC + column;
@@ -221,6 +236,8 @@ internal static unsafe class Bf16BlockGemm
         public int Step;
         public int Count;
         public bool Last;
+        public ushort* B;
+        public nint PanelB;
     }
 
     private struct Job

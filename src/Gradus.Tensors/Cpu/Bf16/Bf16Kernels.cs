@@ -64,6 +64,10 @@ internal readonly unsafe struct Bf16Kernels
     public static void Convert(float* from, ushort* to, int steps, int strideBytes) =>
         ((delegate* unmanaged[SuppressGCTransition]<float*, ushort*, nint, nint, void>)Conversion.At)(from, to, steps, strideBytes);
 
+    /// <summary>Pairs of rows of 16 floats to bf16, side by side; see <see cref="AmxCode.Interleave"/>.</summary>
+    public static void Interleave(float* from, ushort* to, int pairs, nint strideBytes) =>
+        ((delegate* unmanaged[SuppressGCTransition]<float*, ushort*, nint, nint, nint, void>)Interleaving.At)(from, to, pairs, strideBytes, Interleaving.Order);
+
     // Asking is what makes the tile registers usable, so no kernel exists before.
     private static nint Load(Isa isa, byte[] code) => CpuFeatures.WhyNot(isa) is { } missing
         ? throw new InvalidOperationException($"{isa}: {missing}.")
@@ -72,6 +76,20 @@ internal readonly unsafe struct Bf16Kernels
     private static class Conversion
     {
         public static readonly nint At = Load(Isa.Avx512Bf16, AmxCode.Convert());
+    }
+
+    private static class Interleaving
+    {
+        public static readonly nint At = Load(Isa.Avx512Bf16, AmxCode.Interleave());
+        public static readonly nint Order = MakeOrder();
+    }
+
+    private static nint MakeOrder()
+    {
+        ushort* at = (ushort*)AlignedMemory.Allocate(64);
+        for (int i = 0; i < 32; i++)
+            at[i] = (ushort)(i / 2 + i % 2 * 16);
+        return (nint)at;
     }
 
     private static nint MakeConfiguration()

@@ -36,7 +36,7 @@ internal static unsafe class Bf16Pack
     {
         if (operand.Format != BlockFormat.None)
         {
-            Windows(operand, alongLines, pairsFirst, line, end, k, to);
+            Unpack(operand, alongLines, pairsFirst, line, end, 0, k, to);
             return;
         }
         nint panel = (nint)Steps(k) * StepElements;
@@ -55,33 +55,46 @@ internal static unsafe class Bf16Pack
             AlongK(operand, pairsFirst, at, Math.Min(Block, end - at), k, to + (at - line) / Lines * panel + (at - line) % Lines * StepK);
     }
 
-    // Packed weights are unpacked a piece at a time, which stays in the cache.
-    private static void Windows(in Operand operand, bool alongLines, bool pairsFirst, int line, int end, int k, ushort* to)
+    /// <summary>Packs panels of packed weights over a part of k; pieces of them are unpacked on the way, which stay in the cache.</summary>
+    /// <param name="operand">The operand.</param>
+    /// <param name="alongLines">Rows as stored are neighbours in k; false where columns are.</param>
+    /// <param name="pairsFirst">True for B's order, false for A's.</param>
+    /// <param name="line">The first line, a multiple of 32.</param>
+    /// <param name="end">The line after the last.</param>
+    /// <param name="k">The first k, a multiple of 256.</param>
+    /// <param name="endK">The k after the last.</param>
+    /// <param name="to">The first panel, Steps(endK − k) · 1024 elements each.</param>
+    public static void Unpack(in Operand operand, bool alongLines, bool pairsFirst, int line, int end, int k, int endK, ushort* to)
     {
-        nint panel = (nint)Steps(k) * StepElements;
+        nint panel = (nint)Steps(endK - k) * StepElements;
         int pieceK = alongLines ? StepK : BlockFormats.LargestBlock, pieceLines = alongLines ? end - line : Block;
-        int rows = alongLines ? StepK : Block, columns = alongLines ? pieceLines : pieceK;
-        float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)(rows * BlockUnpack<Lanes16>.WindowStride(columns)) * sizeof(float));
+        int room = alongLines ? PanelUnpack<Lanes16>.WindowElements(StepK, pieceLines) : PanelUnpack<Lanes16>.WindowElements(Block, pieceK);
+        float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)room * sizeof(float));
         for (int at = line; at < end; at += pieceLines)
         {
             int lines = Math.Min(pieceLines, end - at);
-            for (int first = 0; first < k; first += pieceK)
+            for (int first = k; first < endK; first += pieceK)
             {
-                int count = Math.Min(pieceK, k - first);
+                int count = Math.Min(pieceK, endK - first);
                 Operand piece = alongLines
-                    ? BlockUnpack<Lanes16>.Window(operand, first, count, at, lines, window)
-                    : BlockUnpack<Lanes16>.Window(operand, at, lines, first, count, window);
-                ushort* step = to + (nint)(first / StepK) * StepElements;
+                    ? PanelUnpack<Lanes16>.Window(operand, first, count, at, lines, window, out bool columnsFirst)
+                    : PanelUnpack<Lanes16>.Window(operand, at, lines, first, count, window, out columnsFirst);
+                ushort* step = to + (nint)((first - k) / StepK) * StepElements;
                 for (int i = 0; i < lines; i += Block)
-                {
-                    ushort* block = step + (at + i - line) / Lines * panel + (at + i - line) % Lines * StepK;
-                    if (alongLines)
-                        StepAlongLines(piece, pairsFirst, i, Math.Min(Block, lines - i), 0, count, block);
-                    else
-                        AlongK(piece, pairsFirst, i, Math.Min(Block, lines - i), count, block);
-                }
+                    Piece(piece, alongLines ^ columnsFirst, pairsFirst, i, Math.Min(Block, lines - i), count, step + (at + i - line) / Lines * panel + (at + i - line) % Lines * StepK);
             }
         }
+    }
+
+    private static void Piece(in Operand piece, bool alongLines, bool pairsFirst, int line, int lines, int k, ushort* to)
+    {
+        if (!alongLines)
+        {
+            AlongK(piece, pairsFirst, line, lines, k, to);
+            return;
+        }
+        for (int first = 0; first < k; first += StepK, to += StepElements)
+            StepAlongLines(piece, pairsFirst, line, lines, first, Math.Min(first + StepK, k), to);
     }
 
     [SkipLocalsInit]
@@ -137,6 +150,11 @@ internal static unsafe class Bf16Pack
         float* space = stackalloc float[Block * Block + Block];
         float* natural = pairsFirst ? (float*)to : (float*)(((nint)space + 63) & ~63);
         byte* from = operand.Data + k * operand.RowBytes + (nint)line * operand.ElementBytes;
+        if (pairsFirst && !operand.IsBf16)
+        {
+            Bf16Kernels.Interleave((float*)from, to, Block, operand.RowBytes);
+            return;
+        }
         for (int pair = 0; pair < Block; pair++, from += 2 * operand.RowBytes)
             Lanes16.Store(natural + pair * Block, Pair(operand.IsBf16, from, from + operand.RowBytes));
         if (pairsFirst)

@@ -68,6 +68,9 @@ internal static unsafe class Gemm
             case Isa.Avx2:
                 GemmBlocks<Lanes8>.Run(workers, problem, new(6, 512));
                 break;
+            case >= Isa.Avx512 when FewRows.Fits(problem):
+                FewRows.Multiply(workers, problem);
+                break;
             default:
                 GemmBlocks<Lanes16>.Run(workers, problem, new(14, 512));
                 break;

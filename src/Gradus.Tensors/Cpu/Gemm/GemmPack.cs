@@ -29,8 +29,7 @@ internal static unsafe class GemmPack<T>
     {
         if (operand.Format != BlockFormat.None)
         {
-            float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)(lines * BlockUnpack<T>.WindowStride(count)) * sizeof(float));
-            PanelAlongK(BlockUnpack<T>.Window(operand, line, lines, k, count, window), 0, lines, width, 0, count, to);
+            PackedAlongK(operand, line, lines, width, k, count, to);
             return;
         }
         byte** rows = stackalloc byte*[MaxWidth + 16];
@@ -80,18 +79,43 @@ internal static unsafe class GemmPack<T>
         }
     }
 
+    // Where blocks of k begin with parts, a panel's weights are unpacked into their places.
+    private static void PackedAlongK(in Operand operand, int line, int lines, int width, int k, int count, float* to)
+    {
+        if (operand.Format.HasPanels() && width % T.Width == 0 && k % PanelLayout.PartColumns == 0 && count % PanelLayout.PartColumns == 0)
+        {
+            PanelUnpack<T>.Parts(operand, line, lines, k / PanelLayout.PartColumns, (k + count) / PanelLayout.PartColumns, to, width);
+            if (operand.RoundToBf16)
+                Round(to, (nint)count * width);
+            return;
+        }
+        float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)PanelUnpack<T>.WindowElements(lines, count) * sizeof(float));
+        Operand unpacked = PanelUnpack<T>.Window(operand, line, lines, k, count, window, out bool columnsFirst);
+        if (columnsFirst)
+            PanelsAlongLines(unpacked, 0, lines, width, 0, count, to, 0);
+        else
+            PanelAlongK(unpacked, 0, lines, width, 0, count, to);
+    }
+
     // A few k at a time, so that what is unpacked stays in the cache.
     private static void WindowsAlongLines(in Operand operand, int line, int end, int width, int k, int count, float* to, nint distance)
     {
-        const int AtOnce = 16;
+        const int AtOnce = PanelLayout.Rows;
         for (; line < end; line += PanelsAtOnce * width)
         {
             int lines = Math.Min(PanelsAtOnce * width, end - line);
-            float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)(AtOnce * BlockUnpack<T>.WindowStride(lines)) * sizeof(float));
+            float* window = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)PanelUnpack<T>.WindowElements(AtOnce, lines) * sizeof(float));
             for (int first = 0; first < count; first += AtOnce)
             {
                 int here = Math.Min(AtOnce, count - first);
-                PanelsAlongLines(BlockUnpack<T>.Window(operand, k + first, here, line, lines, window), 0, lines, width, 0, here, to + (nint)first * width, distance);
+                Operand unpacked = PanelUnpack<T>.Window(operand, k + first, here, line, lines, window, out bool columnsFirst);
+                if (!columnsFirst)
+                {
+                    PanelsAlongLines(unpacked, 0, lines, width, 0, here, to + (nint)first * width, distance);
+                    continue;
+                }
+                for (int at = 0; at < lines; at += width)
+                    PanelAlongK(unpacked, at, Math.Min(width, lines - at), width, 0, here, to + at / width * distance + (nint)first * width);
             }
             to += PanelsAtOnce * distance;
         }

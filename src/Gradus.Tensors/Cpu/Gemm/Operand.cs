@@ -26,15 +26,15 @@ internal unsafe readonly struct Operand
         IsBf16 = true;
     }
 
-    /// <summary>A matrix in blocks; not for batches.</summary>
-    /// <param name="data">The first block.</param>
-    /// <param name="rowBytes">The distance of the rows as stored, in bytes.</param>
+    /// <summary>A packed matrix; not for batches.</summary>
+    /// <param name="data">The first panel, or the first row of a format without panels.</param>
+    /// <param name="columns">The columns as stored.</param>
     /// <param name="format">The blocks' format.</param>
     /// <param name="transposed">The matrix is used as the transpose of what is stored.</param>
-    public Operand(byte* data, nint rowBytes, BlockFormat format, bool transposed = false)
+    public Operand(byte* data, int columns, BlockFormat format, bool transposed = false)
     {
         Data = data;
-        RowBytes = rowBytes;
+        RowBytes = format.HasPanels() ? PanelLayout.PanelBytes(format, columns) : format.RowBytes(columns);
         Format = format;
         Transposed = transposed;
     }
@@ -42,7 +42,7 @@ internal unsafe readonly struct Operand
     /// <summary>The first element.</summary>
     public byte* Data { get; init; }
 
-    /// <summary>The distance of the rows as stored, in bytes.</summary>
+    /// <summary>The distance of the rows as stored, in bytes; of the panels of a packed matrix.</summary>
     public nint RowBytes { get; init; }
 
     /// <summary>The distance of the matrices of a batch, in elements; 0 uses one matrix for all.</summary>

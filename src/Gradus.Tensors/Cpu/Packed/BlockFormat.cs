@@ -1,77 +1,96 @@
+using Gradus.Tensors.Packed;
+
 namespace Gradus.Tensors.Cpu;
 
-/// <summary>Block-quantized layouts, GGUF's and NF4: a row is a sequence of blocks, each with its own scale.</summary>
+/// <summary>The formats of <see cref="PackedFormats"/> as a number, for jobs that hold no references. Layouts are described there.</summary>
 internal enum BlockFormat : byte
 {
     /// <summary>Not packed.</summary>
     None,
 
-    /// <summary>32 weights: f16 scale d, 32 signed bytes; d·q.</summary>
+    /// <summary>d·q, 8 bits.</summary>
     Q8_0,
 
-    /// <summary>32 weights: f16 scale d, 4 bits each; d·(q − 8).</summary>
+    /// <summary>d·(q − 8).</summary>
     Q4_0,
 
-    /// <summary>32 weights: f16 scale d and offset m, 4 bits each; d·q + m.</summary>
+    /// <summary>d·q + m.</summary>
     Q4_1,
 
-    /// <summary>32 weights: f16 scale d, 5 bits each; d·(q − 16).</summary>
+    /// <summary>d·(q − 16), 5 bits.</summary>
     Q5_0,
 
-    /// <summary>32 weights: f16 scale d and offset m, 5 bits each; d·q + m.</summary>
+    /// <summary>d·q + m, 5 bits.</summary>
     Q5_1,
 
-    /// <summary>256 weights, 8 parts of 32 with 6-bit scale and offset, 4 bits each; d·sc·q − dmin·m.</summary>
+    /// <summary>d·sc·q − dmin·m, 4 bits.</summary>
     Q4_K,
 
-    /// <summary>256 weights, 8 parts of 32 with 6-bit scale and offset, 5 bits each; d·sc·q − dmin·m.</summary>
+    /// <summary>d·sc·q − dmin·m, 5 bits.</summary>
     Q5_K,
 
-    /// <summary>256 weights, 16 parts of 16 with 8-bit scale, 6 bits each; d·sc·(q − 32).</summary>
+    /// <summary>d·sc·(q − 32), 6 bits.</summary>
     Q6_K,
 
-    /// <summary>32 weights: f16 scale d, 4 bits each into a table that is denser near zero; d·table[q].</summary>
+    /// <summary>d·table[q], 4 bits.</summary>
     IQ4_NL,
 
-    /// <summary>
-    /// 64 weights: f32 largest size a, 4 bits each into the quantiles of a normal distribution; a·table[q]. QLoRA's NF4, but with the scale
-    /// in the block and weight j beside weight j + 32 in a byte; see <see cref="Nf4"/> for the layout in files.
-    /// </summary>
+    /// <summary>a·table[q], 4 bits.</summary>
     NF4,
+
+    /// <summary>Kept in rows, as files have it.</summary>
+    IQ4_XS,
+
+    /// <summary>Kept in rows, as files have it.</summary>
+    MXFP4,
+
+    /// <summary>Kept in rows, as files have it.</summary>
+    Q2_K,
+
+    /// <summary>Kept in rows, as files have it.</summary>
+    Q3_K,
+
+    /// <summary>Kept in rows, as files have it.</summary>
+    TQ1_0,
+
+    /// <summary>Kept in rows, as files have it.</summary>
+    TQ2_0,
 }
 
-/// <summary>Sizes of blocks.</summary>
+/// <summary>Properties of block formats.</summary>
 internal static class BlockFormats
 {
+    private static readonly PackedFormat?[] Specifications =
+        [.. Enum.GetValues<BlockFormat>().Select(format => PackedFormats.TryGet(format.ToString(), out PackedFormat? packed) ? packed : null)];
+
     /// <summary>The most weights that a block has.</summary>
     public const int LargestBlock = 256;
+
+    /// <summary>The number of a format.</summary>
+    /// <exception cref="NotSupportedException">The format can be carried from file to file only.</exception>
+    public static BlockFormat Of(PackedFormat format) => Enum.TryParse(format.Name, out BlockFormat number)
+        ? number
+        : throw new NotSupportedException($"There are no products with {format.Name} weights; get the model in one of {string.Join(", ", PackedFormats.All)}.");
+
+    /// <summary>The specification of a format.</summary>
+    public static PackedFormat Specification(this BlockFormat format) =>
+        Specifications[(int)format] ?? throw new ArgumentOutOfRangeException(nameof(format), format, "not a block format");
 
     /// <summary>Weights per block.</summary>
     public static int Weights(this BlockFormat format) => format switch
     {
         BlockFormat.Q4_K or BlockFormat.Q5_K or BlockFormat.Q6_K => 256,
         BlockFormat.NF4 => 64,
-        _ => 32,
+        <= BlockFormat.NF4 => 32,
+        _ => format.Specification().BlockSize,
     };
 
     /// <summary>Bytes per block.</summary>
-    public static int Bytes(this BlockFormat format) => format switch
-    {
-        BlockFormat.Q8_0 => 34,
-        BlockFormat.Q4_0 or BlockFormat.IQ4_NL => 18,
-        BlockFormat.Q4_1 => 20,
-        BlockFormat.Q5_0 => 22,
-        BlockFormat.Q5_1 => 24,
-        BlockFormat.Q4_K => 144,
-        BlockFormat.Q5_K => 176,
-        BlockFormat.Q6_K => 210,
-        BlockFormat.NF4 => 36,
-        _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not a block format"),
-    };
+    public static int Bytes(this BlockFormat format) => format.Specification().BytesPerBlock;
 
-    /// <summary>Bytes of a row.</summary>
-    /// <exception cref="ArgumentException">The row is not a whole number of blocks.</exception>
-    public static nint RowBytes(this BlockFormat format, int weights) => weights % format.Weights() == 0
-        ? (nint)(weights / format.Weights()) * format.Bytes()
-        : throw new ArgumentException($"{format} packs {format.Weights()} weights at a time; a row of {weights} is not a multiple of that.", nameof(weights));
+    /// <summary>Whether the format is kept in panels of sixteen rows (<see cref="PanelLayout"/>) rather than in rows.</summary>
+    public static bool HasPanels(this BlockFormat format) => format is > BlockFormat.None and <= BlockFormat.NF4;
+
+    /// <summary>Bytes of a row of blocks.</summary>
+    public static nint RowBytes(this BlockFormat format, int weights) => checked((nint)format.Specification().ByteLength(weights));
 }

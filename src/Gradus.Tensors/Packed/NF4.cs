@@ -1,12 +1,16 @@
 // NF4 as QLoRA and bitsandbytes store it: weights in blocks over the whole tensor, the first of two neighbours in the high nibble, the
 // blocks' largest sizes apart, and those once more in 8 bits ("double quantization") by a map that is dense near zero.
-// Source: Dettmers et al., "QLoRA" (2023); "8-bit Optimizers via Block-wise Quantization" (2022) for the dynamic map.
-// Rows must be whole blocks of 64 to be multiplied; others are to be dequantized by whoever reads the file.
+// Source: Dettmers et al., "QLoRA" (2023), appendix E for the levels; "8-bit Optimizers via Block-wise Quantization" (2022) for the map.
 
-namespace Gradus.Tensors.Cpu;
+using System.Buffers.Binary;
 
-/// <summary>Between blocks of <see cref="BlockFormat.NF4"/> and the layout in files.</summary>
-internal static unsafe class Nf4
+namespace Gradus.Tensors.Packed;
+
+/// <summary>
+/// 64 weights of 4 bits at the quantiles of a normal distribution: w = a·level[q]. Block: f32 a, the largest size, and 32 bytes of nibbles,
+/// weight j low and weight j + 32 high. Source: QLoRA; <see cref="Import"/> and <see cref="Export"/> go between this and the layout in files.
+/// </summary>
+internal sealed class NF4 : PackedFormat
 {
     /// <summary>Weights per block.</summary>
     public const int Block = 64;
@@ -15,24 +19,44 @@ internal static unsafe class Nf4
     public const int NestedBlock = 256;
 
     private const int ScaleBytes = sizeof(float);
+    private const int Bytes = ScaleBytes + Block / 2;
+
+    /// <inheritdoc/>
+    public override string Name => "NF4";
+
+    /// <inheritdoc/>
+    public override int BlockSize => Block;
+
+    /// <inheritdoc/>
+    public override int BytesPerBlock => Bytes;
+
+    /// <summary>The sixteen levels, ascending.</summary>
+    public static ReadOnlySpan<float> Levels =>
+    [
+        -1, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f, -0.28444138169288635f, -0.18477343022823334f, -0.09105003625154495f, 0,
+        0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1,
+    ];
 
     /// <summary>The 256 values of the signed dynamic map, ascending.</summary>
     public static ReadOnlySpan<float> DynamicMap => Map;
 
     private static float[] Map { get; } = MakeMap();
 
-    /// <summary>Packs one block.</summary>
-    public static void Pack(ReadOnlySpan<float> x, byte* to)
+    /// <inheritdoc/>
+    protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
-        float largest = 0;
-        foreach (float value in x)
-            largest = MathF.Max(largest, MathF.Abs(value));
-        *(float*)to = largest;
-        for (int i = 0; i < Block; i++)
-        {
-            int code = largest == 0 ? 7 : ScaleSearch.Nearest(BlockTables.Nf4Values, x[i] / largest);
-            to[ScaleBytes + i % 32] |= (byte)(code << (i / 32 * 4));
-        }
+        float scale = BinaryPrimitives.ReadSingleLittleEndian(block);
+        for (int i = 0; i < weights.Length; i++)
+            weights[i] = scale * Levels[BlockBytes.Nibble(block[ScaleBytes..], i)];
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        float largest = Math.Abs(BlockBytes.Extreme(weights));
+        BinaryPrimitives.WriteSingleLittleEndian(block, largest);
+        for (int i = 0; i < weights.Length; i++)
+            BlockBytes.SetNibble(block[ScaleBytes..], i, Nearest(Levels, largest == 0 ? 0 : weights[i] / largest));
     }
 
     /// <summary>Blocks from a file's nibbles and scales.</summary>
@@ -42,12 +66,11 @@ internal static unsafe class Nf4
     /// <exception cref="ArgumentException">The lengths do not fit each other.</exception>
     public static void Import(ReadOnlySpan<byte> nibbles, ReadOnlySpan<float> scales, Span<byte> to)
     {
-        int bytes = BlockFormat.NF4.Bytes();
-        if (nibbles.Length != (long)scales.Length * (Block / 2) || to.Length != (long)scales.Length * bytes)
+        if (nibbles.Length != (long)scales.Length * (Block / 2) || to.Length != (long)scales.Length * Bytes)
             throw new ArgumentException($"NF4: {nibbles.Length} bytes of weights, {scales.Length} scales and room for {to.Length} bytes do not fit each other.", nameof(nibbles));
         for (int block = 0; block < scales.Length; block++)
         {
-            Span<byte> target = to.Slice(block * bytes, bytes);
+            Span<byte> target = to.Slice(block * Bytes, Bytes);
             BitConverter.TryWriteBytes(target, scales[block]);
             Span<byte> codes = target[ScaleBytes..];
             codes.Clear();
@@ -65,11 +88,10 @@ internal static unsafe class Nf4
     /// <param name="scales">One per block.</param>
     public static void Export(ReadOnlySpan<byte> from, Span<byte> nibbles, Span<float> scales)
     {
-        int bytes = BlockFormat.NF4.Bytes();
         nibbles.Clear();
         for (int block = 0; block < scales.Length; block++)
         {
-            ReadOnlySpan<byte> source = from.Slice(block * bytes, bytes);
+            ReadOnlySpan<byte> source = from.Slice(block * Bytes, Bytes);
             scales[block] = BitConverter.ToSingle(source);
             for (int i = 0; i < Block; i++)
             {
@@ -96,7 +118,7 @@ internal static unsafe class Nf4
         for (int i = 0; i < scales.Length; i++)
         {
             float largest = nested[i / NestedBlock];
-            codes[i] = (byte)ScaleSearch.Nearest(Map, largest == 0 ? 0 : (scales[i] - offset) / largest);
+            codes[i] = (byte)Nearest(Map, largest == 0 ? 0 : (scales[i] - offset) / largest);
         }
         return offset;
     }
@@ -124,5 +146,14 @@ internal static unsafe class Nf4
         }
         map.Sort();
         return [.. map];
+    }
+
+    // The index of the nearest value of an ascending table; the lower of two equally near.
+    private static int Nearest(ReadOnlySpan<float> table, float value)
+    {
+        int at = 0;
+        while (at + 1 < table.Length && value - table[at] > table[at + 1] - value)
+            at++;
+        return at;
     }
 }
