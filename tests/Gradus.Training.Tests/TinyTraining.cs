@@ -19,7 +19,7 @@ internal static class TinyTraining
     public const int Context = 24;
 
     /// <summary>The kinds of trainings that must all hold the same promises.</summary>
-    public static TheoryData<string> Kinds => ["gpt2", "gpt2 lora", "llama", "llama lora", "llama bf16"];
+    public static TheoryData<string> Kinds => ["gpt2", "gpt2 lora", "llama", "llama lora", "llama bf16", "mixtral"];
 
     public static TrainingOptions Options(string kind, int steps = 4) => new(steps, ClipNorm: 0.5, Precision: kind.EndsWith("bf16", StringComparison.Ordinal) ? Precision.BF16 : Precision.F32, Seed: 7)
     {
@@ -30,9 +30,12 @@ internal static class TinyTraining
     /// <summary>A model of a kind, ready to train; dispose the adapter (if any) before the model.</summary>
     public static (DecoderModel Model, ModelAdapter? Adapter) Create(string kind, Device device, ulong seed = 3, float dropout = 0.1f)
     {
-        ModelConfig config = kind.StartsWith("gpt2", StringComparison.Ordinal)
-            ? new Gpt2Config(Vocabulary, Context, NEmbd: 48, NLayer: 2, NHead: 3, ResidPdrop: dropout, EmbdPdrop: dropout, AttnPdrop: 0)
-            : new LlamaConfig(Vocabulary, HiddenSize: 48, IntermediateSize: 96, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, MaxPositionEmbeddings: Context);
+        ModelConfig config = kind.Split(' ')[0] switch
+        {
+            "gpt2" => new Gpt2Config(Vocabulary, Context, NEmbd: 48, NLayer: 2, NHead: 3, ResidPdrop: dropout, EmbdPdrop: dropout, AttnPdrop: 0),
+            "mixtral" => Mixtral(outputRouterLogits: true),
+            _ => new LlamaConfig(Vocabulary, HiddenSize: 48, IntermediateSize: 96, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, MaxPositionEmbeddings: Context),
+        };
         DecoderModel model = (DecoderModel)Checkpoint.Create(config, seed, device);
         if (!kind.EndsWith("lora", StringComparison.Ordinal))
         {
@@ -41,6 +44,10 @@ internal static class TinyTraining
         }
         return (model, ModelAdapter.Attach(model, new LoraConfig(R: 4, LoraAlpha: 8, LoraDropout: dropout, TargetModules: ModuleNames.AllLinear), seed));
     }
+
+    /// <summary>A sparse model, which may ask for the load-balancing loss.</summary>
+    public static MixtralConfig Mixtral(bool outputRouterLogits) => new(Vocabulary, HiddenSize: 32, IntermediateSize: 48, NumHiddenLayers: 2, NumAttentionHeads: 4,
+        NumKeyValueHeads: 2, MaxPositionEmbeddings: Context, NumLocalExperts: 4, OutputRouterLogits: outputRouterLogits, RouterAuxLossCoef: 0.1f);
 
     /// <summary>Examples of a language that can be learned, of different lengths.</summary>
     public static Example[] Examples(int count, int seed = 11) => [.. Enumerable.Range(0, count).Select(i =>

@@ -1,4 +1,5 @@
 using Gradus.Adapters;
+using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors.Cpu;
@@ -44,6 +45,23 @@ public sealed class TrainerTests
         // The language has two successors for every token: ln 2 is the best there is.
         Assert.InRange(before, Math.Log(TinyTraining.Vocabulary) - 0.3, Math.Log(TinyTraining.Vocabulary) + 0.3);
         Assert.InRange(trainer.Evaluate()!.Loss, Math.Log(2) - 0.05, before - 1);
+    }
+
+    [Fact]
+    public void The_balancing_loss_counts_in_training_where_the_configuration_asks_for_it()
+    {
+        (double With, double Without) trained = (First(true, evaluate: false), First(false, evaluate: false));
+        // Each layer's share of a token's two experts sums to 2, so the loss lies at 2 or above; the coefficient is 0.1.
+        Assert.InRange(trained.With - trained.Without, 0.1999, 0.4);
+        Assert.Equal(First(false, evaluate: true), First(true, evaluate: true));
+
+        static double First(bool balanced, bool evaluate)
+        {
+            using LanguageModel model = Checkpoint.Create(TinyTraining.Mixtral(balanced), 3, Device);
+            model.SetTrainable(true);
+            using Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("mixtral"));
+            return evaluate ? trainer.Evaluate()!.Loss : trainer.Step().Loss;
+        }
     }
 
     [Theory]

@@ -65,6 +65,6 @@ public sealed class NextToken(BatchSource train, BatchSource? validation = null,
         // The sum is divided by the number of targets later on, but this loss is a mean already.
         return routerLogits.Count == 0
             ? loss
-            : loss.Add(balancing.Loss(routerLogits).Scale(balancing.Coefficient * batch.Targets.Count(t => t >= 0)));
+            : loss.Add(balancing.Loss(routerLogits).Scale(balancing.Coefficient * batch.TargetCount));
     }
 }

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Gradus.Nn;
-using Gradus.Tensors;
 
 namespace Gradus.Models;
 

@@ -1,7 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
-using Gradus.Tensors;
 
 namespace Gradus.Models;
 
