@@ -19,7 +19,7 @@ internal static class TinyTraining
     public const int Context = 24;
 
     /// <summary>The kinds of trainings that must all hold the same promises.</summary>
-    public static TheoryData<string> Kinds => ["gpt2", "gpt2 lora", "llama", "llama lora", "llama bf16", "mixtral"];
+    public static TheoryData<string> Kinds => ["gpt2", "gpt2 lora", "llama", "llama lora", "llama bf16", "lstm", "gru bf16", "t5", "t5 lora", "mixtral"];
 
     public static TrainingOptions Options(string kind, int steps = 4) => new(steps, ClipNorm: 0.5, Precision: kind.EndsWith("bf16", StringComparison.Ordinal) ? Precision.BF16 : Precision.F32, Seed: 7)
     {
@@ -28,15 +28,17 @@ internal static class TinyTraining
     };
 
     /// <summary>A model of a kind, ready to train; dispose the adapter (if any) before the model.</summary>
-    public static (DecoderModel Model, ModelAdapter? Adapter) Create(string kind, Device device, ulong seed = 3, float dropout = 0.1f)
+    public static (GenerativeModel Model, ModelAdapter? Adapter) Create(string kind, Device device, ulong seed = 3, float dropout = 0.1f)
     {
         ModelConfig config = kind.Split(' ')[0] switch
         {
             "gpt2" => new Gpt2Config(Vocabulary, Context, NEmbd: 48, NLayer: 2, NHead: 3, ResidPdrop: dropout, EmbdPdrop: dropout, AttnPdrop: 0),
             "mixtral" => Mixtral(outputRouterLogits: true),
+            "lstm" or "gru" => new RnnLmConfig(Vocabulary, EmbeddingSize: 32, HiddenSize: 48, Rnn: kind.Split(' ')[0], Dropout: dropout),
+            "t5" => new T5Config(Vocabulary, DModel: 48, DKv: 12, DFf: 64, NumLayers: 2, NumHeads: 4, DropoutRate: dropout),
             _ => new LlamaConfig(Vocabulary, HiddenSize: 48, IntermediateSize: 96, NumHiddenLayers: 2, NumAttentionHeads: 4, NumKeyValueHeads: 2, MaxPositionEmbeddings: Context),
         };
-        DecoderModel model = (DecoderModel)Checkpoint.Create(config, seed, device);
+        GenerativeModel model = (GenerativeModel)Checkpoint.Create(config, seed, device);
         if (!kind.EndsWith("lora", StringComparison.Ordinal))
         {
             model.SetTrainable(true);
@@ -60,14 +62,21 @@ internal static class TinyTraining
     })];
 
     /// <summary>Packed examples, two micro-batches a step.</summary>
-    public static NextToken Objective(int tokens = 160) =>
-        new(new PackedExamples(Examples(60), tokens, 5), new PackedExamples(Examples(8, seed: 12), tokens, 5), accumulation: 2);
+    public static NextToken Objective(string kind = "gpt2")
+    {
+        return new(new PackedExamples(Of(Examples(60)), 160, 5), new PackedExamples(Of(Examples(8, seed: 12)), 160, 5), accumulation: 2);
+
+        // The target is to be told from the source, which is its end.
+        Example[] Of(Example[] examples) => kind.StartsWith("t5", StringComparison.Ordinal)
+            ? [.. examples.Select(e => e with { Source = [.. e.Ids.TakeLast(4)] })]
+            : examples;
+    }
 
     /// <summary>Parameters, what the optimizer remembers, and losses, after training; the same text means the same bits.</summary>
     public static string Train(string kind, Device device, int steps = 4, ulong seed = 3, TrainingOptions? options = null)
     {
-        (DecoderModel model, ModelAdapter? adapter) = Create(kind, device, seed);
-        using Trainer trainer = new(model, Objective(), options ?? Options(kind, steps));
+        (GenerativeModel model, ModelAdapter? adapter) = Create(kind, device, seed);
+        using Trainer trainer = new(model, Objective(kind), options ?? Options(kind, steps));
         List<string> losses = [];
         for (int i = 0; i < steps; i++)
         {
@@ -93,7 +102,7 @@ internal static class TinyTraining
     /// <summary>The gradients of one step: plain descent at rate 1 takes them from the parameters.</summary>
     public static (double Loss, float[][] Gradients) GradientsOf(string kind, Device device, Objective objective, bool recompute = false, float dropout = 0)
     {
-        (DecoderModel model, ModelAdapter? adapter) = Create(kind, device, dropout: dropout);
+        (GenerativeModel model, ModelAdapter? adapter) = Create(kind, device, dropout: dropout);
         using Trainer trainer = new(model, objective, new TrainingOptions(Steps: 1, ClipNorm: 0, Recompute: recompute, Seed: 7) { Optimizer = new Sgd(LearningRate: 1) });
         float[][] before = [.. trainer.Parameters.Select(p => p.Value.ToArray())];
         double loss = trainer.Step().Loss;

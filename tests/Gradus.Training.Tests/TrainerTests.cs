@@ -36,8 +36,8 @@ public sealed class TrainerTests
     [Fact]
     public void Training_learns()
     {
-        (DecoderModel model, _) = TinyTraining.Create("llama", Device);
-        using DecoderModel owned = model;
+        (GenerativeModel model, _) = TinyTraining.Create("llama", Device);
+        using GenerativeModel owned = model;
         using Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("llama", steps: 60));
         double before = trainer.Evaluate()!.Loss;
         for (int i = 0; i < 60; i++)
@@ -109,6 +109,8 @@ public sealed class TrainerTests
     [InlineData("llama")]
     [InlineData("gpt2 lora")]
     [InlineData("llama lora")]
+    [InlineData("lstm")]
+    [InlineData("gru")]
     public void Recomputed_activations_give_the_same_gradients_bit_for_bit(string kind)
     {
         (double kept, float[][] gradients) = TinyTraining.GradientsOf(kind, Device, TinyTraining.Objective(), recompute: false, dropout: 0.2f);
@@ -124,8 +126,8 @@ public sealed class TrainerTests
     {
         long[] peaks = [.. new[] { false, true }.Select(recompute =>
         {
-            (DecoderModel model, _) = TinyTraining.Create("llama", Device);
-            using DecoderModel owned = model;
+            (GenerativeModel model, _) = TinyTraining.Create("llama", Device);
+            using GenerativeModel owned = model;
             using Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("llama") with { Recompute = recompute });
             trainer.Step();
             return trainer.PeakActivationBytes;
@@ -145,8 +147,8 @@ public sealed class TrainerTests
 
         static (double Norm, double Moved) Step(double clip)
         {
-            (DecoderModel model, _) = TinyTraining.Create("llama", Device);
-            using DecoderModel owned = model;
+            (GenerativeModel model, _) = TinyTraining.Create("llama", Device);
+            using GenerativeModel owned = model;
             using Trainer trainer = new(model, TinyTraining.Objective(), new TrainingOptions(Steps: 1, ClipNorm: clip) { Optimizer = new Sgd(LearningRate: 1) });
             float[][] before = [.. trainer.Parameters.Select(p => p.Value.ToArray())];
             double norm = trainer.Step().GradientNorm;
@@ -158,8 +160,8 @@ public sealed class TrainerTests
     [Fact]
     public void A_loss_that_is_not_a_number_stops_before_the_update()
     {
-        (DecoderModel model, _) = TinyTraining.Create("gpt2", Device);
-        using DecoderModel owned = model;
+        (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
+        using GenerativeModel owned = model;
         using Trainer trainer = new(model, new BrokenFrom(2, TinyTraining.Objective()), TinyTraining.Options("gpt2"));
         trainer.Step();
         trainer.Step();
@@ -180,8 +182,8 @@ public sealed class TrainerTests
     [Fact]
     public void Parameters_and_evaluations_that_are_not_numbers_are_refused()
     {
-        (DecoderModel model, _) = TinyTraining.Create("gpt2", Device);
-        using DecoderModel owned = model;
+        (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
+        using GenerativeModel owned = model;
         using Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("gpt2"));
         trainer.Step();
         trainer.ThrowIfDiverged();
@@ -195,8 +197,8 @@ public sealed class TrainerTests
     public void Evaluating_changes_nothing()
     {
         string plain = TinyTraining.Train("gpt2", Device);
-        (DecoderModel model, _) = TinyTraining.Create("gpt2", Device);
-        using DecoderModel owned = model;
+        (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
+        using GenerativeModel owned = model;
         using Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("gpt2"));
         for (int i = 0; i < 4; i++)
         {
@@ -212,8 +214,8 @@ public sealed class TrainerTests
     [Fact]
     public void An_evaluation_can_be_given_up()
     {
-        (DecoderModel model, _) = TinyTraining.Create("gpt2", Device);
-        using DecoderModel owned = model;
+        (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
+        using GenerativeModel owned = model;
         using Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("gpt2"));
         Assert.Null(trainer.Evaluate(new CancellationToken(canceled: true)));
         Assert.Equal(TinyTraining.Examples(8, seed: 12).Sum(e => e.Ids.Length - 1), trainer.Evaluate()!.Targets);
@@ -222,7 +224,7 @@ public sealed class TrainerTests
     [Fact]
     public void Adapters_train_and_nothing_else()
     {
-        (DecoderModel model, ModelAdapter? adapter) = TinyTraining.Create("llama lora", Device);
+        (GenerativeModel model, ModelAdapter? adapter) = TinyTraining.Create("llama lora", Device);
         string before = TinyTraining.Sha(model.Parameters.Select(p => p.Value)), adapted = TinyTraining.Sha(adapter!.Tensors.Values);
         using (Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("llama lora")))
         {
@@ -239,8 +241,8 @@ public sealed class TrainerTests
     [Fact]
     public void A_model_with_nothing_to_train_is_refused()
     {
-        (DecoderModel model, _) = TinyTraining.Create("gpt2", Device);
-        using DecoderModel owned = model;
+        (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
+        using GenerativeModel owned = model;
         model.SetTrainable(false);
         Assert.Throws<InvalidOperationException>(() => new Trainer(model, TinyTraining.Objective(), new TrainingOptions()));
     }
@@ -250,7 +252,7 @@ public sealed class TrainerTests
     [InlineData("llama lora")]
     public void Steps_do_not_take_more_and_more_memory(string kind)
     {
-        (DecoderModel model, ModelAdapter? adapter) = TinyTraining.Create(kind, Device);
+        (GenerativeModel model, ModelAdapter? adapter) = TinyTraining.Create(kind, Device);
         int[] text = [.. TinyTraining.Examples(40).SelectMany(e => e.Ids)];
         NextToken objective = new(new RandomBlocks(text, TinyTraining.Context, 4, 1), accumulation: 2);
         using (Trainer trainer = new(model, objective, TinyTraining.Options(kind, steps: 40)))
@@ -275,8 +277,8 @@ public sealed class TrainerTests
     [Fact]
     public void Memory_settles_with_packed_batches_of_different_sizes()
     {
-        (DecoderModel model, _) = TinyTraining.Create("llama", Device);
-        using DecoderModel owned = model;
+        (GenerativeModel model, _) = TinyTraining.Create("llama", Device);
+        using GenerativeModel owned = model;
         using Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("llama", steps: 100));
         for (int i = 0; i < 100; i++)
             trainer.Step();

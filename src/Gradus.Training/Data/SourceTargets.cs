@@ -48,6 +48,6 @@ public static class SourceTargets
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         int[] ids = tokenizer.Encode(text);
-        return tokenizer.EosId is { } end && (ids.Length == 0 || ids[^1] != end) ? [.. ids, end] : ids;
+        return tokenizer.EndOfText is { } end && (ids.Length == 0 || ids[^1] != end) ? [.. ids, end] : ids;
     }
 }

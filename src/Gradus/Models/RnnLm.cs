@@ -22,7 +22,7 @@ namespace Gradus.Models;
 /// <param name="EosTokenId">Token that ends a text.</param>
 /// <param name="PadTokenId">Token that other programs pad with.</param>
 public sealed record RnnLmConfig(
-    int VocabSize = 0,
+    int VocabSize = 256,
     int EmbeddingSize = 128,
     int HiddenSize = 128,
     int NumLayers = 2,

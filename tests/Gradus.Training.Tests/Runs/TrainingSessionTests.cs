@@ -239,11 +239,11 @@ public sealed class TrainingSessionTests
     private static List<TrainingEvent> Run(
         string kind, string path, TrainingOptions options, int? stopAfter = null, bool resume = false, Objective? objective = null)
     {
-        (DecoderModel model, ModelAdapter? adapter) = TinyTraining.Create(kind, Device);
-        using DecoderModel owned = model;
+        (GenerativeModel model, ModelAdapter? adapter) = TinyTraining.Create(kind, Device);
+        using GenerativeModel owned = model;
         using ModelAdapter? attached = adapter;
         using RunFolder run = RunFolder.Open(path, resume);
-        using Trainer trainer = new(model, objective ?? TinyTraining.Objective(), options);
+        using Trainer trainer = new(model, objective ?? TinyTraining.Objective(kind), options);
         TrainingSession session = new(trainer, options, run, folder =>
         {
             if (adapter is null)
