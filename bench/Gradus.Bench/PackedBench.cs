@@ -27,7 +27,7 @@ internal static unsafe class PackedBench
         {
             using Workers workers = new(count);
             output.WriteLine($"{"decode, over 500 MB",-24} {"threads",7} {"ms",8} {"GB/s",7} {"read",7} {"of it",7}  goal (M = 1, all threads): 85%; Q4_0, M = 4 over M = 1: 1.5");
-            foreach (string name in (Environment.GetEnvironmentVariable("PF") is {} pf ? pf.Split(",",StringSplitOptions.RemoveEmptyEntries) : (string[])[.. DecodeFormats, .. OtherFormats]))
+            foreach (string name in (string[])[.. DecodeFormats, .. OtherFormats])
                 Packed(output, isa, workers, BlockFormats.Of(PackedFormats.Get(name)));
             foreach (bool bf16 in (bool[])[false, true])
             {

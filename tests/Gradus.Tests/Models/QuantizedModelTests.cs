@@ -5,7 +5,6 @@ using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
 using Gradus.Tensors.Packed;
-using Gradus.Testing;
 using Gradus.Tests.Files;
 
 namespace Gradus.Tests.Models;

@@ -19,7 +19,7 @@ internal sealed class FewRowsCode
 
     private const int Register = 64;
     private const int PrefetchBytes = 1024;
-    private const int PrefetchRows = 8;
+    private const int PrefetchRowsLog2 = 5;
     private const int MaxSums = 24;
     private const int MaxWidth = 16;
 
@@ -58,13 +58,14 @@ internal sealed class FewRowsCode
         int bytes = width * Columns * (bf16 ? sizeof(ushort) : sizeof(float));
         AssemblerRegisterZMM weights = zmm31;
         Label step = _code.CreateLabel("step");
-        _code.lea(rax, __[rcx * PrefetchRows]);
+        _code.mov(rax, rcx);
+        _code.shl(rax, PrefetchRowsLog2);
         for (int i = 0; i < rows * width; i++)
             _code.vmovups(All[i], __zmmword_ptr[r8 + i * Register]);
         _code.Label(ref step);
         // Prefetches never fault, so those beyond B's end do no harm; rows may begin inside a line.
         for (int line = 0; line <= bytes; line += Register)
-            _code.prefetcht0(__[rdi + rax + Math.Min(line, bytes - 1)]);
+            _code.prefetcht1(__[rdi + rax + Math.Min(line, bytes - 1)]);
         for (int i = 0; i < width; i++)
         {
             if (bf16)
