@@ -18,6 +18,7 @@ return new Application(context,
     PullVerb.Create(context),
     GenerateVerb.Create(context),
     ChatVerb.Create(context),
+    BenchVerb.Create(context),
     SchemaVerb.Create(context,
     [
         new RecipeKind("pretrain", "train a model on text", () => ConfigurationSchema.Write(RecipeJson.Default.PretrainRecipe, new PretrainRecipe())),

@@ -106,7 +106,7 @@ internal sealed class ConvertSource(JsonObject config, TensorFile tensors, Token
         TensorFile file = TensorFile.Open(path);
         try
         {
-            if (file is Files.Llama2cFile llama)
+            if (file is Llama2cFile llama)
                 return new ConvertSource(llama.Config, llama, tokenizer ?? FindLlama2cTokenizer(folder, (int)llama.Config["vocab_size"]!));
             if (!File.Exists(Path.Combine(folder, Checkpoint.ConfigFile)))
                 throw new UsageException($"{path}: there is no {Checkpoint.ConfigFile} beside it, which says what the tensors mean; put it there.");
@@ -133,7 +133,7 @@ internal sealed class ConvertSource(JsonObject config, TensorFile tensors, Token
     {
         try
         {
-            using Files.Llama2cFile file = Files.Llama2cFile.Open(path);
+            using Llama2cFile file = Llama2cFile.Open(path);
             return true;
         }
         catch (InvalidDataException)
