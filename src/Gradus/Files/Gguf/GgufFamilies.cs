@@ -47,10 +47,10 @@ internal static class GgufFamilies
     public static GgufFamily OfFile(GgufMetadata metadata, string place, string? modelType)
     {
         if (!metadata.TryGet("general.architecture", out string? architecture))
-            throw Malformed.File(place, "has no general.architecture, which says what model this is; get a whole model.");
+            throw Malformed.File(place, "has no general.architecture, which says what model this is; get it again.");
         GgufFamily[] known = [.. All.Where(f => f.Architecture == architecture)];
         return known.FirstOrDefault(f => f.ModelType == modelType)
             ?? known.FirstOrDefault(f => f.Reads(metadata))
-            ?? throw Malformed.File(place, $"the architecture {Malformed.Quote(architecture)} is not known; known are {string.Join(", ", All.Select(f => f.Architecture).Distinct().Order(StringComparer.Ordinal))}.");
+            ?? throw Malformed.File(place, $"the architecture {Malformed.Quote(architecture)} is not supported; supported are {string.Join(", ", All.Select(f => f.Architecture).Distinct().Order(StringComparer.Ordinal))}.");
     }
 }

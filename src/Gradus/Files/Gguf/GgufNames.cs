@@ -5,6 +5,9 @@ namespace Gradus.Files.Gguf;
 /// <summary>Applies a family's table of tensors to a file, in both directions.</summary>
 internal static class GgufNames
 {
+    // Ten times what the largest models have.
+    private const int MostBlocks = 4096;
+
     private static readonly string[] Suffixes = [".weight", ".bias"];
 
     // Base models are stored without the name of the body that a model with a head puts first.
@@ -56,7 +59,7 @@ internal static class GgufNames
             if (place.IsExpert)
             {
                 if (entry.Shape.Rank != 3 || entry.Shape[0] != place.HuggingFaceNames.Count)
-                    throw Malformed.Tensor(file.Path, entry.Name, $"has the shape {entry.Shape} instead of {place.HuggingFaceNames.Count} matrices.");
+                    throw Malformed.Tensor(file.Path, entry.Name, $"has the shape {entry.Shape} instead of {place.HuggingFaceNames.Count} matrices; the file is damaged, get it again.");
                 for (int i = 0; i < place.HuggingFaceNames.Count; i++)
                     mapped.Add(new MappedTensor(place.HuggingFaceNames[i], TensorLayout.Slice(i), entry));
                 continue;
@@ -68,7 +71,7 @@ internal static class GgufNames
         string[] unknown = [.. file.Entries.Select(e => e.Name).Where(n => !used.Contains(n))];
         return unknown.Length == 0
             ? mapped
-            : throw Malformed.File(file.Path, $"{unknown.Length} tensors are not known in the architecture {family.Architecture}: {string.Join(", ", unknown.Take(5).Select(Malformed.Quote))}{(unknown.Length > 5 ? ", …" : "")}.");
+            : throw Malformed.File(file.Path, $"{unknown.Length} tensors are not known in the architecture {family.Architecture}: {string.Join(", ", unknown.Take(5).Select(Malformed.Quote))}{(unknown.Length > 5 ? ", …" : "")}; it is damaged or of another version, get it again.");
     }
 
     // A table of rows is made for the sizes of config.json; a tensor of another size is an error, not an access outside it.
@@ -76,7 +79,7 @@ internal static class GgufNames
     {
         long rows = entry.Shape.Rank == 1 ? entry.Shape.Count : entry.Shape.Rows;
         if (!layout.Fits(entry.Shape))
-            throw Malformed.Tensor(path, entry.Name, $"has the shape {entry.Shape}: {rows} rows are not those that the hyperparameters ask for ({rule.Gguf}).");
+            throw Malformed.Tensor(path, entry.Name, $"has the shape {entry.Shape}: {rows} rows are not those that the hyperparameters ask for; one of both is damaged, get it again.");
     }
 
     private static void Missing(string path, GgufFamily family, List<MappedTensor> mapped)
@@ -109,6 +112,8 @@ internal static class GgufNames
     public static IEnumerable<GgufPlace> Places(GgufFamily family, HyperParameters config)
     {
         int blocks = family.Blocks(config), experts = family.Experts(config);
+        if (blocks > MostBlocks || experts is < 0 or > MostBlocks)
+            throw Malformed.File(config.Place, $"asks for {blocks} blocks with {experts} experts, which is absurd; it is damaged, get it again.");
         TensorRule[] rules = [.. family.Rules(config)];
         foreach (TensorRule rule in rules.Where(r => !r.Gguf.Contains("{n}", StringComparison.Ordinal)))
         {

@@ -9,6 +9,9 @@ namespace Gradus.Files.Gguf;
 /// <param name="place">What errors call it.</param>
 internal sealed class HyperParameters(JsonObject json, string place)
 {
+    // Far above every model, and low enough to make a table of.
+    private const int Largest = 1 << 24;
+
     /// <summary>What errors call the file.</summary>
     public string Place => place;
 
@@ -22,8 +25,18 @@ internal sealed class HyperParameters(JsonObject json, string place)
     /// <exception cref="InvalidDataException">It is missing or wrong.</exception>
     public int Size(string name)
     {
-        int value = Integer(name) ?? throw Malformed.File(place, $"{name} is missing; it is needed to convert the model.");
-        return value is >= 1 and <= 1 << 28 ? value : throw Malformed.File(place, $"{name} is {value}; give a size of at least 1.");
+        int value = Integer(name) ?? throw Malformed.File(place, $"{name} is missing; get it again, or from where the model was made.");
+        return value is >= 1 and <= Largest ? value : throw Malformed.File(place, $"{name} is {value}, which is no size of a model; it is damaged, get it again.");
+    }
+
+    /// <summary>The number of rows of a projection, which tables are made for.</summary>
+    /// <exception cref="InvalidDataException">No model has so many.</exception>
+    public int Rows(params ReadOnlySpan<int> factors)
+    {
+        long rows = 1;
+        foreach (int factor in factors)
+            rows = factor is >= 0 and <= Largest ? Math.Min(rows * factor, (long)Largest + 1) : Largest + 1L;
+        return rows <= Largest ? (int)rows : throw Malformed.File(place, "asks for heads of an absurd size; it is damaged, get it again.");
     }
 
     /// <summary>The first of several keys that has an integer; families and versions differ in the names they use.</summary>
@@ -44,7 +57,7 @@ internal sealed class HyperParameters(JsonObject json, string place)
         JsonValue value when value.TryGetValue(out int number) => number,
         // Values that were set rather than parsed keep their type.
         JsonValue value when value.TryGetValue(out long wide) && wide is >= int.MinValue and <= int.MaxValue => (int)wide,
-        _ => throw Malformed.File(place, $"{name} is not an integer."),
+        _ => throw Malformed.File(place, $"{name} is not an integer; it is damaged, get it again."),
     };
 
     /// <summary>A number, or null where there is none.</summary>
@@ -52,7 +65,7 @@ internal sealed class HyperParameters(JsonObject json, string place)
     {
         null => null,
         JsonValue value when value.GetValueKind() == JsonValueKind.Number => ToDouble(value),
-        _ => throw Malformed.File(place, $"{name} is not a number."),
+        _ => throw Malformed.File(place, $"{name} is not a number; it is damaged, get it again."),
     };
 
     /// <summary>True or false; the family's default where there is none.</summary>

@@ -29,6 +29,7 @@ internal sealed class BloomFamily() : GgufFamily("bloom", "bloom", "BloomForCaus
     public override IEnumerable<TensorRule> Rules(HyperParameters config)
     {
         int heads = config.Size("n_head", "num_attention_heads");
+        config.Rows(3, config.Size("hidden_size"));
         int[] fused = FusedRows.Ungroup(heads, 1, Embedding(config) / heads);
         return
         [

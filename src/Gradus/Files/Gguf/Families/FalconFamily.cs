@@ -31,6 +31,7 @@ internal sealed class FalconFamily() : GgufFamily("falcon", "falcon", "FalconFor
     public override IEnumerable<TensorRule> Rules(HyperParameters config)
     {
         int heads = Heads(config), groups = Groups(config);
+        config.Rows(3, config.Size("hidden_size"));
         int[] fused = FusedRows.Ungroup(groups, heads / groups, config.Size("hidden_size") / heads);
         bool twoNorms = config.Flag("new_decoder_architecture", false) && (config.Integer("num_ln_in_parallel_attn") ?? 2) == 2;
         return
@@ -84,7 +85,7 @@ internal sealed class FalconFamily() : GgufFamily("falcon", "falcon", "FalconFor
     private static int Groups(HyperParameters config)
     {
         if (config.Flag("new_decoder_architecture", false))
-            return config.Integer("num_kv_heads") ?? config.Integer("n_head_kv") ?? Heads(config);
+            return config.Has("num_kv_heads") || config.Has("n_head_kv") ? config.Size("num_kv_heads", "n_head_kv") : Heads(config);
         return config.Flag("multi_query", true) ? 1 : Heads(config);
     }
 }

@@ -58,5 +58,5 @@ internal sealed class GptNeoXFamily() : GgufFamily("gpt_neox", "gptneox", "GPTNe
             config["rotary_pct"] = GgufRope.Fraction((int)rotated, width);
     }
 
-    private static int Width(HyperParameters config) => config.Size("hidden_size") / config.Size("num_attention_heads");
+    private static int Width(HyperParameters config) => config.Rows(3, config.Size("hidden_size")) / 3 / config.Size("num_attention_heads");
 }

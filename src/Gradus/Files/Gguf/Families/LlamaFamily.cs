@@ -15,6 +15,7 @@ internal class LlamaFamily(string modelType, string architecture, string modelCl
     public override IEnumerable<TensorRule> Rules(HyperParameters config)
     {
         int width = HeadWidth(config);
+        config.Rows(Math.Max(Heads(config), KeyValueHeads(config)), width);
         return
         [
             .. Outer(),
