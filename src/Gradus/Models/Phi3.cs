@@ -28,7 +28,7 @@ public sealed record Phi3Config(
     [JsonIgnore]
     public override string ArchitectureClass => "Phi3ForCausalLM";
 
-    internal override string ActivationName => HiddenAct;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
     internal override int RotaryWidth => (int)(HeadWidth * PartialRotaryFactor);
 
