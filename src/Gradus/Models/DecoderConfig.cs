@@ -70,6 +70,9 @@ public abstract record RotaryDecoderConfig(
     /// <summary>Values of a head that are turned by its position.</summary>
     internal virtual int RotaryWidth => HeadWidth;
 
+    /// <summary>The property that decides on that number.</summary>
+    internal virtual string RotaryProperty => nameof(NumAttentionHeads);
+
     /// <summary>The change of the rotary frequencies with all that is known of it.</summary>
     internal virtual RopeScaling? Scaling => RopeScaling;
 
@@ -103,7 +106,7 @@ public abstract record RotaryDecoderConfig(
     private protected virtual IEnumerable<ValidationResult> HeadProblems() => new[]
     {
         HeadWidth * NumAttentionHeads == HiddenSize ? null : Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        Rotates(nameof(NumAttentionHeads), RotaryWidth, HeadWidth),
+        Rotates(RotaryProperty, RotaryWidth, HeadWidth),
         Scales(nameof(RopeScaling), Scaling, RotaryWidth),
     }.OfType<ValidationResult>();
 }

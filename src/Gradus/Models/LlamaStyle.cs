@@ -32,12 +32,14 @@ public abstract record LlamaStyleConfig(
 {
     internal override int HeadWidth => HeadDim ?? base.HeadWidth;
 
+    internal override string RotaryProperty => HeadDim is null ? base.RotaryProperty : nameof(HeadDim);
+
     private protected override IEnumerable<ValidationResult> HeadProblems() => HeadDim is null
         ? base.HeadProblems()
         : new[]
         {
             AtLeast(nameof(HeadDim), HeadDim.Value, 1),
-            Rotates(nameof(HeadDim), RotaryWidth, HeadWidth),
+            Rotates(RotaryProperty, RotaryWidth, HeadWidth),
             Scales(nameof(RopeScaling), Scaling, RotaryWidth),
         }.OfType<ValidationResult>();
 

@@ -43,6 +43,8 @@ public sealed record PhiConfig(
 
     internal override int RotaryWidth => (int)(HeadWidth * PartialRotaryFactor);
 
+    internal override string RotaryProperty => nameof(PartialRotaryFactor);
+
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 }
 

@@ -32,6 +32,8 @@ public sealed record Phi3Config(
 
     internal override int RotaryWidth => (int)(HeadWidth * PartialRotaryFactor);
 
+    internal override string RotaryProperty => nameof(PartialRotaryFactor);
+
     // Early Phi-3 files name the kind "su" or "yarn", and all of them give the length of training outside of rope_scaling.
     internal override RopeScaling? Scaling => RopeScaling is null ? null : RopeScaling with
     {

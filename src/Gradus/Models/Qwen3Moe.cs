@@ -41,9 +41,7 @@ public sealed class Qwen3Moe : QwenMoeDecoder
         config,
         place,
         Attention(config, layer, rotary, place["self_attn"]),
-        config.IsSparse(layer)
-            ? Experts(config, place["mlp"])
-            : FeedForward(config, place["mlp"]));
+        config.IsSparse(layer) ? Experts(config, place["mlp"]) : FeedForward(config, place["mlp"]));
 
     private static SelfAttention Attention(Qwen3MoeConfig config, int layer, RotaryEmbedding rotary, Scope place)
     {
