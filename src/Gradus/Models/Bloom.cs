@@ -9,7 +9,6 @@ namespace Gradus.Models;
 /// BLOOM (Le Scao et al., "BLOOM: A 176B-Parameter Open-Access Multilingual Language Model", 2022): linear position biases (Press et al.,
 /// "ALiBi", 2021) and a norm of the embeddings. Tensor names of Hugging Face's BloomForCausalLM.
 /// </summary>
-/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
 /// <param name="HiddenSize">Width C.</param>
 /// <param name="NLayer">Blocks.</param>
 /// <param name="NHead">Attention heads H; divides the width.</param>
@@ -18,9 +17,6 @@ namespace Gradus.Models;
 /// <param name="ApplyResidualConnectionPostLayernorm">Whether attention and feed-forward layer are added to their normalized inputs.</param>
 /// <param name="HiddenDropout">Dropout of what is added to the residual stream, in [0, 1).</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
-/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
-/// <param name="BosTokenId">Token that begins a text.</param>
-/// <param name="EosTokenId">Token that ends a text, or several.</param>
 [FormerName("hidden_size", "n_embed")]
 [FormerName("n_layer", "num_hidden_layers")]
 [FormerName("n_head", "num_attention_heads")]
@@ -36,12 +32,8 @@ public sealed record BloomConfig(
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = true,
     int? BosTokenId = 1,
-    TokenIds? EosTokenId = null) : ModelConfig
+    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
 {
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int Vocabulary => VocabSize;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override int ContextLength => SeqLength;
@@ -53,18 +45,14 @@ public sealed record BloomConfig(
     internal Init Init => Init.Normal(InitializerRange);
 
     /// <inheritdoc/>
-    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
-
-    /// <inheritdoc/>
-    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
-    {
-        AtLeast(nameof(VocabSize), VocabSize, 1),
-        AtLeast(nameof(HiddenSize), HiddenSize, 1),
-        AtLeast(nameof(NLayer), NLayer, 0),
-        AtLeast(nameof(NHead), NHead, 1),
-        AtLeast(nameof(SeqLength), SeqLength, 1),
-        Divides(nameof(NHead), NHead, HiddenSize, "hidden_size"),
-    }.OfType<ValidationResult>();
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+    [
+        .. Measures((nameof(HiddenSize), HiddenSize), (nameof(NLayer), NLayer), (nameof(NHead), NHead), (nameof(SeqLength), SeqLength)),
+        .. new[]
+        {
+            Divides(nameof(NHead), NHead, HiddenSize, "hidden_size"),
+        }.OfType<ValidationResult>(),
+    ];
 }
 
 /// <inheritdoc cref="BloomConfig"/>
@@ -91,9 +79,7 @@ public sealed class Bloom : StackedDecoder
             tokens,
             Repeat(config.NLayer, body["h"], (i, place) => new Block(config, i, slopes, place)),
             body.LayerNorm("ln_f", config.HiddenSize, config.LayerNormEpsilon),
-            config.TieWordEmbeddings
-                ? scope.TiedLinear("lm_head", tokens.Table)
-                : scope.Linear("lm_head", config.HiddenSize, config.VocabSize, bias: false, config.Init),
+            MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: false, config.Init),
             config.NHead,
             config.HiddenSize / config.NHead);
     }

@@ -11,7 +11,6 @@ namespace Gradus.Models;
 /// each), and Falcon-RW (a key and value for each head, one after the other, linear position biases). Tensor names of Hugging Face's
 /// FalconForCausalLM.
 /// </summary>
-/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
 /// <param name="HiddenSize">Width C.</param>
 /// <param name="NumHiddenLayers">Blocks.</param>
 /// <param name="NumAttentionHeads">Query heads H; divides the width.</param>
@@ -30,9 +29,6 @@ namespace Gradus.Models;
 /// <param name="LayerNormEpsilon">ε of the norms.</param>
 /// <param name="HiddenDropout">Dropout of what is added to the residual stream, in [0, 1).</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
-/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
-/// <param name="BosTokenId">Token that begins a text.</param>
-/// <param name="EosTokenId">Token that ends a text, or several.</param>
 [FormerName("hidden_size", "n_embed")]
 [FormerName("num_hidden_layers", "n_layer")]
 [FormerName("num_attention_heads", "n_head")]
@@ -59,12 +55,8 @@ public sealed record FalconConfig(
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = true,
     int? BosTokenId = 11,
-    TokenIds? EosTokenId = null) : ModelConfig
+    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
 {
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int Vocabulary => VocabSize;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override int ContextLength => MaxPositionEmbeddings;
@@ -86,25 +78,21 @@ public sealed record FalconConfig(
     internal bool TwoNorms => (NumLnInParallelAttn ?? (NewDecoderArchitecture ? 2 : 1)) == 2;
 
     /// <inheritdoc/>
-    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
-
-    /// <inheritdoc/>
-    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
-    {
-        AtLeast(nameof(VocabSize), VocabSize, 1),
-        AtLeast(nameof(HiddenSize), HiddenSize, 1),
-        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
-        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
-        AtLeast(nameof(NumKvHeads), NumKvHeads ?? 1, 1),
-        AtLeast(nameof(FfnHiddenSize), FfnHiddenSize ?? 1, 1),
-        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
-        Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        Divides(nameof(NumKvHeads), NumKvHeads ?? 1, NumAttentionHeads, "num_attention_heads"),
-        NumLnInParallelAttn is null or 1 or 2 ? null : new ValidationResult($"must be 1 or 2, but is {NumLnInParallelAttn}", [nameof(NumLnInParallelAttn)]),
-        Knows(nameof(Activation), Activation),
-        Alibi || NumAttentionHeads < 1 ? null : Rotates(nameof(NumAttentionHeads), HeadWidth, HeadWidth),
-        Alibi || NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), RopeScaling, HeadWidth),
-    }.OfType<ValidationResult>();
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+    [
+        .. Measures((nameof(HiddenSize), HiddenSize), (nameof(NumHiddenLayers), NumHiddenLayers), (nameof(NumAttentionHeads), NumAttentionHeads), (nameof(MaxPositionEmbeddings), MaxPositionEmbeddings)),
+        .. new[]
+        {
+            AtLeast(nameof(NumKvHeads), NumKvHeads ?? 1, 1),
+            AtLeast(nameof(FfnHiddenSize), FfnHiddenSize ?? 1, 1),
+            Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
+            Divides(nameof(NumKvHeads), NumKvHeads ?? 1, NumAttentionHeads, "num_attention_heads"),
+            NumLnInParallelAttn is null or 1 or 2 ? null : new ValidationResult($"must be 1 or 2, but is {NumLnInParallelAttn}", [nameof(NumLnInParallelAttn)]),
+            Knows(nameof(Activation), Activation),
+            Alibi || NumAttentionHeads < 1 ? null : Rotates(nameof(NumAttentionHeads), HeadWidth, HeadWidth),
+            Alibi || NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), RopeScaling, HeadWidth),
+        }.OfType<ValidationResult>(),
+    ];
 }
 
 /// <inheritdoc cref="FalconConfig"/>
@@ -114,11 +102,7 @@ public sealed class Falcon : StackedDecoder
     public Falcon(FalconConfig config, Scope scope)
         : base(config, scope, Build(config, scope))
     {
-        ShortLimit = config.Alibi ? null : config.RopeScaling?.ShortLimit(config.MaxPositionEmbeddings);
     }
-
-    /// <inheritdoc/>
-    public override int? ShortLimit { get; }
 
     private static DecoderStack Build(FalconConfig config, Scope scope)
     {
@@ -129,11 +113,10 @@ public sealed class Falcon : StackedDecoder
             tokens,
             Repeat(config.NumHiddenLayers, body["h"], (i, place) => Block(config, i, places, place)),
             body.LayerNorm("ln_f", config.HiddenSize, config.LayerNormEpsilon),
-            config.TieWordEmbeddings
-                ? scope.TiedLinear("lm_head", tokens.Table)
-                : scope.Linear("lm_head", config.HiddenSize, config.VocabSize, bias: false, config.Init),
+            MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: false, config.Init),
             config.KeyValueHeads,
-            config.HeadWidth);
+            config.HeadWidth,
+            places.Rotary);
     }
 
     private static IBlock Block(FalconConfig config, int layer, Places places, Scope place)

@@ -25,7 +25,7 @@ public sealed record GemmaConfig(
     public override string ArchitectureClass => "GemmaForCausalLM";
 
     // The first files say "gelu", but the models were trained with the tanh form, which transformers therefore used for them.
-    internal override string ActivationName => HiddenActivation ?? (HiddenAct == "gelu" ? "gelu_pytorch_tanh" : HiddenAct);
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenActivation ?? (HiddenAct == "gelu" ? "gelu_pytorch_tanh" : HiddenAct));
 }
 
 /// <inheritdoc cref="GemmaConfig"/>

@@ -32,7 +32,7 @@ public sealed record Gemma2Config(
     [JsonIgnore]
     public override string ArchitectureClass => "Gemma2ForCausalLM";
 
-    internal override string ActivationName => HiddenActivation;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenActivation), HiddenActivation);
 
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>

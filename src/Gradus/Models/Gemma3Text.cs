@@ -37,7 +37,7 @@ public sealed record Gemma3TextConfig(
     [JsonIgnore]
     public override string ArchitectureClass => "Gemma3ForCausalLM";
 
-    internal override string ActivationName => HiddenActivation;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenActivation), HiddenActivation);
 
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>

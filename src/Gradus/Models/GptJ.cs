@@ -9,7 +9,6 @@ namespace Gradus.Models;
 /// GPT-J (Wang and Komatsuzaki, "GPT-J-6B", 2021): attention and feed-forward layer side by side behind one norm, rotary positions of
 /// neighbouring values, a head with a bias. Tensor names of Hugging Face's GPTJForCausalLM.
 /// </summary>
-/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
 /// <param name="NPositions">Longest sequence, in tokens.</param>
 /// <param name="NEmbd">Width C.</param>
 /// <param name="NLayer">Blocks.</param>
@@ -21,9 +20,6 @@ namespace Gradus.Models;
 /// <param name="EmbdPdrop">Dropout of the embeddings, in [0, 1).</param>
 /// <param name="LayerNormEpsilon">ε of the norms.</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
-/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
-/// <param name="BosTokenId">Token that begins a text.</param>
-/// <param name="EosTokenId">Token that ends a text, or several.</param>
 [FormerName("n_positions", "max_position_embeddings")]
 [FormerName("n_embd", "hidden_size")]
 [FormerName("n_layer", "num_hidden_layers")]
@@ -43,12 +39,8 @@ public sealed record GptJConfig(
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = false,
     int? BosTokenId = 50256,
-    TokenIds? EosTokenId = null) : ModelConfig
+    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
 {
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int Vocabulary => VocabSize;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override int ContextLength => NPositions;
@@ -64,22 +56,18 @@ public sealed record GptJConfig(
     internal int FeedForwardWidth => NInner ?? 4 * NEmbd;
 
     /// <inheritdoc/>
-    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
-
-    /// <inheritdoc/>
-    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
-    {
-        AtLeast(nameof(VocabSize), VocabSize, 1),
-        AtLeast(nameof(NPositions), NPositions, 1),
-        AtLeast(nameof(NEmbd), NEmbd, 1),
-        AtLeast(nameof(NLayer), NLayer, 0),
-        AtLeast(nameof(NHead), NHead, 1),
-        AtLeast(nameof(NInner), NInner ?? 1, 1),
-        AtLeast(nameof(RotaryDim), RotaryDim ?? 0, 0),
-        Divides(nameof(NHead), NHead, NEmbd, "n_embd"),
-        Knows(nameof(ActivationFunction), ActivationFunction),
-        NHead < 1 ? null : Rotates(nameof(RotaryDim), RotaryDim ?? HeadWidth, HeadWidth),
-    }.OfType<ValidationResult>();
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+    [
+        .. Measures((nameof(NEmbd), NEmbd), (nameof(NLayer), NLayer), (nameof(NHead), NHead), (nameof(NPositions), NPositions)),
+        .. new[]
+        {
+            AtLeast(nameof(NInner), NInner ?? 1, 1),
+            AtLeast(nameof(RotaryDim), RotaryDim ?? 0, 0),
+            Divides(nameof(NHead), NHead, NEmbd, "n_embd"),
+            Knows(nameof(ActivationFunction), ActivationFunction),
+            NHead < 1 ? null : Rotates(nameof(RotaryDim), RotaryDim ?? HeadWidth, HeadWidth),
+        }.OfType<ValidationResult>(),
+    ];
 }
 
 /// <inheritdoc cref="GptJConfig"/>
@@ -102,8 +90,7 @@ public sealed class GptJ : StackedDecoder
             tokens,
             Repeat(config.NLayer, body["h"], (i, place) => Block(config, i, rotary, place)),
             body.LayerNorm("ln_f", config.NEmbd, config.LayerNormEpsilon),
-            scope.OutputLinear(
-                "lm_head", config.NEmbd, scope.Parameter("lm_head.bias", new Shape(config.VocabSize), Init.Zeros), config.TieWordEmbeddings ? tokens.Table : null, config.Init),
+            MakeHead(config, scope, "lm_head", tokens, config.NEmbd, bias: true, config.Init),
             config.NHead,
             config.HeadWidth);
     }

@@ -9,7 +9,6 @@ namespace Gradus.Models;
 /// GPT-NeoX and Pythia (Black et al., "GPT-NeoX-20B", 2022; Biderman et al., "Pythia", 2023): attention and feed-forward layer side by
 /// side, rotary positions of a part of each head. Tensor names of Hugging Face's GPTNeoXForCausalLM.
 /// </summary>
-/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
 /// <param name="HiddenSize">Width C.</param>
 /// <param name="NumHiddenLayers">Blocks.</param>
 /// <param name="NumAttentionHeads">Attention heads H; divides the width.</param>
@@ -24,9 +23,6 @@ namespace Gradus.Models;
 /// <param name="LayerNormEps">ε of the norms.</param>
 /// <param name="HiddenDropout">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
-/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
-/// <param name="BosTokenId">Token that begins a text.</param>
-/// <param name="EosTokenId">Token that ends a text, or several.</param>
 [FormerName("rotary_pct", "partial_rotary_factor")]
 [FormerName("rotary_emb_base", "rope_theta")]
 public sealed record GptNeoXConfig(
@@ -47,12 +43,8 @@ public sealed record GptNeoXConfig(
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = false,
     int? BosTokenId = 0,
-    TokenIds? EosTokenId = null) : ModelConfig
+    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
 {
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int Vocabulary => VocabSize;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override int ContextLength => MaxPositionEmbeddings;
@@ -68,22 +60,18 @@ public sealed record GptNeoXConfig(
     internal int RotaryWidth => (int)(HeadWidth * RotaryPct);
 
     /// <inheritdoc/>
-    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
-
-    /// <inheritdoc/>
-    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
-    {
-        AtLeast(nameof(VocabSize), VocabSize, 1),
-        AtLeast(nameof(HiddenSize), HiddenSize, 1),
-        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
-        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
-        AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
-        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
-        Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        Knows(nameof(HiddenAct), HiddenAct),
-        NumAttentionHeads < 1 ? null : Rotates(nameof(RotaryPct), RotaryWidth, HeadWidth),
-        NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), RopeScaling, RotaryWidth),
-    }.OfType<ValidationResult>();
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+    [
+        .. Measures((nameof(HiddenSize), HiddenSize), (nameof(NumHiddenLayers), NumHiddenLayers), (nameof(NumAttentionHeads), NumAttentionHeads), (nameof(MaxPositionEmbeddings), MaxPositionEmbeddings)),
+        .. new[]
+        {
+            AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
+            Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
+            Knows(nameof(HiddenAct), HiddenAct),
+            NumAttentionHeads < 1 ? null : Rotates(nameof(RotaryPct), RotaryWidth, HeadWidth),
+            NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), RopeScaling, RotaryWidth),
+        }.OfType<ValidationResult>(),
+    ];
 }
 
 /// <inheritdoc cref="GptNeoXConfig"/>
@@ -94,11 +82,7 @@ public sealed class GptNeoX : StackedDecoder
         : base(config, scope, Build(config, scope))
     {
         EmbeddingDropout = config.HiddenDropout;
-        ShortLimit = config.RopeScaling?.ShortLimit(config.MaxPositionEmbeddings);
     }
-
-    /// <inheritdoc/>
-    public override int? ShortLimit { get; }
 
     private static DecoderStack Build(GptNeoXConfig config, Scope scope)
     {
@@ -110,11 +94,10 @@ public sealed class GptNeoX : StackedDecoder
             tokens,
             Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, rotary, place)),
             body.LayerNorm("final_layer_norm", config.HiddenSize, config.LayerNormEps),
-            config.TieWordEmbeddings
-                ? scope.TiedLinear("embed_out", tokens.Table)
-                : scope.Linear("embed_out", config.HiddenSize, config.VocabSize, bias: false, config.Init),
+            MakeHead(config, scope, "embed_out", tokens, config.HiddenSize, bias: false, config.Init),
             config.NumAttentionHeads,
-            config.HeadWidth);
+            config.HeadWidth,
+            rotary);
     }
 
     // x + attention(norm₁(x)) + mlp(norm₂(x)), or the two one after the other.

@@ -24,7 +24,7 @@ public sealed record LlamaConfig(
     [JsonIgnore]
     public override string ArchitectureClass => "LlamaForCausalLM";
 
-    internal override string ActivationName => HiddenAct;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 }
 
 /// <inheritdoc cref="LlamaConfig"/>

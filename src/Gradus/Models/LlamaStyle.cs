@@ -9,21 +9,8 @@ using Gradus.Tensors;
 namespace Gradus.Models;
 
 /// <summary>The hyperparameters that Llama and its descendants have in common.</summary>
-/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
-/// <param name="HiddenSize">Width C.</param>
-/// <param name="IntermediateSize">Width of the feed-forward layer.</param>
-/// <param name="NumHiddenLayers">Blocks.</param>
-/// <param name="NumAttentionHeads">Query heads H.</param>
-/// <param name="NumKeyValueHeads">Key/value heads, dividing H; H where null.</param>
 /// <param name="HeadDim">Values per head D; C/H where null.</param>
-/// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
 /// <param name="RmsNormEps">ε of the norms.</param>
-/// <param name="RopeTheta">Base of the rotary frequencies.</param>
-/// <param name="RopeScaling">Change of the rotary frequencies for long contexts, or null.</param>
-/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
-/// <param name="InitializerRange">Standard deviation of new weights.</param>
-/// <param name="BosTokenId">Token that begins a text.</param>
-/// <param name="EosTokenId">Token that ends a text, or several.</param>
 public abstract record LlamaStyleConfig(
     int VocabSize,
     int HiddenSize,
@@ -39,53 +26,22 @@ public abstract record LlamaStyleConfig(
     bool TieWordEmbeddings,
     float InitializerRange,
     int? BosTokenId,
-    TokenIds? EosTokenId) : ModelConfig
+    TokenIds? EosTokenId)
+    : RotaryDecoderConfig(VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, MaxPositionEmbeddings,
+        RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
 {
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int Vocabulary => VocabSize;
+    internal override int HeadWidth => HeadDim ?? base.HeadWidth;
 
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int ContextLength => MaxPositionEmbeddings;
+    internal override string RotaryProperty => HeadDim is null ? base.RotaryProperty : nameof(HeadDim);
 
-    internal int KeyValueHeads => NumKeyValueHeads ?? NumAttentionHeads;
-
-    internal int HeadWidth => HeadDim ?? HiddenSize / NumAttentionHeads;
-
-    internal Init Init => Init.Normal(InitializerRange);
-
-    /// <summary>The activation of the feed-forward layer, by name.</summary>
-    internal abstract string ActivationName { get; }
-
-    internal Activation Activation => Activations.Parse(ActivationName);
-
-    /// <summary>Values of a head that are turned by its position.</summary>
-    internal virtual int RotaryWidth => HeadWidth;
-
-    /// <summary>The change of the rotary frequencies with all that is known of it.</summary>
-    internal virtual RopeScaling? Scaling => RopeScaling;
-
-    /// <inheritdoc/>
-    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
-
-    /// <inheritdoc/>
-    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
-    {
-        AtLeast(nameof(VocabSize), VocabSize, 1),
-        AtLeast(nameof(HiddenSize), HiddenSize, 1),
-        AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
-        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
-        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
-        AtLeast(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, 1),
-        AtLeast(nameof(HeadDim), HeadDim ?? 1, 1),
-        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
-        Divides(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, NumAttentionHeads, "num_attention_heads"),
-        HeadDim is null ? Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size") : null,
-        Knows(nameof(ActivationName), ActivationName),
-        NumAttentionHeads < 1 ? null : Rotates(nameof(HeadDim), RotaryWidth, HeadWidth),
-        NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), Scaling, RotaryWidth),
-    }.OfType<ValidationResult>();
+    private protected override IEnumerable<ValidationResult> HeadProblems() => HeadDim is null
+        ? base.HeadProblems()
+        : new[]
+        {
+            AtLeast(nameof(HeadDim), HeadDim.Value, 1),
+            Rotates(RotaryProperty, RotaryWidth, HeadWidth),
+            Scales(nameof(RopeScaling), Scaling, RotaryWidth),
+        }.OfType<ValidationResult>();
 
     /// <summary>Whether a layer's attention reaches back a limited number of tokens.</summary>
     private protected static bool Slides(IReadOnlyList<LayerType>? types, int layer, bool otherwise) =>
@@ -98,9 +54,6 @@ public abstract record LlamaStyleConfig(
         if (count is not null && count != NumHiddenLayers)
             yield return new ValidationResult($"names {count} layers, but num_hidden_layers is {NumHiddenLayers}", [property]);
     }
-
-    /// <summary>Whether a layer is sparse: every so manyth, but for those named.</summary>
-    private protected static bool IsSparse(int layer, int step, IReadOnlyList<int>? dense) => dense?.Contains(layer) != true && (layer + 1) % step == 0;
 
     private protected static IEnumerable<ValidationResult> Chooses(string property, int chosen, int experts)
     {
@@ -131,14 +84,10 @@ public abstract class LlamaStyleDecoder : StackedDecoder
         : base(config, scope, Build(config, scope, block, normOffset))
     {
         _embeddingScale = embeddingScale;
-        ShortLimit = config.Scaling?.ShortLimit(config.MaxPositionEmbeddings);
     }
 
     /// <summary>Makes a block of a model from its place.</summary>
     internal delegate IBlock BlockBuilder(int layer, RotaryEmbedding rotary, Scope place);
-
-    /// <inheritdoc/>
-    public override int? ShortLimit { get; }
 
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass)
@@ -168,13 +117,6 @@ public abstract class LlamaStyleDecoder : StackedDecoder
     private protected static GatedMlp FeedForward(LlamaStyleConfig config, Scope place, bool bias = false) =>
         new(place, config.HiddenSize, config.IntermediateSize, config.Activation, config.Init, bias);
 
-    /// <summary>The sparse feed-forward layer with the names of the Qwen family.</summary>
-    private protected static SparseExperts Experts(LlamaStyleConfig config, Scope place, int count, int inner, int top, bool renormalize) => new(
-        place.Linear("gate", config.HiddenSize, count, bias: false, config.Init),
-        Repeat(count, place["experts"], (_, expert) => new GatedMlp(expert, config.HiddenSize, inner, config.Activation, config.Init)),
-        top,
-        renormalize);
-
     /// <summary>Query, key and value projections.</summary>
     private protected static SeparateProjections Projections(LlamaStyleConfig config, Scope place, bool bias) =>
         new(place, config.HiddenSize, config.NumAttentionHeads, config.KeyValueHeads, config.HeadWidth, bias, config.Init);
@@ -190,16 +132,11 @@ public abstract class LlamaStyleDecoder : StackedDecoder
     private static DecoderStack Build(LlamaStyleConfig config, Scope scope, BlockBuilder block, float normOffset)
     {
         Scope body = scope["model"];
-        RotaryEmbedding rotary = Rotary(config, scope);
+        RotaryEmbedding rotary = config.Rotary(scope);
         Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init);
         IBlock[] blocks = Repeat(config.NumHiddenLayers, body["layers"], (i, place) => block(i, rotary, place));
         RmsNorm norm = body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, normOffset);
-        Linear head = config.TieWordEmbeddings
-            ? scope.TiedLinear("lm_head", tokens.Table)
-            : scope.Linear("lm_head", config.HiddenSize, config.VocabSize, bias: false, config.Init);
-        return new DecoderStack(tokens, blocks, norm, head, config.KeyValueHeads, config.HeadWidth);
+        Linear head = MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: false, config.Init);
+        return new DecoderStack(tokens, blocks, norm, head, config.KeyValueHeads, config.HeadWidth, rotary);
     }
-
-    private static RotaryEmbedding Rotary(LlamaStyleConfig config, Scope scope) =>
-        RopeScaling.Rotary(scope.Parts.Store, config.RotaryWidth, config.RopeTheta, config.MaxPositionEmbeddings, config.Scaling);
 }

@@ -23,7 +23,7 @@ public sealed record MistralConfig(
     [JsonIgnore]
     public override string ArchitectureClass => "MistralForCausalLM";
 
-    internal override string ActivationName => HiddenAct;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 }
 
 /// <inheritdoc cref="MistralConfig"/>

@@ -24,7 +24,7 @@ public sealed record Olmo2Config(
     [JsonIgnore]
     public override string ArchitectureClass => "Olmo2ForCausalLM";
 
-    internal override string ActivationName => HiddenAct;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 }
 
 /// <inheritdoc cref="Olmo2Config"/>

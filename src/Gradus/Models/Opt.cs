@@ -9,7 +9,6 @@ namespace Gradus.Models;
 /// OPT (Zhang et al., "OPT: Open Pre-trained Transformer Language Models", 2022): GPT-3's blocks with learned positions; the 350M model
 /// has its norms behind the sums and narrower embeddings. Tensor names of Hugging Face's OPTForCausalLM. Left out: dropping whole layers.
 /// </summary>
-/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
 /// <param name="HiddenSize">Width C.</param>
 /// <param name="NumHiddenLayers">Blocks.</param>
 /// <param name="FfnDim">Width of the feed-forward layer.</param>
@@ -23,9 +22,6 @@ namespace Gradus.Models;
 /// <param name="EnableBias">Whether the linear layers have biases.</param>
 /// <param name="LayerNormElementwiseAffine">Whether the norms have weights and biases.</param>
 /// <param name="InitStd">Standard deviation of new weights.</param>
-/// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
-/// <param name="BosTokenId">Token that begins a text.</param>
-/// <param name="EosTokenId">Token that ends a text, or several.</param>
 public sealed record OptConfig(
     int VocabSize = 50272,
     int HiddenSize = 768,
@@ -43,12 +39,8 @@ public sealed record OptConfig(
     float InitStd = 0.02f,
     bool TieWordEmbeddings = true,
     int? BosTokenId = 2,
-    TokenIds? EosTokenId = null) : ModelConfig
+    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
 {
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int Vocabulary => VocabSize;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override int ContextLength => MaxPositionEmbeddings;
@@ -62,82 +54,66 @@ public sealed record OptConfig(
     internal int EmbeddingWidth => WordEmbedProjDim ?? HiddenSize;
 
     /// <inheritdoc/>
-    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
-
-    /// <inheritdoc/>
-    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
-    {
-        AtLeast(nameof(VocabSize), VocabSize, 1),
-        AtLeast(nameof(HiddenSize), HiddenSize, 1),
-        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
-        AtLeast(nameof(FfnDim), FfnDim, 1),
-        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
-        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
-        AtLeast(nameof(WordEmbedProjDim), WordEmbedProjDim ?? 1, 1),
-        Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        Knows(nameof(ActivationFunction), ActivationFunction),
-    }.OfType<ValidationResult>();
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+    [
+        .. Measures((nameof(HiddenSize), HiddenSize), (nameof(NumHiddenLayers), NumHiddenLayers), (nameof(NumAttentionHeads), NumAttentionHeads), (nameof(MaxPositionEmbeddings), MaxPositionEmbeddings)),
+        .. new[]
+        {
+            AtLeast(nameof(FfnDim), FfnDim, 1),
+            AtLeast(nameof(WordEmbedProjDim), WordEmbedProjDim ?? 1, 1),
+            Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
+            Knows(nameof(ActivationFunction), ActivationFunction),
+        }.OfType<ValidationResult>(),
+    ];
 }
 
 /// <inheritdoc cref="OptConfig"/>
-public sealed class Opt : DecoderModel
+public sealed class Opt : StackedDecoder
 {
     // The position table of fairseq, where OPT comes from, begins with two rows that are not used.
     private const int FirstPosition = 2;
 
-    private readonly Embedding _tokens;
     private readonly Embedding _positions;
     private readonly Linear? _projectIn;
     private readonly Linear? _projectOut;
-    private readonly IBlock[] _blocks;
-    private readonly LayerNorm? _norm;
     private int[] _rows = [];
 
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Opt(OptConfig config, Scope scope)
-        : base(config, scope)
+        : base(config, scope, Build(config, scope))
     {
         Scope body = scope["model.decoder"];
         int c = config.HiddenSize, narrow = config.EmbeddingWidth;
-        _tokens = body.Embedding("embed_tokens", config.VocabSize, narrow, config.Init);
         _positions = body.Embedding("embed_positions", config.MaxPositionEmbeddings + FirstPosition, c, config.Init);
         _projectIn = narrow == c ? null : body.Linear("project_in", narrow, c, bias: false, config.Init);
         _projectOut = narrow == c ? null : body.Linear("project_out", c, narrow, bias: false, config.Init);
-        _blocks = new IBlock[config.NumHiddenLayers];
-        for (int i = 0; i < _blocks.Length; i++)
-            _blocks[i] = Block(config, i, body["layers"][i]);
-        _norm = config.DoLayerNormBefore && !config.RemoveFinalLayerNorm ? Norm(config, body, "final_layer_norm") : null;
-        Head = config.TieWordEmbeddings
-            ? scope.TiedLinear("lm_head", _tokens.Table)
-            : scope.Linear("lm_head", narrow, config.VocabSize, bias: false, config.Init);
-        CacheHeads = config.NumAttentionHeads;
-        CacheWidth = c / config.NumAttentionHeads;
     }
-
-    /// <inheritdoc/>
-    public override Linear Head { get; }
-
-    /// <inheritdoc/>
-    protected override IReadOnlyList<IBlock> Blocks => _blocks;
-
-    /// <inheritdoc/>
-    protected override int CacheHeads { get; }
-
-    /// <inheritdoc/>
-    protected override int CacheWidth { get; }
 
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass)
     {
-        Tensor x = _tokens.Forward(pass.Ids);
+        Tensor x = base.Embed(pass);
         return (_projectIn?.Forward(x, pass) ?? x).Add(_positions.Forward(Rows(pass)));
     }
 
     /// <inheritdoc/>
     protected override Tensor Normalize(Tensor x, Pass pass)
     {
-        x = _norm?.Forward(x) ?? x;
+        x = base.Normalize(x, pass);
         return _projectOut?.Forward(x, pass) ?? x;
+    }
+
+    private static DecoderStack Build(OptConfig config, Scope scope)
+    {
+        Scope body = scope["model.decoder"];
+        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.EmbeddingWidth, config.Init);
+        return new DecoderStack(
+            tokens,
+            Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, place)),
+            config.DoLayerNormBefore && !config.RemoveFinalLayerNorm ? Norm(config, body, "final_layer_norm") : null,
+            MakeHead(config, scope, "lm_head", tokens, config.EmbeddingWidth, bias: false, config.Init),
+            config.NumAttentionHeads,
+            config.HiddenSize / config.NumAttentionHeads);
     }
 
     private Tensor Rows(Pass pass)

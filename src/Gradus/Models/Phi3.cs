@@ -28,9 +28,11 @@ public sealed record Phi3Config(
     [JsonIgnore]
     public override string ArchitectureClass => "Phi3ForCausalLM";
 
-    internal override string ActivationName => HiddenAct;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
     internal override int RotaryWidth => (int)(HeadWidth * PartialRotaryFactor);
+
+    internal override string RotaryProperty => nameof(PartialRotaryFactor);
 
     // Early Phi-3 files name the kind "su" or "yarn", and all of them give the length of training outside of rope_scaling.
     internal override RopeScaling? Scaling => RopeScaling is null ? null : RopeScaling with

@@ -27,7 +27,7 @@ public sealed record Qwen2Config(
     [JsonIgnore]
     public override string ArchitectureClass => "Qwen2ForCausalLM";
 
-    internal override string ActivationName => HiddenAct;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>

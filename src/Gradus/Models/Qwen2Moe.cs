@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -9,19 +8,8 @@ namespace Gradus.Models;
 /// Qwen1.5-MoE and Qwen2-MoE (Yang et al., "Qwen2 Technical Report", 2024): Qwen2's blocks with small sparse experts and one that every
 /// token goes to, behind a gate. Tensor names of Hugging Face's Qwen2MoeForCausalLM.
 /// </summary>
-/// <param name="HiddenAct">Activation of the feed-forward gates.</param>
 /// <param name="QkvBias">Whether queries, keys and values have biases.</param>
-/// <param name="UseSlidingWindow">Whether some layers' attention reaches back a limited number of tokens.</param>
-/// <param name="SlidingWindow">Tokens that a token sees there, itself included.</param>
 /// <param name="MaxWindowLayers">Only handed on.</param>
-/// <param name="MoeIntermediateSize">Width of an expert.</param>
-/// <param name="NumExperts">Experts of a sparse layer.</param>
-/// <param name="NumExpertsPerTok">Experts that a token goes to.</param>
-/// <param name="NormTopkProb">Whether the weights of a token's experts sum to 1.</param>
-/// <param name="DecoderSparseStep">Every so manyth layer is sparse.</param>
-/// <param name="MlpOnlyLayers">The layers, from 0, that are not sparse all the same.</param>
-/// <param name="OutputRouterLogits">Whether training adds the load-balancing loss.</param>
-/// <param name="RouterAuxLossCoef">What that loss is multiplied by.</param>
 /// <param name="SharedExpertIntermediateSize">Width of the expert that every token goes to.</param>
 public sealed record Qwen2MoeConfig(
     int VocabSize = 151936, int HiddenSize = 2048, int IntermediateSize = 5632, int NumHiddenLayers = 24,
@@ -32,39 +20,24 @@ public sealed record Qwen2MoeConfig(
     bool NormTopkProb = false, int DecoderSparseStep = 1, IReadOnlyList<int>? MlpOnlyLayers = null, bool OutputRouterLogits = false,
     float RouterAuxLossCoef = 0.001f, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
     int? BosTokenId = null, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    : QwenMoeConfig(
+        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, HiddenAct, MaxPositionEmbeddings,
+        RmsNormEps, RopeTheta, RopeScaling, UseSlidingWindow, SlidingWindow, MoeIntermediateSize, NumExperts, NumExpertsPerTok, NormTopkProb,
+        DecoderSparseStep, MlpOnlyLayers, OutputRouterLogits, RouterAuxLossCoef, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
 {
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "Qwen2MoeForCausalLM";
-
-    internal override string ActivationName => HiddenAct;
-
-    /// <inheritdoc/>
-    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
-    [
-        .. base.Validate(validationContext),
-        .. Chooses(nameof(NumExpertsPerTok), NumExpertsPerTok, NumExperts),
-        .. new[] { AtLeast(nameof(DecoderSparseStep), DecoderSparseStep, 1) }.OfType<ValidationResult>(),
-    ];
-
-    internal bool IsSparse(int layer) => IsSparse(layer, DecoderSparseStep, MlpOnlyLayers);
 }
 
 /// <inheritdoc cref="Qwen2MoeConfig"/>
-public sealed class Qwen2Moe : LlamaStyleDecoder
+public sealed class Qwen2Moe : QwenMoeDecoder
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Qwen2Moe(Qwen2MoeConfig config, Scope scope)
         : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
     {
-        LoadBalancing = new LoadBalancing(config.NumExpertsPerTok, config.RouterAuxLossCoef, config.OutputRouterLogits);
     }
-
-    /// <inheritdoc/>
-    public override LoadBalancing LoadBalancing { get; }
 
     private static PreNormBlock Block(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope place) => PreNorm(
         config,
@@ -74,15 +47,14 @@ public sealed class Qwen2Moe : LlamaStyleDecoder
 
     private static SelfAttention Attention(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope place)
     {
-        AttentionOptions options = Causal(config, config.UseSlidingWindow ? config.SlidingWindow : null);
+        AttentionOptions options = Causal(config, config.Window);
         return new(layer, Projections(config, place, config.QkvBias), Output(config, place, bias: false), options) { Rotary = rotary };
     }
 
     // experts(x) + σ(gate(x)) · shared(x).
     private sealed class SharedAndSparse(Qwen2MoeConfig config, Scope place) : IBlock
     {
-        private readonly SparseExperts _experts = Experts(
-            config, place, config.NumExperts, config.MoeIntermediateSize, config.NumExpertsPerTok, config.NormTopkProb);
+        private readonly SparseExperts _experts = Experts(config, place);
 
         private readonly GatedMlp _shared = new(
             place["shared_expert"], config.HiddenSize, config.SharedExpertIntermediateSize, config.Activation, config.Init);

@@ -29,7 +29,7 @@ public sealed record Qwen3Config(
     [JsonIgnore]
     public override string ArchitectureClass => "Qwen3ForCausalLM";
 
-    internal override string ActivationName => HiddenAct;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>

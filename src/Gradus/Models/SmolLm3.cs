@@ -31,7 +31,7 @@ public sealed record SmolLm3Config(
     [JsonIgnore]
     public override string ArchitectureClass => "SmolLM3ForCausalLM";
 
-    internal override string ActivationName => HiddenAct;
+    internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>

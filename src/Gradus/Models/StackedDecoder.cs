@@ -6,11 +6,13 @@ namespace Gradus.Models;
 /// <summary>The parts of a decoder, from bottom to top.</summary>
 /// <param name="Tokens">A vector for each token.</param>
 /// <param name="Blocks">The blocks, in order.</param>
-/// <param name="Norm">What follows the last block.</param>
+/// <param name="Norm">What follows the last block, or null.</param>
 /// <param name="Head">Scores of the next token.</param>
 /// <param name="CacheHeads">Key/value heads of a layer.</param>
 /// <param name="CacheWidth">Values per key/value head.</param>
-internal sealed record DecoderStack(Embedding Tokens, IBlock[] Blocks, INorm Norm, Linear Head, int CacheHeads, int CacheWidth);
+/// <param name="Rotary">Rotary positions, or null.</param>
+internal sealed record DecoderStack(
+    Embedding Tokens, IBlock[] Blocks, INorm? Norm, Linear Head, int CacheHeads, int CacheWidth, RotaryEmbedding? Rotary = null);
 
 /// <summary>A decoder of the usual parts: a token table, blocks, a norm, a head.</summary>
 public abstract class StackedDecoder : DecoderModel
@@ -25,6 +27,9 @@ public abstract class StackedDecoder : DecoderModel
 
     /// <inheritdoc/>
     public sealed override Linear Head => _stack.Head;
+
+    /// <inheritdoc/>
+    public sealed override int? ShortLimit => _stack.Rotary is { LongFrequencies: not null } rotary ? rotary.ShortLimit : null;
 
     /// <inheritdoc/>
     protected sealed override IReadOnlyList<IBlock> Blocks => _stack.Blocks;
@@ -46,7 +51,16 @@ public abstract class StackedDecoder : DecoderModel
     }
 
     /// <inheritdoc/>
-    protected override Tensor Normalize(Tensor x, Pass pass) => _stack.Norm.Forward(x);
+    protected override Tensor Normalize(Tensor x, Pass pass) => _stack.Norm?.Forward(x) ?? x;
+
+    /// <summary>The head: the token table where the configuration ties the two, else a layer of its own.</summary>
+    private protected static Linear MakeHead(DecoderConfig config, Scope scope, string name, Embedding tokens, int width, bool bias, Init init) => (bias, config.TieWordEmbeddings) switch
+    {
+        (true, _) => scope.OutputLinear(
+            name, width, scope[name].Parameter("bias", new Shape(config.VocabSize), Init.Zeros), config.TieWordEmbeddings ? tokens.Table : null, init),
+        (false, true) => scope.TiedLinear(name, tokens.Table),
+        (false, false) => scope.Linear(name, width, config.VocabSize, bias: false, init),
+    };
 
     /// <summary>As many blocks as asked for, each from its place below <paramref name="scope"/>.</summary>
     private protected static IBlock[] Repeat(int count, Scope scope, Func<int, Scope, IBlock> block)

@@ -66,7 +66,7 @@ public sealed class ConfigFormTests
     [Fact]
     public void EarlyNamesOfActivationsAndScalingsCount()
     {
-        Assert.Equal("gelu_pytorch_tanh", Parse<GemmaConfig>("""{ "model_type": "gemma", "hidden_act": "gelu", "hidden_activation": null }""").ActivationName);
+        Assert.Equal("gelu_pytorch_tanh", Parse<GemmaConfig>("""{ "model_type": "gemma", "hidden_act": "gelu", "hidden_activation": null }""").ActivationChoice.Name);
         Phi3Config phi3 = Parse<Phi3Config>("""
             { "model_type": "phi3", "hidden_size": 48, "num_attention_heads": 4, "max_position_embeddings": 131072, "original_max_position_embeddings": 4096,
               "rope_scaling": { "type": "su", "short_factor": [1, 1, 1, 1, 1, 1], "long_factor": [2, 2, 2, 2, 2, 2] } }
@@ -80,7 +80,8 @@ public sealed class ConfigFormTests
     [Theory]
     [InlineData("""{ "model_type": "llama", "rope_scaling": { "rope_type": "ntk" } }""", "rope_scaling: the kind \"ntk\" is not known")]
     [InlineData("""{ "model_type": "phi3", "rope_scaling": { "type": "longrope", "short_factor": [1], "long_factor": [1] } }""", "each of the 48 pairs")]
-    [InlineData("""{ "model_type": "mistral", "hidden_act": "swoosh" }""", "the activation \"swoosh\" is not known")]
+    [InlineData("""{ "model_type": "mistral", "hidden_act": "swoosh" }""", "hidden_act: the activation \"swoosh\" is not known")]
+    [InlineData("""{ "model_type": "gemma2", "hidden_activation": "swoosh" }""", "hidden_activation: the activation \"swoosh\" is not known")]
     [InlineData("""{ "model_type": "gemma2", "layer_types": ["full_attention"] }""", "layer_types: names 1 layers, but num_hidden_layers is 26")]
     [InlineData("""{ "model_type": "qwen3", "layer_types": ["chunked_attention"] }""", "layer_types")]
     [InlineData("""{ "model_type": "mixtral", "num_experts_per_tok": 9 }""", "num_experts_per_tok: must be from 1 to the number of experts, 8")]
