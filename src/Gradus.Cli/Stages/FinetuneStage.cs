@@ -3,7 +3,6 @@ using Gradus.Adapters;
 using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Models;
-using Gradus.Text;
 using Gradus.Text.Chat;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;

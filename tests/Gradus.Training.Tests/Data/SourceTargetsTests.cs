@@ -1,7 +1,6 @@
 using Gradus.Files;
 using Gradus.Generation;
 using Gradus.Models;
-using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Text;
 using Gradus.Training.Data;
@@ -43,7 +42,7 @@ public sealed class SourceTargetsTests : IDisposable
     {
         int end = Tokenizer.EndOfText!.Value;
         Example example = SourceTargets.Tokenize("ab", "cd", Tokenizer, startToken: 0);
-        Assert.Equal([.. Tokenizer.Encode("ab"), end], example.Source);
+        Assert.Equal([.. Tokenizer.Encode("ab"), end], example.Source!);
         Assert.Equal([0, .. Tokenizer.Encode("cd"), end], example.Ids);
         MicroBatch batch = Assert.Single(new PackedExamples([example], 100, 1).All());
         Assert.Equal([.. example.Ids[1..], MicroBatch.Ignored], batch.Targets);
