@@ -30,8 +30,8 @@ public abstract class LanguageModel : IDisposable
     /// <summary>Where the model computes.</summary>
     public Device Device => Parts.Store.Device;
 
-    /// <summary>The number of the model's own values, quantized ones included.</summary>
-    public long ParameterCount => Parameters.Sum(p => p.Shape.Count)
+    /// <summary>The number of the model's own values, quantized ones included, buffers apart.</summary>
+    public long ParameterCount => Parameters.Where(p => !p.IsBuffer).Sum(p => p.Shape.Count)
         + Parts.Linears.Sum(l => l.Weight is PackedWeight { CopyOf: null } packed ? (long)packed.Inputs * packed.Outputs : 0);
 
     /// <summary>Makes all of the model's own parameters trainable, buffers apart, or none.</summary>

@@ -18,6 +18,7 @@ public sealed class EncoderDecoderGoldens
     {
         string folder = ModelGoldens.Folder(name);
         using EncoderDecoderModel model = Assert.IsAssignableFrom<EncoderDecoderModel>(Checkpoint.Load(folder, TestDevices.Get(device)));
+        Assert.Equal((long)ModelGoldens.Meta(name)["n_params"]!, model.ParameterCount);
         using TensorsOf io = new(Path.Combine(folder, "io.safetensors"));
         foreach ((string batch, JsonNode? about) in ModelGoldens.Meta(name)["batches"]!.AsObject())
             new GoldenBatch(folder, batch, about!.AsObject(), io).Check(model);
