@@ -39,7 +39,7 @@ public sealed class PackedMatrix
 
     /// <summary>
     /// Whether products in F32 take activations as they are. Else a device may round them to 16 bits per block of 32, off by at most
-    /// 1/65,000 of the block's largest, where that is several times as fast.
+    /// 1/65,000 of the block's largest, where that is several times as fast; NF4's levels as well.
     /// </summary>
     public bool ExactActivations { get; set; }
 

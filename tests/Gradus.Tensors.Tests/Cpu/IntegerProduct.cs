@@ -36,6 +36,11 @@ internal static unsafe class IntegerProduct
             {
                 int blockOfX = (unit * format.Weights() + k) / 32 * 32;
                 (int[] q, float scale) = Quantize(x + blockOfX);
+                if (format == BlockFormat.NF4)
+                {
+                    sum = TwoBytes(*(float*)block, codes + k, q, scale, sum);
+                    continue;
+                }
                 int integers = 0, from = (unit * format.Weights() + k) - blockOfX;
                 for (int i = 0; i < step; i++)
                     integers += Code(format, codes[k + i]) * q[from + i];
@@ -46,6 +51,19 @@ internal static unsafe class IntegerProduct
             }
         }
         return sum;
+    }
+
+    // NF4's levels as integers of 16 bits: the upper bytes' products, then the lower ones'.
+    private static float TwoBytes(float largest, byte* codes, int[] q, float scale, float sum)
+    {
+        (int upper, int lower) = (0, 0);
+        for (int i = 0; i < 32; i++)
+        {
+            int level = (int)MathF.Round(Packed.NF4.Levels[codes[i]] * 32639);
+            (upper, lower) = (upper + (level >> 8) * q[i], lower + (level & 255) * q[i]);
+        }
+        sum = MathF.FusedMultiplyAdd(upper, largest * (256f / 32639) * scale, sum);
+        return MathF.FusedMultiplyAdd(lower, largest * (1f / 32639) * scale, sum);
     }
 
     private static (int[] Q, float Scale) Quantize(float* x)

@@ -94,8 +94,8 @@ internal sealed unsafe class PackedCase : IDisposable
     }
 
     /// <summary>
-    /// Compares with sums in double. Each activation may be off by 1/65,278 of the largest in its block of 32, and sums of floats by the
-    /// usual 1e-6 of Σ|w||x|.
+    /// Compares with sums in double. Each activation may be off by 1/65,278 of the largest in its block of 32, each NF4 level by as much of the
+    /// largest weight in its block of 64, and sums of floats by the usual 1e-6 of Σ|w||x|.
     /// </summary>
     public void AssertClose()
     {
@@ -112,6 +112,8 @@ internal sealed unsafe class PackedCase : IDisposable
                     for (int i = k / 32 * 32; i < k / 32 * 32 + 32; i++)
                         largest = Math.Max(largest, Math.Abs(x[i]));
                     sum += w * x[k];
+                    if (Format == BlockFormat.NF4)
+                        allowed += Math.Abs(x[k]) / 65_000 * Weights.AsSpan(n * Columns + k / 64 * 64, 64).ToArray().Max(Math.Abs);
                     allowed += Math.Abs(w) * (largest / 65_000 + 1e-6 * Math.Abs(x[k]) + (largest < 1e-30 ? largest : 0));
                 }
                 (float c, float bias) = Start(m, n);

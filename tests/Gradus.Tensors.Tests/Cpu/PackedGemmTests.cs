@@ -132,7 +132,7 @@ public sealed unsafe class PackedGemmTests
         Assert.False(PackedGemm.UsesIntegers(Isa.Avx2, weights));
         Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { RoundToBf16 = true }));
         Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { Transposed = false }));
-        Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { Format = BlockFormat.NF4 }));
+        Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { Format = BlockFormat.MXFP4 }));
     }
 
     private static void CheckFloats(Isa isa, PackedFormat format, int m, int rows, int blocks, bool transposed)

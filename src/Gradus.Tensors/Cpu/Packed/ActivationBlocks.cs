@@ -22,7 +22,7 @@ internal static unsafe class ActivationBlocks
     /// <summary>Where the scale lies.</summary>
     public const int ScaleOffset = 64;
 
-    /// <summary>Where −zero·Σq lies: over the whole block, or (Q6_K) over its first half and then its second.</summary>
+    /// <summary>Where −zero·Σq lies: over the whole block and then 0, or (Q6_K) over its first half and then its second.</summary>
     public const int StartOffset = 68;
 
     /// <summary>Where s·Σq lies.</summary>
@@ -37,7 +37,7 @@ internal static unsafe class ActivationBlocks
     /// <summary>The integer that stands for the weight 0 in a format's codes; 0 where the weights have an offset.</summary>
     public static int Zero(BlockFormat format) => format switch
     {
-        BlockFormat.Q8_0 or BlockFormat.IQ4_NL => 128,
+        BlockFormat.Q8_0 or BlockFormat.IQ4_NL or BlockFormat.NF4 => 128,
         BlockFormat.Q4_0 => 8,
         BlockFormat.Q5_0 => 16,
         BlockFormat.Q6_K => 32,
@@ -69,7 +69,7 @@ internal static unsafe class ActivationBlocks
             Store(q1, to + 16);
             *(float*)(to + ScaleOffset) = scale;
             ((int*)(to + StartOffset))[0] = -zero * (halves ? sum0 : sum0 + sum1);
-            ((int*)(to + StartOffset))[1] = -zero * sum1;
+            ((int*)(to + StartOffset))[1] = halves ? -zero * sum1 : 0;
             *(float*)(to + SumOffset) = scale * (sum0 + sum1);
         }
     }

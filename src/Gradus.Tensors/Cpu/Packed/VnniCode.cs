@@ -15,11 +15,14 @@ internal sealed class VnniCode
     /// <summary>The most rows of activations.</summary>
     public const int MaxRows = 8;
 
-    /// <summary>Bytes of the memory that a kernel keeps scales in, and the sixteen bytes of a code book after them.</summary>
-    public const int ScratchBytes = 32 * Register + Register;
-
-    /// <summary>Where the code book lies in that memory: sixteen bytes, four times.</summary>
+    /// <summary>Where a code book lies in the scratch memory, behind the scales: sixteen bytes, four times; for NF4 upper ones, then lower ones.</summary>
     public const int LevelsOffset = 32 * Register;
+
+    /// <summary>Where NF4's two factors lie: what a step of the upper bytes is worth, and of the lower ones.</summary>
+    public const int FactorsOffset = LevelsOffset + 2 * Register;
+
+    /// <summary>Bytes of the memory that a kernel keeps scales in.</summary>
+    public const int ScratchBytes = FactorsOffset + Register;
 
     private const int Register = 64;
     private const int PrefetchBytes = 4096;
@@ -52,8 +55,11 @@ internal sealed class VnniCode
 
     private bool HasFifthBit => _format is BlockFormat.Q5_0 or BlockFormat.Q5_1 or BlockFormat.Q5_K;
 
-    /// <summary>Whether there are kernels for a format: its weights are integers times a scale, but for an offset.</summary>
-    public static bool Supports(BlockFormat format) => format is > BlockFormat.None and <= BlockFormat.IQ4_NL;
+    // Scales of a unit of 256 are worked out once, before its parts.
+    private bool HasScalesOfUnit => _format.Weights() == BlockFormats.LargestBlock;
+
+    /// <summary>Whether there are kernels for a format: those with panels, whose weights are integers times a scale, but for an offset.</summary>
+    public static bool Supports(BlockFormat format) => format.HasPanels();
 
     /// <summary>
     /// void Multiply(panel, activations, sums, units, scratch): sums[m, r] = Σ weight[r, k]·activation[m, k] for <paramref name="rows"/> m and
@@ -68,7 +74,7 @@ internal sealed class VnniCode
         for (int m = 0; m < _rows; m++)
             _code.vpxord(Sum(m), Sum(m), Sum(m));
         _code.Label(ref unit);
-        if (_parts > 1)
+        if (HasScalesOfUnit)
             ScalesOfUnit();
         for (int part = 0; part < _parts; part++)
         {
@@ -180,23 +186,36 @@ internal sealed class VnniCode
             }
             return;
         }
+        if (_format == BlockFormat.NF4)
+        {
+            // A level is an integer of 16 bits, of which the weights give the upper byte and then the lower one.
+            for (int half = 0; half < 2; half++)
+            {
+                _code.vmovdqu32(Second, __zmmword_ptr[r8 + LevelsOffset + half * Register]);
+                Sums(part, codes, 0, 8, ActivationBlocks.StartOffset + half * sizeof(int));
+                _code.vmovups(Scale, __zmmword_ptr[rdi]);
+                _code.vmulps(Scale, Scale, __dword_bcst[r8 + FactorsOffset + half * sizeof(float)]);
+                AddSums(part);
+            }
+            return;
+        }
         if (HasFifthBit)
             _code.vmovdqu32(Upper, __zmmword_ptr[rdi + codes]);
         Sums(part, HasFifthBit ? codes + Register : codes, 0, 8, ActivationBlocks.StartOffset);
-        if (_parts > 1)
+        if (HasScalesOfUnit)
             _code.vmovups(Scale, __zmmword_ptr[r8 + part * Register]);
         else
             _code.vcvtph2ps(Scale, __ymmword_ptr[rdi]);
         AddSums(part);
         if (!HasOffset)
             return;
-        if (_parts > 1)
+        if (HasScalesOfUnit)
             _code.vmovups(Offset, __zmmword_ptr[r8 + (_parts + part) * Register]);
         else
             _code.vcvtph2ps(Offset, __ymmword_ptr[rdi + 32]);
         for (int m = 0; m < _rows; m++)
         {
-            if (_parts > 1)
+            if (HasScalesOfUnit)
                 _code.vfnmadd231ps(Sum(m), Offset, __dword_bcst[rsi + At(part, m) + ActivationBlocks.SumOffset]);
             else
                 _code.vfmadd231ps(Sum(m), Offset, __dword_bcst[rsi + At(part, m) + ActivationBlocks.SumOffset]);
@@ -241,7 +260,7 @@ internal sealed class VnniCode
             _code.vpsrld(Weights, Raw, 4);
             _code.vpandd(Weights, Weights, Low);
         }
-        if (_format == BlockFormat.IQ4_NL)
+        if (_format is BlockFormat.IQ4_NL or BlockFormat.NF4)
             _code.vpshufb(Weights, Second, Weights);
         else if (HasFifthBit)
             OrUpper(4 - group);
