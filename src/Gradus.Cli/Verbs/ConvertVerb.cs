@@ -5,7 +5,6 @@ using Gradus.Files;
 using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Tensors;
-using Gradus.Text;
 
 namespace Gradus.Cli.Verbs;
 
