@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using Gradus.Files;
 using Gradus.Files.Quantized;
 using Gradus.Models;
-using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
 using Gradus.Testing;
