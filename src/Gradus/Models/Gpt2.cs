@@ -17,7 +17,7 @@ namespace Gradus.Models;
 /// <param name="ActivationFunction">Activation of the feed-forward layer.</param>
 /// <param name="ResidPdrop">Dropout of what is added to the residual stream, in [0, 1).</param>
 /// <param name="EmbdPdrop">Dropout of the embeddings, in [0, 1).</param>
-/// <param name="AttnPdrop">Dropout of attention probabilities; kept for other programs, not applied here.</param>
+/// <param name="AttnPdrop">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="LayerNormEpsilon">ε of the norms.</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
 /// <param name="ScaleAttnWeights">Whether scores are divided by √D.</param>
@@ -58,6 +58,9 @@ public sealed record Gpt2Config(
             AtLeast(nameof(NInner), NInner ?? 1, 1),
             Divides(nameof(NHead), NHead, NEmbd, "n_embd"),
             Knows(nameof(ActivationFunction), ActivationFunction),
+            Drops(nameof(ResidPdrop), ResidPdrop),
+            Drops(nameof(EmbdPdrop), EmbdPdrop),
+            Drops(nameof(AttnPdrop), AttnPdrop),
         }.OfType<ValidationResult>(),
     ];
 }
@@ -111,7 +114,10 @@ public sealed class Gpt2 : StackedDecoder
             layer,
             new FusedProjection(projection, groups: 1, heads, heads, d),
             place.Linear("c_proj", c, c, bias: true, ResidualInit(config), WeightLayout.InOut),
-            new AttentionOptions(scale, Causal: true));
+            new AttentionOptions(scale, Causal: true))
+        {
+            Dropout = config.AttnPdrop,
+        };
     }
 
     private static Mlp FeedForward(Gpt2Config config, Scope place)

@@ -24,6 +24,9 @@ public sealed class SelfAttention(int layer, QueryKeyValue project, Linear outpu
     /// <summary>Slopes of linear position biases (H).</summary>
     public Tensor? Slopes { get; init; }
 
+    /// <summary>Dropout of the probabilities in training, in [0, 1).</summary>
+    public float Dropout { get; init; }
+
     /// <inheritdoc/>
     public Tensor Forward(Tensor x, Pass pass)
     {
@@ -36,7 +39,7 @@ public sealed class SelfAttention(int layer, QueryKeyValue project, Linear outpu
             q = Rotary.Forward(q, pass);
             k = Rotary.Forward(k, pass);
         }
-        return output.Forward(pass.Attend(layer, q, k, v, options, Slopes), pass);
+        return output.Forward(pass.Attend(layer, q, k, v, options, Slopes, Dropout), pass);
     }
 
     private static Tensor Normalize(Tensor x, INorm? norm) => norm is null
