@@ -1,9 +1,9 @@
-// gradus-bench [training|products|amx|packed|generation|tokenizers] …: measures what is asked for, everything where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|tokenizers] …: measures what is asked for, everything where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
 
-string[] parts = args.Length == 0 ? ["products", "amx", "packed", "training", "generation", "tokenizers"] : args;
+string[] parts = args.Length == 0 ? ["products", "bf16", "packed", "training", "generation", "tokenizers"] : args;
 int[] threads = Environment.ProcessorCount > 1 ? [1, Environment.ProcessorCount] : [1];
 foreach (string part in parts)
 {
@@ -13,11 +13,8 @@ foreach (string part in parts)
         case "products":
             GemmBench.Run(Console.Out, CpuFeatures.Best, threads);
             break;
-        case "amx":
-            if (CpuFeatures.WhyNot(Isa.Amx) is { } missing)
-                Console.WriteLine($"skipped: {missing}");
-            else
-                GemmAmxBench.Run(Console.Out, threads);
+        case "bf16":
+            GemmBf16Bench.Run(Console.Out, threads);
             break;
         case "packed":
             PackedBench.Run(Console.Out, CpuFeatures.Best, threads);
@@ -32,7 +29,7 @@ foreach (string part in parts)
             TokenizersBench.Run(Environment.GetEnvironmentVariable("GRADUS_SHARED") ?? "../shared", Console.WriteLine);
             break;
         default:
-            Console.Error.WriteLine($"{part}: no such part; parts are products, amx, packed, training, generation, tokenizers.");
+            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, tokenizers.");
             return 2;
     }
 }

@@ -3,6 +3,7 @@
 
 using System.Diagnostics;
 using System.IO.Compression;
+using System.Text.Json;
 using Gradus.Text;
 
 namespace Gradus.Bench;
@@ -10,6 +11,7 @@ namespace Gradus.Bench;
 internal static class TokenizersBench
 {
     private const int MinimumBytes = 8_000_000;
+    private static readonly Dictionary<string, string> PeerEncodings = new() { ["GPT-2"] = "gpt2", ["cl100k"] = "cl100k_base", ["o200k"] = "o200k_base" };
 
     public static void Run(string shared, Action<string> print)
     {
@@ -37,16 +39,22 @@ internal static class TokenizersBench
             load();
             print($"{name}: load {first:0} ms cold, {watch.Elapsed.TotalMilliseconds:0} ms warm");
             foreach ((string kind, string text) in texts)
-                Measure(name, kind, tokenizer, text, print);
+            {
+                List<string> documents = Documents(text);
+                double speed = Measure(kind, tokenizer, documents, print);
+                if (PeerEncodings.TryGetValue(name, out string? encoding))
+                    ComparePeers(encoding, documents, speed, print);
+            }
         }
+        CompareSentencePiece(prose, print);
         MeasureLoad(all[1].Load(), print);
         MeasureTraining(prose, print);
         MeasurePathological(all[0].Load(), all[3].Load(), print);
     }
 
-    private static void Measure(string name, string kind, Tokenizer tokenizer, string text, Action<string> print)
+    // Documents of a few kilobytes, as training data has them.
+    private static List<string> Documents(string text)
     {
-        // Documents of a few kilobytes, as training data has them.
         List<string> documents = [];
         for (int at = 0; at < text.Length;)
         {
@@ -55,7 +63,12 @@ internal static class TokenizersBench
             documents.Add(text[at..end]);
             at = end;
         }
-        double bytes = System.Text.Encoding.UTF8.GetByteCount(text);
+        return documents;
+    }
+
+    private static double Measure(string kind, Tokenizer tokenizer, List<string> documents, Action<string> print)
+    {
+        double bytes = documents.Sum(d => (double)System.Text.Encoding.UTF8.GetByteCount(d));
         long tokens = 0;
         double one = Best(() =>
         {
@@ -70,6 +83,49 @@ internal static class TokenizersBench
         });
         double allThreads = Best(() => tokenizer.EncodeBatch(documents, addSpecialTokens: false));
         print($"  {kind}: {bytes / one / 1e6:0.0} MB/s one thread, {bytes / allThreads / 1e6:0.0} MB/s {Environment.ProcessorCount} threads, {bytes / tokens:0.00} bytes/token");
+        return bytes / one / 1e6;
+    }
+
+    private static void ComparePeers(string encoding, List<string> documents, double speed, Action<string> print) => WithTemporary(documents, file =>
+    {
+        foreach ((string peer, double[] figures) in Peers.Run("tokenizers.mjs", print, file, encoding))
+            print($"    {peer}: {figures[0]:0.0} MB/s; ours is {speed / figures[0]:0.0} times that");
+    });
+
+    private static void CompareSentencePiece(string text, Action<string> print) => WithTemporary(Documents(text), file =>
+    {
+        string corpus = file + ".txt";
+        File.WriteAllText(corpus, text);
+        try
+        {
+            IReadOnlyDictionary<string, double[]> peer = Peers.Run("sentencepiece_bpe.py", print, corpus, file, file);
+            if (peer.Count < 2)
+                return;
+            double bytes = new FileInfo(corpus).Length, training = bytes / Best(() => ByteLevelBpeTrainer.Train(Corpus.FromFiles(corpus), new ByteLevelBpeOptions(8192))) / 1e6;
+            print($"BPE training, 8,192 tokens: {training:0.0} MB/s; SentencePiece {peer["train"][0]:0.00} MB/s; ours is {training / peer["train"][0]:0.0} times that");
+            print("SentencePiece BPE of 8,192 tokens:");
+            double speed = Measure("prose", Tokenizer.Load(file + ".model"), Documents(text), print);
+            print($"    SentencePiece: {peer["encode"][0]:0.0} MB/s; ours is {speed / peer["encode"][0]:0.0} times that");
+        }
+        finally
+        {
+            foreach (string extra in new[] { ".txt", ".model", ".vocab" })
+                File.Delete(file + extra);
+        }
+    });
+
+    private static void WithTemporary(List<string> documents, Action<string> use)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllLines(file, documents.Select(d => JsonSerializer.Serialize(d)));
+            use(file);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     private static void MeasureLoad(Tokenizer cl100k, Action<string> print)

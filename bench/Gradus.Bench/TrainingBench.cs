@@ -1,6 +1,7 @@
 // Training steps (forward, backward, clipping, AdamW) of the configurations that the peers were measured with, beside the machine's own
 // fp32 ceiling in the same run: tokens per second, floating-point operations per second by the 6N rule, memory, and managed allocations.
 
+using System.Globalization;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
@@ -32,12 +33,17 @@ internal static class TrainingBench
         output.WriteLine($"{"configuration",-42} {"",5} {"tokens/s",9} {"GFLOP/s",9} {"peak MB",8} {"B/step",8}");
         foreach (Configuration configuration in Configurations)
         {
+            IReadOnlyDictionary<string, double[]> torch = Torch(configuration, output);
             foreach (Precision precision in new[] { Precision.F32, Precision.BF16 })
-                Measure(output, configuration, precision);
+            {
+                double speed = Measure(output, configuration, precision);
+                if (torch.TryGetValue(precision == Precision.F32 ? "fp32" : "bf16", out double[]? figures))
+                    output.WriteLine($"{"  PyTorch",-42} {precision,5} {figures[0],9:N0}  ours is {speed / figures[0]:0.0} times that");
+            }
         }
     }
 
-    private static void Measure(TextWriter output, Configuration configuration, Precision precision)
+    private static double Measure(TextWriter output, Configuration configuration, Precision precision)
     {
         using LanguageModel model = Checkpoint.Create(configuration.Model, seed: 1, CpuDevice.Default);
         model.SetTrainable(true);
@@ -56,7 +62,13 @@ internal static class TrainingBench
         double flops = 6.0 * (model.ParameterCount - ((long)configuration.Model.NPositions * configuration.Model.NEmbd)) * median / 1e9;
         double peak = (trainer.PeakActivationBytes + trainer.Optimizer.StateBytes + (2 * sizeof(float) * model.ParameterCount)) / 1e6;
         output.WriteLine($"{configuration.Name,-42} {precision,5} {median,9:N0} {flops,9:N0} {peak,8:N0} {allocated,8:N0}");
+        return median;
     }
+
+    private static IReadOnlyDictionary<string, double[]> Torch(Configuration c, TextWriter output) => Peers.Run("torch_training.py", output.WriteLine, [.. new[]
+    {
+        c.Model.NLayer, c.Model.NHead, c.Model.NEmbd, c.Model.NPositions, c.Model.VocabSize, c.Batch, c.Length, c.Steps, Environment.ProcessorCount,
+    }.Select(n => n.ToString(CultureInfo.InvariantCulture))]);
 
     private static Gpt2Config Small(int layers, int heads, int width, int positions, int vocabulary) => new(
         VocabSize: vocabulary, NPositions: positions, NEmbd: width, NLayer: layers, NHead: heads, ResidPdrop: 0, EmbdPdrop: 0, AttnPdrop: 0);

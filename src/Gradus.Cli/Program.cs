@@ -17,6 +17,7 @@ return new Application(context,
     ConvertVerb.Create(context),
     GenerateVerb.Create(context),
     ChatVerb.Create(context),
+    BenchVerb.Create(context),
     SchemaVerb.Create(context,
     [
         new RecipeKind("pretrain", "train a model on text", () => ConfigurationSchema.Write(RecipeJson.Default.PretrainRecipe, new PretrainRecipe())),

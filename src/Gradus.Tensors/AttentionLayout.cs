@@ -136,8 +136,30 @@ public sealed class AttentionLayout
 /// <param name="Causal">A query sees no key behind its own position; the last query stands at the last key.</param>
 /// <param name="Window">A query sees at most this many keys up to its own (Mistral, Gemma); 0 for all.</param>
 /// <param name="SoftCap">Scores become cap · tanh(score/cap) (Gemma 2); 0 for none.</param>
-public readonly record struct AttentionOptions(float Scale, bool Causal, int Window = 0, float SoftCap = 0)
+/// <param name="Dropout">Probability with which a query's probability for a key is set to 0 (the others grow by 1/(1 − it)); 0 for none.</param>
+/// <param name="DropoutKey">Which ones: the same key drops the same.</param>
+public readonly record struct AttentionOptions(
+    float Scale, bool Causal, int Window = 0, float SoftCap = 0, float Dropout = 0, ulong DropoutKey = 0)
 {
+    /// <summary>The factors of the probabilities of one row and head, for keys from a number on: 0 or 1/(1 − p).</summary>
+    /// <param name="row">The query's row times the number of heads, plus the head.</param>
+    /// <param name="first">The first key.</param>
+    /// <param name="factors">One for each key.</param>
+    internal void DropoutFactors(long row, int first, Span<float> factors)
+    {
+        ulong key = CounterRandom.Derive(DropoutKey, (ulong)row);
+        uint threshold = CounterRandom.Threshold(Dropout);
+        float kept = 1f / (1f - Dropout);
+        ulong bits = CounterRandom.Bits64(key, first >> 1) >> ((first & 1) * 32);
+        for (int c = 0; c < factors.Length; c++)
+        {
+            // Two keys share a draw: the even one its low half, the odd one its high half.
+            if (c > 0)
+                bits = ((first + c) & 1) == 0 ? CounterRandom.Bits64(key, (first + c) >> 1) : bits >> 32;
+            factors[c] = (uint)bits < threshold ? 0f : kept;
+        }
+    }
+
     /// <summary>The keys that a query sees: from the first index up to, not including, the second.</summary>
     /// <param name="query">Index of the query within its sequence.</param>
     /// <param name="queries">Queries of the sequence.</param>

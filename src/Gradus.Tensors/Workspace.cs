@@ -229,7 +229,7 @@ public sealed class Workspace : IDisposable
         return _tensors[_issued++];
     }
 
-    /// <summary>Memory of one device, reused by size class: eight classes to each doubling, so at most an eighth is waste.</summary>
+    /// <summary>Memory of one device, reused by size class: eight classes to each doubling.</summary>
     private sealed class MemoryPool(Device device) : IDisposable
     {
         private const int Classes = 8 * 48;
@@ -248,19 +248,12 @@ public sealed class Workspace : IDisposable
         public MemoryBlock Rent(long bytes)
         {
             int index = SizeClass(bytes, out long size);
-            LiveBytes += size;
+            MemoryBlock block = TakeFree(index) ?? Allocate(index, size);
+            LiveBytes += block.Bytes;
             PeakBytes = Math.Max(PeakBytes, LiveBytes);
-            Stack<MemoryBlock> free = _free[index] ??= new Stack<MemoryBlock>();
-            if (!free.TryPop(out MemoryBlock? block))
-            {
-                block = new MemoryBlock(this, index, size, device.Allocate(size));
-                if (!_disposed)
-                    _all.Add(block);
-                ReservedBytes += size;
-            }
             block.Revive();
             if (Poison)
-                device.Poison(block.Address, size);
+                device.Poison(block.Address, block.Bytes);
             return block;
         }
 
@@ -270,7 +263,27 @@ public sealed class Workspace : IDisposable
             if (_disposed)
                 Free(block);
             else
-                _free[block.SizeClass]!.Push(block);
+                (_free[block.SizeClass] ??= new Stack<MemoryBlock>()).Push(block);
+        }
+
+        // A block of up to twice the size serves too: batches of varying lengths would otherwise fill every class in turn.
+        private MemoryBlock? TakeFree(int index)
+        {
+            for (int i = index; i < Math.Min(index + 8, Classes); i++)
+            {
+                if (_free[i] is { } free && free.TryPop(out MemoryBlock? block))
+                    return block;
+            }
+            return null;
+        }
+
+        private MemoryBlock Allocate(int index, long size)
+        {
+            MemoryBlock block = new(this, index, size, device.Allocate(size));
+            if (!_disposed)
+                _all.Add(block);
+            ReservedBytes += size;
+            return block;
         }
 
         // What another workspace has adopted or looks at goes when that lets go of it.

@@ -112,6 +112,21 @@ public sealed class WorkspaceTests
     }
 
     [Fact]
+    public void StepsOfVaryingSizeSettleNearTheirPeak()
+    {
+        using Workspace w = new(ReferenceDevice.Instance);
+        Random random = new(1);
+        for (int step = 0; step < 200; step++)
+        {
+            w.Reset();
+            int tokens = random.Next(500, 1000);
+            for (int i = 0; i < 20; i++)
+                w.Empty(new Shape(tokens, (i % 4) + 1));
+        }
+        Assert.InRange(w.ReservedBytes, w.PeakBytes, 2 * w.PeakBytes);
+    }
+
+    [Fact]
     public void SizeClassesWasteAtMostAnEighth()
     {
         using Workspace w = new(ReferenceDevice.Instance);

@@ -49,11 +49,15 @@ internal sealed record TokenizerReport(
     string?[]? LongestTokens = null,
     JsonElement? Unused = null);
 
-/// <summary><c>quickstart.json</c>: the stages in order, and the commands to try next.</summary>
-internal sealed record QuickstartFile(QuickstartStage?[]? Stages = null, string?[]? Next = null);
+/// <summary><c>pipeline.json</c>: the stages in order, and the commands to try next.</summary>
+internal sealed record PipelineFile(string? Title = null, PipelineStage?[]? Stages = null, string?[]? Next = null)
+{
+    /// <summary>The file's name.</summary>
+    public const string Name = "pipeline.json";
+}
 
-/// <summary>One stage: a folder below the quickstart's, what it is for, how to run it alone, and what is worth knowing of it.</summary>
-internal sealed record QuickstartStage(
+/// <summary>One stage: a folder below the pipeline's, what it is for, how to run it alone, and what is worth knowing of it.</summary>
+internal sealed record PipelineStage(
     string? Folder = null,
     string? Title = null,
     string? What = null,
@@ -70,6 +74,6 @@ internal sealed record QuickstartStage(
 [JsonSerializable(typeof(SampleFile))]
 [JsonSerializable(typeof(EvaluationFile))]
 [JsonSerializable(typeof(TokenizerReport))]
-[JsonSerializable(typeof(QuickstartFile))]
+[JsonSerializable(typeof(PipelineFile))]
 [JsonSerializable(typeof(JsonDocument))]
 internal sealed partial class RunFilesJson : JsonSerializerContext;

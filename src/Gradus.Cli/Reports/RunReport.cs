@@ -6,12 +6,12 @@ using System.Text.Json;
 
 namespace Gradus.Cli.Reports;
 
-/// <summary>Writes the report of a run, or of a quickstart, whose stages are runs.</summary>
+/// <summary>Writes the report of a run, or of a pipeline, whose stages are runs.</summary>
 public static class RunReport
 {
     /// <summary>
     /// Writes <c>report.html</c> into <paramref name="folder"/>, which is one run (<c>run.json</c>, <c>log.jsonl</c>,
-    /// <c>samples/</c>, <c>eval/</c>, <c>checkpoints/</c>) or a folder of such stages with a <c>quickstart.json</c>. Whatever of
+    /// <c>samples/</c>, <c>eval/</c>, <c>checkpoints/</c>) or a folder of such stages with a <c>pipeline.json</c>. Whatever of
     /// it is absent or unreadable is named on the page. Commands on the page name the folder as it is given here.
     /// </summary>
     /// <param name="folder">An existing folder.</param>
@@ -35,11 +35,11 @@ public static class RunReport
     {
         string shown = folder.Replace('\\', '/').TrimEnd('/') is { Length: > 0 } trimmed ? trimmed : "/";
         List<string> problems = [];
-        QuickstartFile? quickstart = TolerantJson.Read(
-            Path.Combine(folder, "quickstart.json"), "quickstart.json", RunFilesJson.Default.QuickstartFile, problems);
-        bool several = quickstart is not null || problems.Count > 0
+        PipelineFile? pipeline = TolerantJson.Read(
+            Path.Combine(folder, PipelineFile.Name), PipelineFile.Name, RunFilesJson.Default.PipelineFile, problems);
+        bool several = pipeline is not null || problems.Count > 0
             || (!File.Exists(Path.Combine(folder, "run.json")) && StageFolders(folder).Count > 0);
-        return several ? RenderQuickstart(folder, shown, quickstart ?? new QuickstartFile(), problems) : RenderRun(folder, shown);
+        return several ? RenderPipeline(folder, shown, pipeline ?? new PipelineFile(), problems) : RenderRun(folder, shown);
     }
 
     private static string RenderRun(string folder, string shown)
@@ -58,25 +58,26 @@ public static class RunReport
         return page.Build();
     }
 
-    private static string RenderQuickstart(string folder, string shown, QuickstartFile quickstart, List<string> problems)
+    private static string RenderPipeline(string folder, string shown, PipelineFile pipeline, List<string> problems)
     {
-        QuickstartStage[] stages = [.. (quickstart.Stages ?? []).OfType<QuickstartStage>()];
+        PipelineStage[] stages = [.. (pipeline.Stages ?? []).OfType<PipelineStage>()];
         if (stages.Length == 0)
         {
-            problems.Add("There is no list of stages (quickstart.json): the folders are shown by name.");
-            stages = [.. StageFolders(folder).Select(name => new QuickstartStage(Folder: name))];
+            problems.Add("There is no list of stages (pipeline.json): the folders are shown by name.");
+            stages = [.. StageFolders(folder).Select(name => new PipelineStage(Folder: name))];
         }
-        (QuickstartStage Stage, RunContents Run)[] read = [.. stages.Select(stage => (stage, ReadStage(folder, stage)))];
-        ReportPage page = new("Quickstart · Gradus");
+        (PipelineStage Stage, RunContents Run)[] read = [.. stages.Select(stage => (stage, ReadStage(folder, stage)))];
+        string title = string.IsNullOrWhiteSpace(pipeline.Title) ? "The life of a language model" : pipeline.Title;
+        ReportPage page = new($"{title} · Gradus");
         double seconds = stages.Sum(stage => stage.Seconds ?? 0);
         string time = seconds > 0 ? $" and {Figures.Duration(seconds)}" : "";
-        page.Header.Add($"""<h1>The whole life of a small language model</h1><p class="lead">From text to a model that chats, in {Figures.Plural(stages.Length, "stage")}{time}.</p>""");
+        page.Header.Add($"""<h1>{title}</h1><p class="lead">From text to a model that chats, in {Figures.Plural(stages.Length, "stage")}{time}.</p>""");
         if (Array.Find(read, stage => stage.Run.Run is not null).Run is { } first)
             WriteOrigin(page.Header, first);
         StageSection.WriteOverview(page, read, problems);
         for (int i = 0; i < read.Length; i++)
             StageSection.Write(page, i + 1, read[i].Stage, read[i].Run);
-        string[] next = [.. (quickstart.Next ?? []).OfType<string>()];
+        string[] next = [.. (pipeline.Next ?? []).OfType<string>()];
         int last = Array.FindLastIndex(read, stage => stage.Run.Checkpoint is not null);
         StageSection.WriteNext(page, next.Length > 0 || last < 0 ? next : [$"gradus chat {Quote($"{shown}/{stages[last].Folder}/{read[last].Run.Checkpoint}")}"]);
         return page.Build();
@@ -87,14 +88,14 @@ public static class RunReport
         [.. RunContents.Subfolders(folder).Where(name => Array.Exists(
             ["run.json", "log.jsonl", "tokenizer-report.json"], file => File.Exists(Path.Combine(folder, name, file))))];
 
-    private static RunContents ReadStage(string folder, QuickstartStage stage)
+    private static RunContents ReadStage(string folder, PipelineStage stage)
     {
         // A zero character is no part of any path, and an error to the path methods.
         string root = Path.GetFullPath(folder), path = Path.GetFullPath(Path.Combine(root, (stage.Folder ?? "").Replace("\0", "")));
         bool inside = path.StartsWith(Path.TrimEndingDirectorySeparator(root) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
         if (inside)
             return RunContents.Read(path);
-        string problem = $"quickstart.json names the folder \"{stage.Folder}\", which is not below this one. It is not read.";
+        string problem = $"pipeline.json names the folder \"{stage.Folder}\", which is not below this one. It is not read.";
         return new RunContents("", null, null, [], [], null, null, new HashSet<string>(), [problem]);
     }
 

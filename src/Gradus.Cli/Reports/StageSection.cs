@@ -1,4 +1,4 @@
-// One stage of a quickstart, or the single run of a page: what it is for, its figures, its curves, evaluations and samples.
+// One stage of a pipeline, or the single run of a page: what it is for, its figures, its curves, evaluations and samples.
 using System.Text.Json;
 
 namespace Gradus.Cli.Reports;
@@ -6,7 +6,7 @@ namespace Gradus.Cli.Reports;
 internal static class StageSection
 {
     /// <summary>The list of the stages: what came out of each and how long it took.</summary>
-    public static void WriteOverview(ReportPage page, IReadOnlyList<(QuickstartStage Stage, RunContents Run)> stages, IReadOnlyList<string> problems)
+    public static void WriteOverview(ReportPage page, IReadOnlyList<(PipelineStage Stage, RunContents Run)> stages, IReadOnlyList<string> problems)
     {
         HtmlWriter html = page.Main;
         page.AddToContents("overview", "Overview");
@@ -16,7 +16,7 @@ internal static class StageSection
         double longest = stages.Select(stage => stage.Stage.Seconds ?? 0).Append(0).Max();
         for (int i = 0; i < stages.Count; i++)
         {
-            (QuickstartStage stage, RunContents run) = stages[i];
+            (PipelineStage stage, RunContents run) = stages[i];
             double seconds = stage.Seconds ?? 0;
             int width = longest > 0 && seconds > 0 && double.IsFinite(longest) ? Math.Max(1, (int)Math.Round(100 * seconds / longest)) : 0;
             html.Add($"""
@@ -28,7 +28,7 @@ internal static class StageSection
         html.Add($"</ol></section>");
     }
 
-    public static void Write(ReportPage page, int number, QuickstartStage stage, RunContents run)
+    public static void Write(ReportPage page, int number, PipelineStage stage, RunContents run)
     {
         HtmlWriter html = page.Main;
         string id = $"stage-{number}", title = TitleOf(stage, run);
@@ -83,7 +83,7 @@ internal static class StageSection
         html.Add($"</section>");
     }
 
-    private static string TitleOf(QuickstartStage stage, RunContents run) =>
+    private static string TitleOf(PipelineStage stage, RunContents run) =>
         new[] { stage.Title, run.RunText("name"), run.RunText("stage"), stage.Folder }.FirstOrDefault(title => !string.IsNullOrWhiteSpace(title)) ?? "Stage";
 
     /// <summary>The one result that says most about a stage.</summary>

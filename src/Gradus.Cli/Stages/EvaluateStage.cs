@@ -17,8 +17,11 @@ internal static class EvaluateStage
     /// <summary>Runs the stage.</summary>
     public static StageResult Run(EvaluateRecipe recipe, StageContext context)
     {
+        if (recipe.Tasks.GroupBy(t => t.Name).FirstOrDefault(g => g.Count() > 1) is { } same)
+            throw new InvalidDataException($"tasks: two are called \"{same.Key}\"; give each a name of its own.");
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
         List<(string, string)> facts = [];
+        HashSet<string> files = [];
         foreach ((string name, string path) in recipe.Models)
         {
             using LoadedModel loaded = ModelFolder.Open(path, context.Device);
@@ -26,15 +29,17 @@ internal static class EvaluateStage
             {
                 if (context.Cancellation.IsCancellationRequested)
                     return new StageResult(run.FullPath, facts, Finished: false);
-                (JsonArray metrics, JsonArray examples) = Measure(task, loaded, recipe, context);
-                string file = string.Concat($"{name}-{task.Name}".Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '-'));
+                (JsonArray metrics, JsonArray answers) = Measure(task, loaded, recipe, context);
+                string file = FileName($"{name}-{task.Name}", files);
+                if (answers.Count > 0)
+                    run.WriteLines($"eval/{file}.answers.jsonl", answers);
                 run.WriteResult($"eval/{file}.json", new JsonObject
                 {
                     ["name"] = name,
                     ["task"] = task.Name,
                     ["model"] = path,
                     ["metrics"] = metrics,
-                    ["examples"] = examples,
+                    ["examples"] = new JsonArray([.. answers.Take(task is AnswerTaskRecipe { Examples: int shown } ? shown : 0).Select(a => a!.DeepClone())]),
                 });
                 context.Emit(new JsonObject { ["kind"] = "evaluation", ["name"] = name, ["task"] = task.Name, ["metrics"] = metrics.DeepClone() });
                 string line = string.Join("  ", metrics.Select(m => string.Create(CultureInfo.InvariantCulture, $"{m!["name"]} {(double)m["value"]!:0.000}")));
@@ -49,7 +54,16 @@ internal static class EvaluateStage
         return new StageResult(run.FullPath, facts);
     }
 
-    private static (JsonArray Metrics, JsonArray Examples) Measure(TaskRecipe task, LoadedModel loaded, EvaluateRecipe recipe, StageContext context) => task switch
+    // Names may differ only in characters that a file's name cannot have.
+    private static string FileName(string name, HashSet<string> taken)
+    {
+        string clean = string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' ? c : '-')), unique = clean;
+        for (int i = 2; !taken.Add(unique); i++)
+            unique = string.Create(CultureInfo.InvariantCulture, $"{clean}-{i}");
+        return unique;
+    }
+
+    private static (JsonArray Metrics, JsonArray Answers) Measure(TaskRecipe task, LoadedModel loaded, EvaluateRecipe recipe, StageContext context) => task switch
     {
         AnswerTaskRecipe answers => Answers(answers, loaded, context),
         LossTaskRecipe loss => (Loss(loss, loaded, recipe, context), []),
@@ -68,7 +82,7 @@ internal static class EvaluateStage
             : [Value("loss", result.Loss), Value("bits per byte", result.BitsPerByte)];
     }
 
-    private static (JsonArray Metrics, JsonArray Examples) Answers(AnswerTaskRecipe task, LoadedModel loaded, StageContext context)
+    private static (JsonArray Metrics, JsonArray Answers) Answers(AnswerTaskRecipe task, LoadedModel loaded, StageContext context)
     {
         Metric[] metrics = [.. task.Metrics.Select(MetricOf)];
         ChatTemplate template = loaded.Template ?? ChatTemplate.Parse(ChatTemplate.ChatMl);
@@ -84,15 +98,15 @@ internal static class EvaluateStage
             ["value"] = r.Value,
             ["standard_error"] = r.StandardError,
         })];
-        JsonArray examples = [];
-        for (int i = 0; i < Math.Min(task.Examples, questions.Count); i++)
+        JsonArray answers = [];
+        for (int i = 0; i < questions.Count; i++)
         {
             JsonObject scores = [];
             for (int m = 0; m < metrics.Length; m++)
                 scores[Shown(task.Metrics[m])] = result.Results[m].Scores[i];
-            examples.Add((JsonNode)new JsonObject { ["prompt"] = questions[i].Text, ["prediction"] = result.Answers[i], ["reference"] = questions[i].Reference, ["scores"] = scores });
+            answers.Add((JsonNode)new JsonObject { ["prompt"] = questions[i].Text, ["prediction"] = result.Answers[i], ["reference"] = questions[i].Reference, ["scores"] = scores });
         }
-        return (figures, examples);
+        return (figures, answers);
     }
 
     // Every conversation asks for its last assistant message; solved examples stand before it as turns of their own.

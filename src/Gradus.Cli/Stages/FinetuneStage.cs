@@ -34,7 +34,7 @@ internal static class FinetuneStage
             new PackedExamples(train, recipe.BatchTokens, seed),
             heldOut.Count == 0 ? null : new PackedExamples(heldOut, recipe.BatchTokens, seed),
             recipe.Accumulation);
-        IReadOnlyList<int> stops = EndOfAnswer(loaded, template);
+        IReadOnlyList<int> stops = Conversations.EndsOfAnswer(loaded.Tokenizer, template, loaded.EndIds);
         Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfAnswers(loaded, template, recipe.Samples, stops, recipe.Training.Seed);
         using ModelAdapter? adapter = recipe.Lora is { } lora ? Attach(lora, recipe.Model, loaded, seed) : null;
         if (adapter is null)
@@ -67,15 +67,6 @@ internal static class FinetuneStage
                 TargetModules: lora.TargetModules is ["all-linear"] ? ModuleNames.AllLinear : new ModuleNames(lora.TargetModules),
                 BaseModelNameOrPath: Path.GetFullPath(loaded.Folder)),
             seed);
-    }
-
-    /// <summary>The tokens that end an answer: the model's own, and the one that the template puts behind the assistant's words.</summary>
-    private static IReadOnlyList<int> EndOfAnswer(LoadedModel loaded, ChatTemplate template)
-    {
-        Example sample = Conversations.Tokenize(
-            new ChatConversation([new ChatMessage("user", "Hello"), new ChatMessage("assistant", "Hello")]), loaded.Tokenizer, template);
-        int last = Array.FindLastIndex(sample.Counts!, counts => counts);
-        return last >= 0 && loaded.Tokenizer.IsSpecial(sample.Ids[last]) ? [.. loaded.EndIds.Union([sample.Ids[last]]).Order()] : loaded.EndIds;
     }
 
     private static List<Example> Examples(string[] paths, Tokenizer tokenizer, ChatTemplate template, int limit, StageContext context)

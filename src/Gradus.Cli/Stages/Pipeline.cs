@@ -25,15 +25,19 @@ internal static class Pipeline
             throw new InvalidDataException($"{recipe.Run}: is a file; a run needs a folder.");
         Directory.CreateDirectory(recipe.Run);
         using FolderLock held = FolderLock.Acquire(Path.Combine(recipe.Run, LockFile), recipe.Run);
-        string summary = Path.Combine(recipe.Run, "quickstart.json");
+        string summary = Path.Combine(recipe.Run, PipelineFile.Name);
         if (File.Exists(summary) && !context.Resume)
             throw new InvalidDataException($"{recipe.Run}: holds a run already; go on with --resume, or choose another folder with --run=FOLDER.");
         JsonArray done = context.Resume && File.Exists(summary) ? Finished(summary) : [];
+        if (done.Count > recipe.Stages.Length)
+            throw new InvalidDataException($"{recipe.Run}: {done.Count} stages ran there, but the recipe has {recipe.Stages.Length}; choose another folder with --run=FOLDER.");
         for (int i = 0; i < recipe.Stages.Length && !context.Cancellation.IsCancellationRequested; i++)
         {
             StageRecipe stage = Resolve(recipe.Stages[i], recipe.Run);
+            JsonNode resolved = JsonSerializer.SerializeToNode(stage, RecipeJson.Default.StageRecipe)!;
             if (i < done.Count)
             {
+                CheckSame(done[i]!, resolved, recipe.Run);
                 context.Say($"[{i + 1}/{recipe.Stages.Length}] {stage.Title}: done before");
                 continue;
             }
@@ -42,7 +46,9 @@ internal static class Pipeline
             StageResult result = RunStage(stage, context);
             if (!result.Finished)
                 break;
-            done.Add(Describe(stage, result, recipe.Run, Stopwatch.GetElapsedTime(start).TotalSeconds));
+            JsonObject description = Describe(stage, result, recipe.Run, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            description["recipe"] = resolved;
+            done.Add((JsonNode)description);
             Write(summary, recipe, done);
             RunReport.Write(recipe.Run);
         }
@@ -59,6 +65,13 @@ internal static class Pipeline
         EvaluateRecipe evaluate => EvaluateStage.Run(evaluate, context),
         _ => throw new NotSupportedException($"No code runs the stage {stage.GetType().Name}."),
     };
+
+    // A stage that is skipped must be the one that ran: later stages would build on something else than the recipe says.
+    private static void CheckSame(JsonNode done, JsonNode stage, string run)
+    {
+        if (!JsonNode.DeepEquals(done["recipe"], stage))
+            throw new InvalidDataException($"{run}: the stage \"{done["title"]}\" ran there with other settings; go on with the same recipe, or choose another folder with --run=FOLDER.");
+    }
 
     // Paths are plain texts of the recipe: the variable is replaced wherever a text begins with it.
     private static StageRecipe Resolve(StageRecipe stage, string run)

@@ -1,7 +1,7 @@
 using Gradus.Cli.Console;
 using Gradus.Generation;
-using Gradus.Text;
 using Gradus.Text.Chat;
+using Gradus.Training.Data;
 
 namespace Gradus.Cli.Verbs;
 
@@ -22,7 +22,6 @@ internal sealed class ChatSession : IDisposable
     private readonly ChatTemplate _template;
     private readonly Sampling _sampling;
     private readonly IReadOnlyList<int> _endIds;
-    private readonly ChatRenderOptions _options;
     private readonly Generator _generator;
     private readonly List<ChatMessage> _messages = [];
     private int _answers;
@@ -39,11 +38,7 @@ internal sealed class ChatSession : IDisposable
             $"{loaded.Folder}: the model has no chat template; fine-tune it on conversations first, or let it continue texts: gradus generate {loaded.Folder}");
         _sampling = sampling;
         SystemMessage = system;
-        Tokenizer tokenizer = loaded.Tokenizer;
-        _options = new ChatRenderOptions(
-            BosToken: tokenizer.BosId is { } bos ? tokenizer.IdToToken(bos) : null,
-            EosToken: tokenizer.EosId is { } eos ? tokenizer.IdToToken(eos) : null);
-        _endIds = EndIds();
+        _endIds = Conversations.EndsOfAnswer(loaded.Tokenizer, _template, loaded.EndIds);
         _generator = new Generator(loaded.Model);
     }
 
@@ -122,25 +117,6 @@ internal sealed class ChatSession : IDisposable
             : throw new UsageException($"the message takes {prompt.Length} tokens, but the model's context is {context}; say it in fewer words.");
     }
 
-    private int[] Prompt()
-    {
-        IEnumerable<ChatMessage> messages = SystemMessage is null ? _messages : _messages.Prepend(new ChatMessage("system", SystemMessage));
-        string text = _template.Render(new ChatConversation(messages), _options with { AddGenerationPrompt = true });
-        return _loaded.Tokenizer.Encode(text, addSpecialTokens: false);
-    }
-
-    // Besides the model's own end tokens: the one that the template puts behind the assistant's words.
-    private int[] EndIds()
-    {
-        SortedSet<int> ids = [.. _loaded.EndIds];
-        ChatConversation sample = new([new ChatMessage("user", "Hello"), new ChatMessage("assistant", "Hello")]);
-        ChatRendering rendering = _template.RenderWithRoles(sample, _options);
-        if (rendering.Assistant is [.., { } last])
-        {
-            int[] answer = _loaded.Tokenizer.Encode(rendering.Text.AsSpan(last.Start, last.Length), addSpecialTokens: false);
-            if (answer is [.., int end] && _loaded.Tokenizer.IsSpecial(end))
-                ids.Add(end);
-        }
-        return [.. ids];
-    }
+    private int[] Prompt() => Conversations.TokenizePrompt(
+        new ChatConversation(SystemMessage is null ? _messages : _messages.Prepend(new ChatMessage("system", SystemMessage))), _loaded.Tokenizer, _template);
 }

@@ -70,7 +70,7 @@ internal sealed class ConvertSource(LanguageModel model, Tokenizer? tokenizer, J
     {
         string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         using TensorFile file = TensorFile.Open(path);
-        if (file is Files.Llama2cFile llama)
+        if (file is Llama2cFile llama)
         {
             ModelConfig config = Architectures.Parse(llama.Config, path);
             return new ConvertSource(Checkpoint.Load(config, llama, CpuDevice.Default), tokenizer ?? FindLlama2cTokenizer(folder, config.Vocabulary));
@@ -96,7 +96,7 @@ internal sealed class ConvertSource(LanguageModel model, Tokenizer? tokenizer, J
     {
         try
         {
-            using Files.Llama2cFile file = Files.Llama2cFile.Open(path);
+            using Llama2cFile file = Llama2cFile.Open(path);
             return true;
         }
         catch (InvalidDataException)

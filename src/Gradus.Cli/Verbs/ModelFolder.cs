@@ -5,6 +5,7 @@ using Gradus.Files;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Text;
+using Gradus.Training.Runs;
 
 namespace Gradus.Cli.Verbs;
 
@@ -30,7 +31,7 @@ internal static class ModelFolder
     }
 
     /// <summary>Whether a folder holds a model, an adapter, or a run with a whole checkpoint.</summary>
-    public static bool IsModel(string folder) => Holds(folder, Checkpoint.ConfigFile) || PeftFolder.IsAdapter(folder) || NewestCheckpoint(folder) is not null;
+    public static bool IsModel(string folder) => Holds(folder, Checkpoint.ConfigFile) || PeftFolder.IsAdapter(folder) || RunFolder.LatestCheckpoint(folder) is not null;
 
     /// <summary>Loads a model with its tokenizer, and its adapter if it has one.</summary>
     /// <param name="path">What <see cref="Find"/> takes.</param>
@@ -98,7 +99,7 @@ internal static class ModelFolder
         if (Holds(path, Checkpoint.ConfigFile) || PeftFolder.IsAdapter(path))
             return path;
         if (Directory.Exists(Path.Combine(path, Checkpoints)) || Holds(path, "run.json"))
-            return NewestCheckpoint(path) ?? throw new UsageException($"{path}: the run has no whole checkpoint yet; wait for its first one.");
+            return RunFolder.LatestCheckpoint(path) ?? throw new UsageException($"{path}: the run has no whole checkpoint yet; wait for its first one.");
         string[] models = [.. Directory.EnumerateDirectories(path).Where(IsModel).Order(StringComparer.Ordinal).Take(5)];
         throw new UsageException(models.Length == 0
             ? $"{path}: holds no model (no {Checkpoint.ConfigFile}, no {Checkpoints}/); give a model's folder or a run's."
@@ -122,23 +123,6 @@ internal static class ModelFolder
     }
 
     private static bool Holds(string folder, string file) => File.Exists(Path.Combine(folder, file));
-
-    // Ordered by the number at the end of the name: step-900 comes before step-1000.
-    private static string? NewestCheckpoint(string run)
-    {
-        string folder = Path.Combine(run, Checkpoints);
-        if (!Directory.Exists(folder))
-            return null;
-        // Names with a dot are being written, or being replaced.
-        return Directory.GetDirectories(folder).Where(f => Path.GetFileName(f)[0] != '.' && AtomicFolder.IsComplete(f)).MaxBy(StepOf);
-    }
-
-    private static long StepOf(string folder)
-    {
-        string name = Path.GetFileName(folder);
-        int digits = name.Length - name.AsSpan().TrimEnd("0123456789").Length;
-        return long.TryParse(name.AsSpan(name.Length - digits), out long step) ? step : -1;
-    }
 
     // Chat models end an answer with another token than a text; generation_config.json lists all, config.json some.
     private static int[] EndIds(ModelPlace place, Tokenizer tokenizer)

@@ -4,7 +4,7 @@ namespace Gradus.Tensors.Cpu;
 
 /// <summary>
 /// The processor: kernels written once over lanes and specialised for the instruction set in use (scalar, 128-bit, AVX2, AVX-512,
-/// and AMX for bf16 products), on a pool of threads. Results do not depend on the number of threads.
+/// and AVX512-BF16 or AMX for bf16 products), on a pool of threads. Results do not depend on the number of threads.
 /// </summary>
 public abstract unsafe class CpuDevice : Device
 {
@@ -25,7 +25,7 @@ public abstract unsafe class CpuDevice : Device
     /// <inheritdoc/>
     public override bool IsHost => true;
 
-    /// <summary>The instruction set in use: scalar, vector128, avx2, avx512 or amx.</summary>
+    /// <summary>The instruction set in use: scalar, vector128, avx2, avx512, avx512bf16 or amx.</summary>
     public string IsaName => Isa.ToString().ToLowerInvariant();
 
     /// <summary>Why no better instruction set is in use, or null.</summary>

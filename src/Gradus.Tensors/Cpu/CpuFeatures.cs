@@ -9,7 +9,7 @@ namespace Gradus.Tensors.Cpu;
 /// <summary>The instruction set in use, and why not a better one.</summary>
 internal static class CpuFeatures
 {
-    private static readonly Lazy<Choice> Chosen = new(() => Choose(Environment.GetEnvironmentVariable("GRADUS_ISA"), WhyNot));
+    private static readonly Lazy<Choice> Chosen = new(() => Choose(Environment.GetEnvironmentVariable("GRADUS_ISA"), WhyNot, SlowerThanNext));
 
     /// <summary>The instruction set that kernels use in this process.</summary>
     /// <exception cref="InvalidDataException">GRADUS_ISA names no instruction set, or one that this machine lacks.</exception>
@@ -30,7 +30,8 @@ internal static class CpuFeatures
         Isa.Avx512 => Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported
             ? null
             : "this CPU has no AVX-512 (F, BW, DQ, VL)",
-        Isa.Amx => WhyNot(Isa.Avx512) ?? AmxPermission.WhyNot,
+        Isa.Avx512Bf16 => WhyNot(Isa.Avx512) ?? (HasBf16Pairs() ? ExecutableMemory.WhyNot : "this CPU has no AVX512-BF16"),
+        Isa.Amx => WhyNot(Isa.Avx512Bf16) ?? AmxPermission.WhyNot,
         _ => throw new ArgumentOutOfRangeException(nameof(isa), isa, "not an instruction set"),
     };
 
@@ -38,7 +39,8 @@ internal static class CpuFeatures
     /// <param name="asked">The value of GRADUS_ISA; null or empty for the best.</param>
     /// <param name="whyNot">Why the machine cannot run an instruction set, or null.</param>
     /// <exception cref="InvalidDataException">The value names no instruction set, or one that is not there.</exception>
-    public static Choice Choose(string? asked, Func<Isa, string?> whyNot)
+    /// <param name="slower">Why an instruction set is not worth using though it is there, or null; what is asked for is used all the same.</param>
+    public static Choice Choose(string? asked, Func<Isa, string?> whyNot, Func<Isa, string?>? slower = null)
     {
         if (!string.IsNullOrEmpty(asked))
         {
@@ -50,21 +52,29 @@ internal static class CpuFeatures
         string? reason = null;
         for (Isa isa = Isa.Amx; ; isa--)
         {
-            if (whyNot(isa) is not { } missing)
+            if ((whyNot(isa) ?? slower?.Invoke(isa)) is not { } missing)
                 return new Choice(isa, reason);
             reason = reason is null ? $"{isa}: {missing}" : $"{reason}; {isa}: {missing}";
         }
     }
 
+    /// <summary>Why an instruction set that is there loses to the next worse one; null where it does not.</summary>
+    private static string? SlowerThanNext(Isa isa) =>
+        isa == Isa.Avx512Bf16 && AmxPermission.InCpu ? "bf16 pairs are slower than fp32 on a CPU that has AMX" : null;
+
+    // CPUID leaf 7, subleaf 1, EAX bit 5.
+    private static bool HasBf16Pairs() => X86Base.X64.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0;
+
     private static Isa Parse(string name) => name switch
     {
         "scalar" => Isa.Scalar,
-        "vector" => Isa.Vector128,
+        "vector128" => Isa.Vector128,
         "avx2" => Isa.Avx2,
         "avx512" => Isa.Avx512,
+        "avx512bf16" => Isa.Avx512Bf16,
         "amx" => Isa.Amx,
         _ => throw new InvalidDataException(
-            $"GRADUS_ISA={name}: there is no such instruction set; use scalar, vector, avx2, avx512 or amx, or unset it for the best there is."),
+            $"GRADUS_ISA={name}: there is no such instruction set; use scalar, vector128, avx2, avx512, avx512bf16 or amx, or unset it for the best there is."),
     };
 
     /// <summary>An instruction set and why it is not a better one.</summary>

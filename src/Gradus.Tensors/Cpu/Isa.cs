@@ -15,6 +15,9 @@ internal enum Isa
     /// <summary>Sixteen lanes: AVX-512 F, BW, CD, DQ and VL.</summary>
     Avx512,
 
+    /// <summary>AVX-512, and matrix products in bf16 on AVX512-BF16.</summary>
+    Avx512Bf16,
+
     /// <summary>AVX-512, and matrix products in bf16 on AMX tiles.</summary>
     Amx,
 }

@@ -38,13 +38,13 @@ public sealed partial class Tensor
     }
 
     /// <summary>
-    /// y = softmax(scale·q·kᵀ + masks)·v for every sequence and head (Vaswani et al., 2017), with grouped key/value heads
+    /// y = dropout(softmax(scale·q·kᵀ + masks))·v for every sequence and head (Vaswani et al., 2017), with grouped key/value heads
     /// (Ainslie et al., 2023); never holds a T×T matrix (Dao et al., "FlashAttention", 2022).
     /// </summary>
     /// <param name="k">(M, Hkv, D), Hkv dividing H; or pages (P, pageSize, Hkv, D) of a cache, which get no gradient.</param>
     /// <param name="v">(M, Hkv, D), or pages.</param>
     /// <param name="layout">Which rows belong together.</param>
-    /// <param name="options">Scale, causality, window and soft cap.</param>
+    /// <param name="options">Scale, causality, window, soft cap and dropout.</param>
     /// <param name="slopes">(H): scores get slope · (key − query position) (ALiBi, Press et al., 2021), or null.</param>
     /// <param name="bias">(H, queries, keys) added to the scores (T5's relative positions; −∞ masks), or null.</param>
     /// <returns>(N, H, D).</returns>
@@ -57,6 +57,8 @@ public sealed partial class Tensor
             throw new ArgumentException($"Attention: q {Shape} is (N, H, D); k {k.Shape} and v {v.Shape} are (M, Hkv, D), with Hkv dividing H.");
         if (layout.TotalQueries != Shape[0])
             throw new ArgumentException($"Attention: q {Shape} has {Shape[0]} rows, but the layout speaks of {layout.TotalQueries}.", nameof(layout));
+        if (options.Dropout is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(options), options.Dropout, "Attention: dropout is a probability in [0, 1).");
         CheckKeys(k, v, layout);
         CheckBiases(layout, slopes, bias);
         Workspace w = Workspace.Innermost(this, k, v);
@@ -93,7 +95,7 @@ public sealed partial class Tensor
             throw new ArgumentException($"Attention: the bias {bias.Shape} is ({Shape[1]} heads, at least {queries} queries, at least {keys} keys).", nameof(bias));
     }
 
-    // P = softmax(S), D = Σ dY·Y:  dV = Pᵀ·dY,  dS = P∘(dY·Vᵀ − D),  dQ = scale·dS·K,  dK = scale·dSᵀ·Q,  dbias = dS.
+    // P = softmax(S), M = dropout's factors, D = Σ dY·Y:  dV = (P∘M)ᵀ·dY,  dS = P∘(M∘(dY·Vᵀ) − D),  dQ = scale·dS·K,  dK = scale·dSᵀ·Q,  dbias = dS.
     private sealed class AttentionNode(AttentionTask task) : Node
     {
         public override void Backward(Tensor dy)

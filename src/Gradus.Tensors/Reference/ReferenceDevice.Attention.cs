@@ -43,11 +43,12 @@ public sealed unsafe partial class ReferenceDevice
                     (int first, int end) = task.Options.Visible(i, queries, keys);
                     double[] p = Probabilities(task, s, i, h, out double lse);
                     task.LogSumExp.Floats[(n * heads) + h] = (float)lse;
+                    float[] kept = Kept(task, keys, (n * heads) + h);
                     for (int c = 0; c < dv; c++)
                     {
                         double sum = 0;
                         for (int j = first; j < end; j++)
-                            sum += p[j - first] * task.V.Floats[(((long)layout.KeyRow(s, j) * kvHeads) + kv) * dv + c];
+                            sum += p[j - first] * kept[j] * task.V.Floats[(((long)layout.KeyRow(s, j) * kvHeads) + kv) * dv + c];
                         task.Y.Floats[(((n * heads) + h) * dv) + c] = (float)sum;
                     }
                 }
@@ -58,7 +59,7 @@ public sealed unsafe partial class ReferenceDevice
     /// <inheritdoc/>
     public override void AttentionGradient(in AttentionGradientTask task)
     {
-        // P = softmax(S), D = Σ dY·Y:  dV = Pᵀ dY,  dS = P ∘ (dY Vᵀ − D),  dQ = scale · dS K,  dK = scale · dSᵀ Q.
+        // P = softmax(S), M = dropout's factors, D = Σ dY·Y:  dV = (P∘M)ᵀ dY,  dS = P ∘ (M∘(dY Vᵀ) − D),  dQ = scale · dS K,  dK = scale · dSᵀ Q.
         AttentionTask f = task.Forward;
         int d = f.Q.Shape[2], dv = f.V.Shape[-1], heads = f.Q.Shape[1], kvHeads = f.K.Shape[-2];
         AttentionLayout layout = f.Layout;
@@ -75,6 +76,7 @@ public sealed unsafe partial class ReferenceDevice
                     int kv = h / (heads / kvHeads);
                     (int first, int end) = f.Options.Visible(i, queries, keys);
                     double[] p = Probabilities(f, s, i, h, out _);
+                    float[] kept = Kept(f, keys, (n * heads) + h);
                     long q = ((n * heads) + h) * d, y = ((n * heads) + h) * dv;
                     double[] dp = new double[p.Length];
                     double total = 0;
@@ -83,8 +85,8 @@ public sealed unsafe partial class ReferenceDevice
                         long v = (((long)layout.KeyRow(s, j) * kvHeads) + kv) * dv;
                         for (int c = 0; c < dv; c++)
                         {
-                            dp[j - first] += (double)task.Dy.Floats[y + c] * f.V.Floats[v + c];
-                            dvSum[v + c] += p[j - first] * task.Dy.Floats[y + c];
+                            dp[j - first] += (double)task.Dy.Floats[y + c] * f.V.Floats[v + c] * kept[j];
+                            dvSum[v + c] += p[j - first] * kept[j] * task.Dy.Floats[y + c];
                         }
                         total += p[j - first] * dp[j - first];
                     }
@@ -107,6 +109,16 @@ public sealed unsafe partial class ReferenceDevice
         Write(dq, task.Dq);
         Write(dk, task.Dk);
         Write(dvSum, task.Dv);
+    }
+
+    private static float[] Kept(in AttentionTask task, int keys, long row)
+    {
+        float[] factors = new float[keys];
+        if (task.Options.Dropout > 0)
+            task.Options.DropoutFactors(row, 0, factors);
+        else
+            Array.Fill(factors, 1f);
+        return factors;
     }
 
     internal static double[] Probabilities(in AttentionTask task, int s, int i, int h, out double lse)

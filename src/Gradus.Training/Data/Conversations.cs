@@ -121,6 +121,22 @@ public static class Conversations
         return tokenizer.Encode(template.Render(conversation, Options(tokenizer) with { AddGenerationPrompt = true }), addSpecialTokens: false);
     }
 
+    /// <summary>The tokens that end an answer: the model's own, and the one that the template puts behind the assistant's words.</summary>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="template">Its chat template.</param>
+    /// <param name="endIds">The tokens that end any text of the model.</param>
+    /// <returns>Ids in ascending order.</returns>
+    public static IReadOnlyList<int> EndsOfAnswer(Tokenizer tokenizer, ChatTemplate template, IEnumerable<int> endIds)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        SortedSet<int> ends = [.. endIds];
+        Example sample = Tokenize(new ChatConversation([new ChatMessage("user", "Hello"), new ChatMessage("assistant", "Hello")]), tokenizer, template);
+        int last = Array.FindLastIndex(sample.Counts!, counts => counts);
+        if (last >= 0 && tokenizer.IsSpecial(sample.Ids[last]))
+            ends.Add(sample.Ids[last]);
+        return [.. ends];
+    }
+
     private static ChatRenderOptions Options(Tokenizer tokenizer) => new(
         BosToken: tokenizer.BosId is { } bos ? tokenizer.IdToToken(bos) : null,
         EosToken: tokenizer.EosId is { } eos ? tokenizer.IdToToken(eos) : null);

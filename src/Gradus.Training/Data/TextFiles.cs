@@ -59,13 +59,42 @@ public static class TextFiles
         return IsJsonLines(path) ? Records(path).SelectMany(Conversations.Texts) : Documents([path]);
     }
 
+    /// <summary>The whole of a file as it is, JSON lines too.</summary>
+    /// <exception cref="InvalidDataException">The file is missing or not UTF-8; the message names the file and line.</exception>
+    public static string ReadAll(string path)
+    {
+        using StreamReader reader = Open(path);
+        return Guarded(path, reader.ReadToEnd);
+    }
+
+    /// <summary>Whether a file can be read piece by piece as the text it is: not compressed, no records, no mark of the byte order.</summary>
+    /// <exception cref="InvalidDataException">The file is missing or not UTF-8; the message names the file and line.</exception>
+    public static bool IsPlain(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (IsJsonLines(path) || IsCompressed(path))
+            return false;
+        using StreamReader reader = Open(path);
+        Span<byte> mark = stackalloc byte[3];
+        int read = reader.BaseStream.ReadAtLeast(mark, mark.Length, throwOnEndOfStream: false);
+        reader.BaseStream.Position = 0;
+        char[] block = new char[1 << 16];
+        Func<int> next = () => reader.Read(block);
+        while (Guarded(path, next) > 0)
+        {
+            // Reading is the check.
+        }
+        return !mark[..read].SequenceEqual(Encoding.UTF8.Preamble);
+    }
+
+    private static bool IsCompressed(string path) => path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase);
+
     private static bool IsJsonLines(string path) =>
         path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase) || path.EndsWith(".jsonl.gz", StringComparison.OrdinalIgnoreCase);
 
     private static string ReadText(string path)
     {
-        using StreamReader reader = Open(path);
-        string text = Guarded(path, reader.ReadToEnd);
+        string text = ReadAll(path);
         return text.Length > 0 ? text : throw new InvalidDataException($"{path}: the file is empty; give a file with text in it.");
     }
 
@@ -115,7 +144,7 @@ public static class TextFiles
     private static Stream OpenBytes(string path)
     {
         Stream stream = File.OpenRead(path);
-        return path.EndsWith(".gz", StringComparison.OrdinalIgnoreCase) ? new GZipStream(stream, CompressionMode.Decompress) : stream;
+        return IsCompressed(path) ? new GZipStream(stream, CompressionMode.Decompress) : stream;
     }
 
     private static JsonElement Parse(string line, string path, int number)

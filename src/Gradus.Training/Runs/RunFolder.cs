@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -14,6 +15,7 @@ namespace Gradus.Training.Runs;
 public sealed class RunFolder : IDisposable
 {
     private const string LockFile = ".lock";
+    private static readonly JsonSerializerOptions CompactLines = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly FolderLock _lock;
     private FileStream? _log;
@@ -54,6 +56,7 @@ public sealed class RunFolder : IDisposable
         FolderLock held = FolderLock.Acquire(Path.Combine(full, LockFile), path);
         try
         {
+            AtomicFolder.CleanLeftovers(Path.Combine(full, "checkpoints"));
             bool exists = File.Exists(Path.Combine(full, "run.json")) || LatestCheckpoint(full) is not null;
             return exists && !resume
                 ? throw new InvalidDataException($"{path}: holds a run already; go on with --resume, or choose another folder.")
@@ -72,7 +75,6 @@ public sealed class RunFolder : IDisposable
         string folder = Path.Combine(run, "checkpoints");
         if (!Directory.Exists(folder))
             return null;
-        AtomicFolder.CleanLeftovers(folder);
         return Directory.GetDirectories(folder, "step-*")
             .Where(AtomicFolder.IsComplete)
             .MaxBy(StepOf);
@@ -113,6 +115,16 @@ public sealed class RunFolder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(json);
         AtomicFile.WriteAllText(Path.Combine(FullPath, name), Indent(json));
+    }
+
+    /// <summary>Writes a file of JSON lines below the folder as a whole: <c>eval/after.answers.jsonl</c>.</summary>
+    public void WriteLines(string name, IEnumerable<JsonNode?> lines)
+    {
+        ArgumentNullException.ThrowIfNull(lines);
+        StringBuilder text = new();
+        foreach (JsonNode? line in lines)
+            text.Append(line?.ToJsonString(CompactLines) ?? "null").Append('\n');
+        AtomicFile.WriteAllText(Path.Combine(FullPath, name), text.ToString());
     }
 
     /// <summary>

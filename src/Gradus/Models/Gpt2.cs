@@ -18,7 +18,7 @@ namespace Gradus.Models;
 /// <param name="ActivationFunction">Activation of the feed-forward layer.</param>
 /// <param name="ResidPdrop">Dropout of what is added to the residual stream, in [0, 1).</param>
 /// <param name="EmbdPdrop">Dropout of the embeddings, in [0, 1).</param>
-/// <param name="AttnPdrop">Dropout of attention probabilities; kept for other programs, not applied here.</param>
+/// <param name="AttnPdrop">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="LayerNormEpsilon">ε of the norms.</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
 /// <param name="ScaleAttnWeights">Whether scores are divided by √D.</param>
@@ -70,6 +70,9 @@ public sealed record Gpt2Config(
         AtLeast(nameof(NHead), NHead, 1),
         AtLeast(nameof(NInner), NInner ?? 1, 1),
         Divides(nameof(NHead), NHead, NEmbd, "n_embd"),
+        Dropout(nameof(ResidPdrop), ResidPdrop),
+        Dropout(nameof(EmbdPdrop), EmbdPdrop),
+        Dropout(nameof(AttnPdrop), AttnPdrop),
     }.OfType<ValidationResult>();
 }
 
@@ -153,7 +156,7 @@ public sealed class Gpt2 : DecoderModel
         {
             Tensor qkv = _queryKeyValue.Forward(x, pass);        // (N, 3·H·D)
             Tensor q = Part(qkv, 0), k = Part(qkv, 1), v = Part(qkv, 2);
-            return _output.Forward(pass.Attend(layer, q, k, v, _options), pass);
+            return _output.Forward(pass.Attend(layer, q, k, v, _options, dropout: config.AttnPdrop), pass);
         }
 
         // (N, H, D)

@@ -30,6 +30,9 @@ public abstract record ModelConfig : IValidatableObject
     private protected static ValidationResult? AtLeast(string property, long value, long least) =>
         value < least ? new ValidationResult($"must be at least {least}, but is {value}", [property]) : null;
 
+    private protected static ValidationResult? Dropout(string property, float probability) =>
+        probability is >= 0 and < 1 ? null : new ValidationResult($"is a probability, at least 0 and under 1, but is {probability}", [property]);
+
     private protected static ValidationResult? Divides(string property, int part, int whole, string what) =>
         part > 0 && whole % part != 0 ? new ValidationResult($"{part} does not divide {what} {whole}", [property]) : null;
 }

@@ -90,8 +90,9 @@ public sealed class Pass
     /// <param name="v">(N, Hkv, D).</param>
     /// <param name="options">Scale and masks.</param>
     /// <param name="slopes">Linear position biases, or null.</param>
+    /// <param name="dropout">Dropout of the probabilities in training.</param>
     /// <returns>(N, H·D).</returns>
-    public Tensor Attend(int layer, Tensor q, Tensor k, Tensor v, AttentionOptions options, Tensor? slopes = null)
+    public Tensor Attend(int layer, Tensor q, Tensor k, Tensor v, AttentionOptions options, Tensor? slopes = null, float dropout = 0)
     {
         ArgumentNullException.ThrowIfNull(q);
         ArgumentNullException.ThrowIfNull(k);
@@ -99,6 +100,8 @@ public sealed class Pass
         if (Cache is { } cache)
             (k, v) = cache.Append(layer, k, v);
         Capture?.Attention(layer, q, k, Layout, options, slopes);
+        if (dropout > 0 && Training)
+            options = options with { Dropout = dropout, DropoutKey = CounterRandom.Derive(_key, _drawn++) };
         Tensor y = q.Attention(k, v, Layout, options, slopes);
         return y.Reshape(y.Shape[0], y.Shape[1] * y.Shape[2]);
     }

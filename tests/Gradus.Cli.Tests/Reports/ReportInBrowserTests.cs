@@ -114,7 +114,7 @@ public sealed class ReportInBrowserTests : IAsyncLifetime, IDisposable
     [ChromiumFact]
     public async Task FitsAPhoneInTheDark()
     {
-        run.Add("quickstart.json", """{"stages":[{"folder":"1-a","title":"First","seconds":1,"command":"gradus pretrain --a-very-long-option=with-a-very-long-value-that-has-no-space-in-it-at-all"},{"folder":"2-b","title":"Second"}],"next":["gradus chat x"]}""")
+        run.Add("pipeline.json", """{"stages":[{"folder":"1-a","title":"First","seconds":1,"command":"gradus pretrain --a-very-long-option=with-a-very-long-value-that-has-no-space-in-it-at-all"},{"folder":"2-b","title":"Second"}],"next":["gradus chat x"]}""")
             .AddLog(1, 1, "1-a").AddEvaluations("1-a").AddLog(100, 10, "2-b");
         IPage light = await OpenAsync(), page = await OpenAsync(width: 390, ColorScheme.Dark);
         const string Background = "getComputedStyle(document.body).backgroundColor";

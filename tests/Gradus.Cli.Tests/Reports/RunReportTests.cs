@@ -94,7 +94,7 @@ public sealed partial class RunReportTests : IDisposable
             .Add(Path.Combine(stage, "samples", "1.json"), """{"step":1,"title":"t","samples":[{"prompt":"p","completion":"c \ud83d\ude00"}]}""")
             .Add(Path.Combine(stage, "tokenizer-report.json"), """{"vocabulary_size":9,"bytes_per_token":2.5,"longest_tokens":["ab"],"unused":1}""");
         if (quickstart)
-            run.Add("quickstart.json", """{"stages":[{"folder":"1-a","title":"A","seconds":1.5,"facts":{"n":1}}],"next":["x"]}""");
+            run.Add("pipeline.json", """{"stages":[{"folder":"1-a","title":"A","seconds":1.5,"facts":{"n":1}}],"next":["x"]}""");
         foreach (string file in Directory.GetFiles(run.Folder, "*.json*", SearchOption.AllDirectories))
         {
             byte[] whole = File.ReadAllBytes(file);
@@ -145,10 +145,10 @@ public sealed partial class RunReportTests : IDisposable
     }
 
     [Fact]
-    public void AQuickstartShowsItsStagesInOrder()
+    public void APipelineShowsItsStagesInOrder()
     {
-        run.Add("quickstart.json", """
-            {"stages":[{"folder":"1-tokenizer","title":"Train a tokenizer","what":"Learns merges.","command":"gradus tokenizer train","seconds":4.2,"facts":{"documents":8000}},
+        run.Add("pipeline.json", """
+            {"title":"A < life","stages":[{"folder":"1-tokenizer","title":"Train a tokenizer","what":"Learns merges.","command":"gradus tokenizer train","seconds":4.2,"facts":{"documents":8000}},
              {"folder":"2-pretrain","title":"Pre-train","seconds":61},{"folder":"3-later","title":"Later"},{"folder":"../outside\u0000","title":"Outside"},null],
              "next":["gradus chat here"]}
             """)
@@ -156,6 +156,7 @@ public sealed partial class RunReportTests : IDisposable
             .AddLog(40, 20, "2-pretrain").AddEvaluations("2-pretrain");
         string html = Page(), text = Text(html);
         Assert.Equal(["stage-1", "stage-2", "stage-3", "stage-4"], Regex.Matches(html, "<section id=\"(stage-[^\"]+)\"").Select(match => match.Groups[1].Value));
+        Assert.Contains("<h1>A &lt; life</h1>", html);
         Assert.Contains("in 4 stages and 1 min 05 s", text);
         Assert.Contains("2,048 tokens, 3.400 bytes each", text);
         Assert.Contains("ROUGE-L 0.124 → 0.694", text);
@@ -169,9 +170,9 @@ public sealed partial class RunReportTests : IDisposable
     [Fact]
     public void WithoutTheListTheStagesAreFoundByName()
     {
-        run.Add("quickstart.json", "{\"stages\":[").AddLog(4, 2, "10-b").AddLog(4, 2, "2-a").AddCheckpoint("step-4", "2-a");
+        run.Add("pipeline.json", "{\"stages\":[").AddLog(4, 2, "10-b").AddLog(4, 2, "2-a").AddCheckpoint("step-4", "2-a");
         string text = Text(Page());
-        Assert.Contains("quickstart.json is not readable", text);
+        Assert.Contains("pipeline.json is not readable", text);
         Assert.Matches("2-a.*10-b", text);
         Assert.Contains("/2-a/checkpoints/step-4", text);
     }

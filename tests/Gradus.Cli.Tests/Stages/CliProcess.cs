@@ -18,7 +18,7 @@ internal sealed class CliProcess : IDisposable
         {
           "run": "run", "tokenizer": "character",
           "data": { "train": ["text.txt"], "validation_fraction": 0.2 },
-          "model": { "model_type": "gpt2", "n_layer": 1, "n_head": 2, "n_embd": 16, "n_positions": 16, "resid_pdrop": 0.1, "embd_pdrop": 0, "attn_pdrop": 0 },
+          "model": { "model_type": "gpt2", "n_layer": 1, "n_head": 2, "n_embd": 16, "n_positions": 16, "resid_pdrop": 0.1, "embd_pdrop": 0, "attn_pdrop": 0.1 },
           "batching": { "kind": "blocks", "length": 16, "count": 4 },
           "training": { "steps": 6, "checkpoint_every": 1, "evaluate_every": 4, "seed": 5, "optimizer": { "kind": "adamw", "learning_rate": 0.01 } }
         }

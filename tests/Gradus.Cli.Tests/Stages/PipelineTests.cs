@@ -37,7 +37,7 @@ public sealed class PipelineTests
         using CliProcess cli = new();
         cli.Write("life.json", Recipe);
         cli.Run("run", "life.json").Succeeded();
-        JsonObject summary = JsonNode.Parse(File.ReadAllText(cli["life/quickstart.json"]))!.AsObject();
+        JsonObject summary = JsonNode.Parse(File.ReadAllText(cli["life/pipeline.json"]))!.AsObject();
         Assert.Equal("A short life", (string?)summary["title"]);
         Assert.Equal("gradus chat life/5-lora", (string?)summary["next"]![0]);
         Assert.Equal(
@@ -48,7 +48,8 @@ public sealed class PipelineTests
         Assert.All(summary["stages"]!.AsArray(), s => Assert.Contains((string)s!["title"]!, report, StringComparison.Ordinal));
         Assert.Equal(
             ["after-one-example", "after-stories", "after-summaries", "before-one-example", "before-stories", "before-summaries"],
-            Directory.GetFiles(cli["life/6-evaluation/eval"]).Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
+            Directory.GetFiles(cli["life/6-evaluation/eval"], "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
+        Assert.Equal(3, File.ReadAllLines(cli["life/6-evaluation/eval/after-summaries.answers.jsonl"]).Length);
         Assert.True(File.Exists(cli["life/5-lora/checkpoints/step-0000003/adapter_model.safetensors"]));
         Assert.Equal(3, Directory.GetFiles(cli["life/3-pretrain/samples"]).Length);
         Assert.Equal(0.5, Answers(cli, "before-summaries").Count / 6.0);
@@ -58,6 +59,9 @@ public sealed class PipelineTests
         CliResult again = cli.Run("run", "life.json", "--resume");
         again.Succeeded();
         Assert.Equal(6, again.Output.Split('\n').Count(l => l.EndsWith("done before", StringComparison.Ordinal)));
+
+        string other = cli.Run("run", "life.json", "--resume", "--stages.2.training.steps=4").Failed(2);
+        Assert.Contains("life: the stage \"Pre-training\" ran there with other settings", other, StringComparison.Ordinal);
 
         // Every stage left the recipe with which its verb does it again.
         cli.Run("pretrain", "life/3-pretrain/recipe.json", "--run=again").Succeeded();

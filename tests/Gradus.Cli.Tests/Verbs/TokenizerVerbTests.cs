@@ -92,12 +92,12 @@ public sealed class TokenizerVerbTests : IDisposable
         Train("--type", "character", latin).Fails(2, latin, "not UTF-8");
         Train(Write("cut.txt", [.. Encoding.UTF8.GetBytes("abc 猫")[..^1]])).Fails(2, "cut.txt", "not UTF-8");
         Train(Write("empty.txt", [])).Fails(2, "empty.txt", "no text");
-        Train("--type", "character", Write("empty.txt", [])).Fails(2, "empty.txt", "no text");
+        Train("--type", "character", Write("empty.txt", [])).Fails(2, "empty.txt", "the file is empty");
         CommandLineRun.Of("tokenizer", "train", "-o", Trained).Fails(2, "standard input", "no text");
         Train(_folder.FullName).Fails(2, "is a folder");
         Train("nofile.txt").Fails(2, "nofile.txt: no such file");
         Train(Write("bad.jsonl", "{\"text\": \"a\"}\n{\"txt\": 1}\n"u8.ToArray())).Fails(2, "bad.jsonl: line 2");
-        Train(Write("cut.jsonl", "{\"text\": \"a"u8.ToArray())).Fails(2, "cut.jsonl: line 1", "not valid JSON");
+        Train(Write("cut.jsonl", "{\"text\": \"a"u8.ToArray())).Fails(2, "cut.jsonl: line 1", "not a JSON object");
         // Cut off anywhere: in the data, in the checksum, and inside a long file.
         Train(Write("broken.txt.gz", Zip(Text)[..^9])).Fails(2, "broken.txt.gz", "not a whole gzip file");
         Train(Write("broken.txt.gz", Zip(Text)[..^3])).Fails(2, "broken.txt.gz", "not a whole gzip file");

@@ -7,15 +7,16 @@ public sealed class CpuFeaturesTests
     {
         CpuFeatures.Choice choice = CpuFeatures.Choose(null, isa => isa > Isa.Avx2 ? "not here" : null);
         Assert.Equal(Isa.Avx2, choice.Isa);
-        Assert.Equal("Amx: not here; Avx512: not here", choice.Reason);
+        Assert.Equal("Amx: not here; Avx512Bf16: not here; Avx512: not here", choice.Reason);
         Assert.Equal(new CpuFeatures.Choice(Isa.Amx, null), CpuFeatures.Choose("", _ => null));
     }
 
     [Theory]
     [InlineData("scalar", "Scalar")]
-    [InlineData("vector", "Vector128")]
+    [InlineData("vector128", "Vector128")]
     [InlineData("avx2", "Avx2")]
     [InlineData("avx512", "Avx512")]
+    [InlineData("avx512bf16", "Avx512Bf16")]
     [InlineData("amx", "Amx")]
     public void The_environment_chooses(string asked, string isa) => Assert.Equal(isa, CpuFeatures.Choose(asked, _ => null).Isa.ToString());
 
@@ -29,6 +30,15 @@ public sealed class CpuFeaturesTests
         Assert.Contains($"GRADUS_ISA={asked}", message, StringComparison.Ordinal);
         Assert.Contains(says, message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);
+    }
+
+    [Fact]
+    public void What_is_there_but_slower_is_used_only_when_asked_for()
+    {
+        static string? Slower(Isa isa) => isa == Isa.Avx512Bf16 ? "slower" : null;
+        static string? WhyNot(Isa isa) => isa == Isa.Amx ? "not here" : null;
+        Assert.Equal(new CpuFeatures.Choice(Isa.Avx512, "Amx: not here; Avx512Bf16: slower"), CpuFeatures.Choose(null, WhyNot, Slower));
+        Assert.Equal(Isa.Avx512Bf16, CpuFeatures.Choose("avx512bf16", WhyNot, Slower).Isa);
     }
 
     [Fact]

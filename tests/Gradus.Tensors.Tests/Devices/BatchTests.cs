@@ -132,6 +132,26 @@ public sealed class BatchTests
         return (values, input.Gradient!.ToArray());
     }
 
+    [Fact]
+    public void DropoutOfAttentionDropsItsShareAndKeepsTheMean()
+    {
+        const int n = 300;
+        foreach (string name in TestDevices.Names)
+        {
+            using Workspace w = new(TestDevices.Get(name));
+            // All scores are equal and every value is 1: an output is the sum of its kept probabilities.
+            Tensor q = w.Zeros(new Shape(n, 2, 4)), v = q.Activate(Activation.Sigmoid).Scale(2);
+            float[] Sums(ulong key) => q.Attention(q, v, new AttentionLayout([0, n]), new AttentionOptions(1, false, Dropout: 0.25f, DropoutKey: key)).ToArray();
+            float[] sums = Sums(1);
+            Assert.InRange(sums.Average(), 0.98, 1.02);
+            double deviation = Math.Sqrt(sums.Average(s => (s - 1.0) * (s - 1.0)));
+            // Kept counts are binomial: σ of a sum is √(p/(1 − p)/n).
+            Assert.InRange(deviation / Math.Sqrt(0.25 / 0.75 / n), 0.85, 1.15);
+            Assert.Equal(sums, Sums(1));
+            Assert.NotEqual(sums, Sums(2));
+        }
+    }
+
     private static Tensor[] Attend(Workspace w, Tensor q, Tensor k, Tensor v, Tensor dy, AttentionLayout layout)
     {
         Tape tape = w.StartTape();

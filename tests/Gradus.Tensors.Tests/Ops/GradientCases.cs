@@ -176,6 +176,7 @@ internal static partial class GradientCases
         yield return Attend("a window of 3", single, causal with { Window = 3 });
         yield return Attend("an open window of 2", single, open with { Window = 2 });
         yield return Attend("soft cap", single, causal with { SoftCap = 1.5f });
+        yield return Attend("dropout", single, open with { Dropout = 0.4f, DropoutKey = 3 });
         yield return Attend("slopes", single, causal, slopes: true);
         yield return Attend("grouped heads", single, causal, heads: 4, kvHeads: 2);
         yield return Attend("one key head", single, open, heads: 3, kvHeads: 1);

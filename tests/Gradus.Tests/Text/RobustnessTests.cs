@@ -190,7 +190,7 @@ public sealed class RobustnessTests
         ];
         Func<byte[], Tokenizer>[] readers =
         [
-            f => SentencePieceFile.Parse(f), f => SentencePieceFile.Parse(f), f => Llama2cFile.Parse(f), f => TokenizerJson.Parse(f), f => TokenizerJson.Parse(f), f => GgufVocabulary.Read(new MemoryStream(f)),
+            f => SentencePieceFile.Parse(f), f => SentencePieceFile.Parse(f), f => Llama2cTokenizerFile.Parse(f), f => TokenizerJson.Parse(f), f => TokenizerJson.Parse(f), f => GgufVocabulary.Read(new MemoryStream(f)),
         ];
         Random random = new(5);
         int errors = 0;

@@ -1,5 +1,5 @@
 // The backward pass of attention. Probabilities are computed again, block by block, from the stored log-sum-exps:
-//   P = exp(S − lse),  D = Σ dY·Y,  dV = Pᵀ·dY,  dS = P∘(dY·Vᵀ − D),  dQ = scale·dS·K,  dK = scale·dSᵀ·Q.
+//   P = exp(S − lse),  M = dropout's factors,  D = Σ dY·Y,  dV = (P∘M)ᵀ·dY,  dS = P∘(M∘(dY·Vᵀ) − D),  dQ = scale·dS·K,  dK = scale·dSᵀ·Q.
 // One item is all of one key/value head of one sequence, so every sum has one order.
 
 using System.Runtime.CompilerServices;
@@ -111,6 +111,7 @@ internal sealed unsafe partial class CpuDevice<T>
             new Span<float>(dp, count).Clear();
             return;
         }
+        Drop(view, query, j, count, dp);
         T shift = T.Broadcast(lse), mean = T.Broadcast(total);
         for (int c = 0; c < count; c += T.Width)
         {
@@ -119,6 +120,7 @@ internal sealed unsafe partial class CpuDevice<T>
             T.StoreTail(p + c, n, probability);
             T.StoreTail(dp + c, n, probability * (T.LoadTail(dp + c, n) - mean));
         }
+        Drop(view, query, j, count, p);
         if (job.Gradient.DBias is { } dBias)
         {
             float* to = dBias.Floats + ((((long)view.Head * dBias.Shape[1]) + query) * dBias.Shape[2]) + j;

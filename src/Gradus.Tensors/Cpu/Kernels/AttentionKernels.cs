@@ -103,6 +103,7 @@ internal sealed unsafe partial class CpuDevice<T>
                 float rescale = Exponentiate(scores + (r * step), count, ref max[r], ref total[r]);
                 if (rescale != 1f)
                     MapRun(new Times(rescale), dv, sum + (r * dv), sum + (r * dv), null, null);
+                Drop(view, first + r, j, count, scores + (r * step));
             }
             BlockProduct(rows, dv, count, scores, step, 1, job.Task.V.Floats + (row * dv), job.KvHeads * dv, sum, dv);
         }
@@ -132,6 +133,7 @@ internal sealed unsafe partial class CpuDevice<T>
                 float rescale = Exponentiate(scores, count, ref max, ref total);
                 if (rescale != 1f)
                     MapRun(new Times(rescale), dv, sum, sum, null, null);
+                Drop(view, i, j, count, scores);
                 BlockProduct(1, dv, count, scores, step, 1, v, job.KvHeads * dv, sum, dv);
             }
             WriteRow(job.Task, view.Row(i), head, dv, sum, max, total);
@@ -145,6 +147,22 @@ internal sealed unsafe partial class CpuDevice<T>
         float scale = total == 0 ? 0f : 1f / total;
         MapRun(new Times(scale), dv, task.Y.Floats + (index * dv), sum, null, null);
         task.LogSumExp.Floats[index] = total == 0 ? float.NegativeInfinity : max + MathF.Log(total);
+    }
+
+    /// <summary>Dropout of probabilities, or of their gradients: by the same factors for the same query and keys.</summary>
+    private static void Drop(in HeadView view, int query, int j, int count, float* values)
+    {
+        if (view.Task.Options.Dropout == 0)
+            return;
+        Span<float> factors = stackalloc float[KeyBlock];
+        long row = (view.Row(query) * view.Task.Q.Shape[1]) + view.Head;
+        for (int c = 0; c < count; c += KeyBlock)
+        {
+            int n = Math.Min(KeyBlock, count - c);
+            view.Task.Options.DropoutFactors(row, j + c, factors[..n]);
+            fixed (float* f = factors)
+                MapRun(default(Product), n, values + c, values + c, f, null);
+        }
     }
 
     /// <summary>Scale, soft cap, position bias, added bias, and −∞ where the query must not look; for keys j … j + count.</summary>

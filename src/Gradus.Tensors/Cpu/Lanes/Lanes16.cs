@@ -46,23 +46,61 @@ internal unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBits16(ushort* to, Lanes16 bits) => Avx512F.ConvertToVector256UInt16(bits._value.AsUInt32()).Store(to);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    // Every row is loaded once and whole: rows often lie a power of two apart, where the cache has room for eight lines and no more.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(byte** rows, nint offset, float* to, nint stride)
     {
-        // Quarter by quarter: four registers of four 128-bit pieces each, so that only the pieces must be transposed.
-        for (int quarter = 0; quarter < 4; quarter++)
-        {
-            Vector512<float> a = Gather(rows, offset), b = Gather(rows + 1, offset), c = Gather(rows + 2, offset), d = Gather(rows + 3, offset);
-            Vector512<double> ab = Avx512F.UnpackLow(a, b).AsDouble(), cd = Avx512F.UnpackLow(c, d).AsDouble();
-            Avx512F.UnpackLow(ab, cd).AsSingle().Store(to);
-            Avx512F.UnpackHigh(ab, cd).AsSingle().Store(to + stride);
-            ab = Avx512F.UnpackHigh(a, b).AsDouble();
-            cd = Avx512F.UnpackHigh(c, d).AsDouble();
-            Avx512F.UnpackLow(ab, cd).AsSingle().Store(to + 2 * stride);
-            Avx512F.UnpackHigh(ab, cd).AsSingle().Store(to + 3 * stride);
-            to += 4 * stride;
-            offset += 4 * sizeof(float);
-        }
+        Four(rows, offset, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
+        Four(rows + 4, offset, out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
+        Four(rows + 8, offset, out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
+        Four(rows + 12, offset, out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3);
+        EveryFourth(a0, b0, c0, d0, out a0, out b0, out c0, out d0);
+        EveryFourth(a1, b1, c1, d1, out a1, out b1, out c1, out d1);
+        EveryFourth(a2, b2, c2, d2, out a2, out b2, out c2, out d2);
+        EveryFourth(a3, b3, c3, d3, out a3, out b3, out c3, out d3);
+        // In order: where the stride is less than a register, what one store writes beyond it is the next one's to overwrite.
+        StoreFour(a0, a1, a2, a3, to, stride);
+        StoreFour(b0, b1, b2, b3, to + 4 * stride, stride);
+        StoreFour(c0, c1, c2, c3, to + 8 * stride, stride);
+        StoreFour(d0, d1, d2, d3, to + 12 * stride, stride);
+    }
+
+    // Of four rows: columns 0, 4, 8 and 12 in a's pieces of 128 bits, 1, 5, 9 and 13 in b's, and so on.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Four(byte** rows, nint offset, out Vector512<float> a, out Vector512<float> b, out Vector512<float> c, out Vector512<float> d)
+    {
+        Vector512<float> r0 = Vector512.Load((float*)(rows[0] + offset)), r1 = Vector512.Load((float*)(rows[1] + offset));
+        Vector512<float> r2 = Vector512.Load((float*)(rows[2] + offset)), r3 = Vector512.Load((float*)(rows[3] + offset));
+        Vector512<double> low01 = Avx512F.UnpackLow(r0, r1).AsDouble(), low23 = Avx512F.UnpackLow(r2, r3).AsDouble();
+        Vector512<double> high01 = Avx512F.UnpackHigh(r0, r1).AsDouble(), high23 = Avx512F.UnpackHigh(r2, r3).AsDouble();
+        a = Avx512F.UnpackLow(low01, low23).AsSingle();
+        b = Avx512F.UnpackHigh(low01, low23).AsSingle();
+        c = Avx512F.UnpackLow(high01, high23).AsSingle();
+        d = Avx512F.UnpackHigh(high01, high23).AsSingle();
+    }
+
+    // Piece i of all four becomes output i.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void EveryFourth(
+        Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d,
+        out Vector512<float> first, out Vector512<float> second, out Vector512<float> third, out Vector512<float> fourth)
+    {
+        const byte Even = 0x88, Odd = 0xDD;
+        Vector512<float> ab = Avx512F.Shuffle4x128(a, b, Even), cd = Avx512F.Shuffle4x128(c, d, Even);
+        Vector512<float> abOdd = Avx512F.Shuffle4x128(a, b, Odd), cdOdd = Avx512F.Shuffle4x128(c, d, Odd);
+        first = Avx512F.Shuffle4x128(ab, cd, Even);
+        second = Avx512F.Shuffle4x128(abOdd, cdOdd, Even);
+        third = Avx512F.Shuffle4x128(ab, cd, Odd);
+        fourth = Avx512F.Shuffle4x128(abOdd, cdOdd, Odd);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreFour(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* to, nint stride)
+    {
+        a.Store(to);
+        b.Store(to + stride);
+        c.Store(to + 2 * stride);
+        d.Store(to + 3 * stride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -152,13 +190,4 @@ internal unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> First(int count) =>
         Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(count)).AsSingle();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Gather(byte** rows, nint offset)
-    {
-        Vector512<float> pieces = Vector128.Load((float*)(rows[0] + offset)).ToVector256Unsafe().ToVector512Unsafe();
-        pieces = Avx512F.InsertVector128(pieces, Vector128.Load((float*)(rows[4] + offset)), 1);
-        pieces = Avx512F.InsertVector128(pieces, Vector128.Load((float*)(rows[8] + offset)), 2);
-        return Avx512F.InsertVector128(pieces, Vector128.Load((float*)(rows[12] + offset)), 3);
-    }
 }

@@ -76,7 +76,7 @@ public sealed partial class Tokenizer
             if (name.EndsWith(".txt", StringComparison.OrdinalIgnoreCase))
                 return BertVocabulary.Load(path);
             if (name.EndsWith(".bin", StringComparison.OrdinalIgnoreCase))
-                return Llama2cFile.Load(path);
+                return Llama2cTokenizerFile.Load(path);
             if (name.EndsWith(".model", StringComparison.OrdinalIgnoreCase))
                 return SentencePieceFile.Load(path);
             Tokenizer tokenizer = TokenizerJson.Load(path);

@@ -33,7 +33,7 @@ internal sealed unsafe class Bf16Panels : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(version);
         if (version == _version && n == N && k == K)
             return;
-        nuint bytes = (nuint)AmxGemm.PanelElements(n, k) * sizeof(ushort);
+        nuint bytes = (nuint)Bf16BlockGemm.PanelElements(n, k) * sizeof(ushort);
         if (bytes != _bytes)
         {
             AlignedMemory.Free(_data);
@@ -42,7 +42,7 @@ internal sealed unsafe class Bf16Panels : IDisposable
             _data = (ushort*)AlignedMemory.Allocate(bytes);
             _bytes = bytes;
         }
-        AmxGemm.Pack(workers, b, !b.Transposed, pairsFirst: true, n, k, _data);
+        Bf16BlockGemm.Pack(workers, b, !b.Transposed, pairsFirst: true, n, k, _data);
         (N, K, _version) = (n, k, version);
     }
 

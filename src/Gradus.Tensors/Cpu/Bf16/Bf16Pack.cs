@@ -1,4 +1,4 @@
-// Packing for AMX. Operands become blocks of 16 lines × 16 pairs of k in bf16, 1 KB each; a panel is 32 lines, so two blocks per step of
+// Packing for products in bf16. Operands become blocks of 16 lines × 16 pairs of k in bf16, 1 KB each; a panel is 32 lines, so two blocks per step of
 // 32 k. Rows of A lie as (line, pair), columns of B as (pair, line): "VNNI". The source is either along k, which is A's order, or along
 // lines, which is B's; the other one is a transpose of 16 × 16 elements of 32 bits. k beyond the end is zero on both sides; lines beyond
 // the end are copies of the last one, and what they give is never stored.
@@ -7,8 +7,8 @@ using System.Runtime.CompilerServices;
 
 namespace Gradus.Tensors.Cpu;
 
-/// <summary>Packs panels of 32 lines for <see cref="AmxKernels.Multiply"/>.</summary>
-internal static unsafe class AmxPack
+/// <summary>Packs panels of 32 lines for <see cref="Bf16Kernels.Multiply"/>.</summary>
+internal static unsafe class Bf16Pack
 {
     /// <summary>Lines in a panel.</summary>
     public const int Lines = 32;
@@ -132,7 +132,7 @@ internal static unsafe class AmxPack
     {
         if (!isBf16)
         {
-            AmxKernels.Convert((float*)from, to, steps, stride * sizeof(ushort));
+            Bf16Kernels.Convert((float*)from, to, steps, stride * sizeof(ushort));
             return;
         }
         for (int step = 0; step < steps; step++)
@@ -152,7 +152,7 @@ internal static unsafe class AmxPack
         byte* from = operand.Data + k * operand.RowBytes + (nint)line * operand.ElementBytes;
         if (pairsFirst && !operand.IsBf16)
         {
-            AmxKernels.Interleave((float*)from, to, Block, operand.RowBytes);
+            Bf16Kernels.Interleave((float*)from, to, Block, operand.RowBytes);
             return;
         }
         for (int pair = 0; pair < Block; pair++, from += 2 * operand.RowBytes)

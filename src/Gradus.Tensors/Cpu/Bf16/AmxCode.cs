@@ -155,7 +155,8 @@ internal static class AmxCode
             code.prefetcht0(__[rsi + 2 * TileBytes + 64 * i]);
     }
 
-    private static byte[] Bytes(Assembler code)
+    /// <summary>The bytes of assembled code.</summary>
+    internal static byte[] Bytes(Assembler code)
     {
         using MemoryStream stream = new();
         code.Assemble(new StreamCodeWriter(stream), 0);

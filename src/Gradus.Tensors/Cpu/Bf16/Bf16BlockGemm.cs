@@ -5,20 +5,20 @@
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>Matrix products on AMX; only where <see cref="AmxPermission.WhyNot"/> is null.</summary>
-internal static unsafe class AmxGemm
+internal static unsafe class Bf16BlockGemm
 {
     // A panel of A over 512 k, 32 KB, stays in the L1 cache while panels of B pass; two of them and their sums stay in L2 beside 512 columns
     // of B over 1,024 k.
     private const int BlockSteps = 16;
     private const int OuterSteps = 32;
-    private const int RowGroup = 2 * AmxPack.Lines;
+    private const int RowGroup = 2 * Bf16Pack.Lines;
     private const int BlockColumnPanels = 16;
-    private const int PackLines = 4 * AmxPack.Lines;
+    private const int PackLines = 4 * Bf16Pack.Lines;
     private const long SmallestItem = 1 << 22;
 
     /// <summary>Elements of all panels of an operand.</summary>
     public static long PanelElements(int lines, int k) =>
-        (long)((lines + AmxPack.Lines - 1) / AmxPack.Lines) * AmxPack.Steps(k) * AmxPack.StepElements;
+        (long)((lines + Bf16Pack.Lines - 1) / Bf16Pack.Lines) * Bf16Pack.Steps(k) * Bf16Pack.StepElements;
 
     /// <summary>Packs a whole operand.</summary>
     public static void Pack(Workers workers, in Operand operand, bool alongLines, bool pairsFirst, int lines, int k, ushort* to)
@@ -28,10 +28,11 @@ internal static unsafe class AmxGemm
     }
 
     /// <summary>Computes a product, or a batch of them, with operands rounded to bf16.</summary>
+    /// <param name="kernels">On what.</param>
     /// <param name="workers">Who computes.</param>
     /// <param name="problem">The product.</param>
     /// <param name="panels">B's panels, which stand for problem.B; null packs B now.</param>
-    public static void Multiply(Workers workers, in GemmProblem problem, Bf16Panels? panels = null)
+    public static void Multiply(Bf16Kernels kernels, Workers workers, in GemmProblem problem, Bf16Panels? panels = null)
     {
         if (problem.M <= 0 || problem.N <= 0 || problem.Batch <= 0)
             return;
@@ -43,15 +44,15 @@ internal static unsafe class AmxGemm
         if (panels is not null && (panels.N != problem.N || panels.K != problem.K || problem.Batch != 1))
             throw new ArgumentException($"The panels are of a ({panels.K}, {panels.N}) operand, the product needs ({problem.K}, {problem.N}), once.", nameof(panels));
         ushort* a = (ushort*)Scratch.Get(Scratch.Slot.ProductA, (nuint)PanelElements(problem.M, problem.K) * sizeof(ushort));
-        if (panels is null && problem.M <= AmxPack.Lines)
+        if (panels is null && problem.M <= Bf16Pack.Lines)
         {
-            Thin(workers, problem, a);
+            Thin(kernels, workers, problem, a);
             return;
         }
         if (panels is null && problem.B.Format != BlockFormat.None)
         {
             Pack(workers, problem.A, problem.A.Transposed, pairsFirst: false, problem.M, problem.K, a);
-            MultiplyPacked(workers, problem, a, null);
+            MultiplyPacked(kernels, workers, problem, a, null);
             return;
         }
         ushort* b = panels is not null ? panels.Data : (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)PanelElements(problem.N, problem.K) * sizeof(ushort));
@@ -61,18 +62,18 @@ internal static unsafe class AmxGemm
             Pack(workers, one.A, one.A.Transposed, pairsFirst: false, one.M, one.K, a);
             if (panels is null && (entry == 0 || problem.B.BatchStride != 0))
                 Pack(workers, one.B, !one.B.Transposed, pairsFirst: true, one.N, one.K, b);
-            MultiplyPacked(workers, one, a, b);
+            MultiplyPacked(kernels, workers, one, a, b);
         }
     }
 
     // Few rows: a panel of B is used once, right after it was packed, and never leaves the cache.
-    private static void Thin(Workers workers, in GemmProblem problem, ushort* a)
+    private static void Thin(in Bf16Kernels kernels, Workers workers, in GemmProblem problem, ushort* a)
     {
         for (int entry = 0; entry < problem.Batch; entry++)
         {
-            Job job = new() { Problem = problem.OfBatch(entry), A = a };
+            Job job = new() { Kernels = kernels, Problem = problem.OfBatch(entry), A = a };
             Pack(workers, job.Problem.A, job.Problem.A.Transposed, pairsFirst: false, problem.M, problem.K, a);
-            workers.For((problem.N + AmxPack.Lines - 1) / AmxPack.Lines, &job, &ThinPanel);
+            workers.For((problem.N + Bf16Pack.Lines - 1) / Bf16Pack.Lines, &job, &ThinPanel);
         }
     }
 
@@ -80,20 +81,20 @@ internal static unsafe class AmxGemm
     {
         Job* job = (Job*)context;
         GemmProblem problem = job->Problem;
-        int column = item * AmxPack.Lines, columns = Math.Min(AmxPack.Lines, problem.N - column);
-        ushort* b = (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)PanelElements(AmxPack.Lines, problem.K) * sizeof(ushort));
-        AmxPack.Panels(problem.B, !problem.B.Transposed, pairsFirst: true, column, column + columns, problem.K, b);
-        AmxKernels.Configure();
-        Block(job->A, b, problem.C + column, problem.StrideC, problem.M, columns, AmxPack.Steps(problem.K), problem.Accumulate);
-        AmxKernels.Release();
+        int column = item * Bf16Pack.Lines, columns = Math.Min(Bf16Pack.Lines, problem.N - column);
+        ushort* b = (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)PanelElements(Bf16Pack.Lines, problem.K) * sizeof(ushort));
+        Bf16Pack.Panels(problem.B, !problem.B.Transposed, pairsFirst: true, column, column + columns, problem.K, b);
+        job->Kernels.Configure();
+        Block(job->Kernels, job->A, b, problem.C + column, problem.StrideC, problem.M, columns, Bf16Pack.Steps(problem.K), problem.Accumulate);
+        job->Kernels.Release();
         if (problem.Bias != null)
             AddBias(problem.C + column, problem.StrideC, problem.Bias + column, problem.M, columns);
     }
 
-    private static void MultiplyPacked(Workers workers, in GemmProblem problem, ushort* a, ushort* b)
+    private static void MultiplyPacked(in Bf16Kernels kernels, Workers workers, in GemmProblem problem, ushort* a, ushort* b)
     {
-        Job job = new() { Problem = problem, A = a, B = b, RowItems = 1 };
-        int rowPanels = (problem.M + AmxPack.Lines - 1) / AmxPack.Lines, columnPanels = (problem.N + AmxPack.Lines - 1) / AmxPack.Lines;
+        Job job = new() { Kernels = kernels, Problem = problem, A = a, B = b, RowItems = 1 };
+        int rowPanels = (problem.M + Bf16Pack.Lines - 1) / Bf16Pack.Lines, columnPanels = (problem.N + Bf16Pack.Lines - 1) / Bf16Pack.Lines;
         job.ColumnItems = (columnPanels + BlockColumnPanels - 1) / BlockColumnPanels;
         long work = (long)problem.M * problem.N * problem.K;
         long wanted = workers.Count == 1 ? 1 : Math.Min(4L * workers.Count, work / SmallestItem);
@@ -112,8 +113,8 @@ internal static unsafe class AmxGemm
     {
         PackJob* job = (PackJob*)context;
         int line = item * PackLines;
-        ushort* to = job->To + (nint)(line / AmxPack.Lines) * AmxPack.Steps(job->K) * AmxPack.StepElements;
-        AmxPack.Panels(job->Operand, job->AlongLines, job->PairsFirst, line, Math.Min(line + PackLines, job->Lines), job->K, to);
+        ushort* to = job->To + (nint)(line / Bf16Pack.Lines) * Bf16Pack.Steps(job->K) * Bf16Pack.StepElements;
+        Bf16Pack.Panels(job->Operand, job->AlongLines, job->PairsFirst, line, Math.Min(line + PackLines, job->Lines), job->K, to);
     }
 
     private static void Item(void* context, int item, int worker)
@@ -122,17 +123,17 @@ internal static unsafe class AmxGemm
         GemmProblem problem = job->Problem;
         (int firstRow, int endRow) = Part(problem.M, item / job->ColumnItems, job->RowItems);
         (int firstColumn, int endColumn) = Part(problem.N, item % job->ColumnItems, job->ColumnItems);
-        int steps = AmxPack.Steps(problem.K);
-        nint panel = (nint)steps * AmxPack.StepElements;
-        nint unpackedBytes = (nint)((endColumn - firstColumn + AmxPack.Lines - 1) / AmxPack.Lines) * Math.Min(steps, OuterSteps) * AmxPack.StepElements * sizeof(ushort);
+        int steps = Bf16Pack.Steps(problem.K);
+        nint panel = (nint)steps * Bf16Pack.StepElements;
+        nint unpackedBytes = (nint)((endColumn - firstColumn + Bf16Pack.Lines - 1) / Bf16Pack.Lines) * Math.Min(steps, OuterSteps) * Bf16Pack.StepElements * sizeof(ushort);
         ushort* unpacked = job->B == null ? (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)unpackedBytes) : null;
-        AmxKernels.Configure();
+        job->Kernels.Configure();
         for (int outer = 0; outer < steps; outer += OuterSteps)
         {
             int outerSteps = Math.Min(OuterSteps, steps - outer);
             if (unpacked != null)
-                AmxPack.Unpack(problem.B, !problem.B.Transposed, pairsFirst: true, firstColumn, endColumn, outer * AmxPack.StepK, Math.Min((outer + outerSteps) * AmxPack.StepK, problem.K), unpacked);
-            ushort* b = unpacked != null ? unpacked : job->B + firstColumn / AmxPack.Lines * panel + (nint)outer * AmxPack.StepElements;
+                Bf16Pack.Unpack(problem.B, !problem.B.Transposed, pairsFirst: true, firstColumn, endColumn, outer * Bf16Pack.StepK, Math.Min((outer + outerSteps) * Bf16Pack.StepK, problem.K), unpacked);
+            ushort* b = unpacked != null ? unpacked : job->B + firstColumn / Bf16Pack.Lines * panel + (nint)outer * Bf16Pack.StepElements;
             for (int rows = firstRow; rows < endRow; rows += RowGroup)
             {
                 for (int step = outer; step < Math.Min(outer + OuterSteps, steps); step += BlockSteps)
@@ -146,14 +147,14 @@ internal static unsafe class AmxGemm
                         Step = step,
                         Count = Math.Min(BlockSteps, steps - step),
                         Last = step + BlockSteps >= steps,
-                        B = b + (nint)(step - outer) * AmxPack.StepElements,
-                        PanelB = unpacked != null ? (nint)outerSteps * AmxPack.StepElements : panel,
+                        B = b + (nint)(step - outer) * Bf16Pack.StepElements,
+                        PanelB = unpacked != null ? (nint)outerSteps * Bf16Pack.StepElements : panel,
                     };
                     Blocks(job, range, panel);
                 }
             }
         }
-        AmxKernels.Release();
+        job->Kernels.Release();
     }
 
     private static void Blocks(Job* job, Range range, nint panel)
@@ -161,16 +162,16 @@ internal static unsafe class AmxGemm
         GemmProblem problem = job->Problem;
         bool load = range.Step > 0 || problem.Accumulate;
         float* bias = range.Last ? problem.Bias : null;
-        for (int row = range.FirstRow; row < range.EndRow; row += AmxPack.Lines)
+        for (int row = range.FirstRow; row < range.EndRow; row += Bf16Pack.Lines)
         {
-            int lines = Math.Min(range.EndRow - row, AmxPack.Lines);
-            ushort* a = job->A + row / AmxPack.Lines * panel + (nint)range.Step * AmxPack.StepElements;
+            int lines = Math.Min(range.EndRow - row, Bf16Pack.Lines);
+            ushort* a = job->A + row / Bf16Pack.Lines * panel + (nint)range.Step * Bf16Pack.StepElements;
             ushort* b = range.B;
-            for (int column = range.FirstColumn; column < range.EndColumn; column += AmxPack.Lines, b += range.PanelB)
+            for (int column = range.FirstColumn; column < range.EndColumn; column += Bf16Pack.Lines, b += range.PanelB)
             {
-                int columns = Math.Min(range.EndColumn - column, AmxPack.Lines);
+                int columns = Math.Min(range.EndColumn - column, Bf16Pack.Lines);
                 float* c = problem.C + row * problem.StrideC + column;
-                Block(a, b, c, problem.StrideC, lines, columns, range.Count, load);
+                Block(job->Kernels, a, b, c, problem.StrideC, lines, columns, range.Count, load);
                 if (bias != null)
                     AddBias(c, problem.StrideC, bias + column, lines, columns);
             }
@@ -179,30 +180,30 @@ internal static unsafe class AmxGemm
 
     private static (int First, int End) Part(int size, int part, int parts)
     {
-        long panels = (size + AmxPack.Lines - 1) / AmxPack.Lines;
-        long first = panels * part / parts * AmxPack.Lines, end = panels * (part + 1) / parts * AmxPack.Lines;
+        long panels = (size + Bf16Pack.Lines - 1) / Bf16Pack.Lines;
+        long first = panels * part / parts * Bf16Pack.Lines, end = panels * (part + 1) / parts * Bf16Pack.Lines;
         return ((int)Math.Min(first, size), (int)Math.Min(end, size));
     }
 
-    private static void Block(ushort* a, ushort* b, float* c, nint strideC, int lines, int columns, int steps, bool load)
+    private static void Block(in Bf16Kernels kernels, ushort* a, ushort* b, float* c, nint strideC, int lines, int columns, int steps, bool load)
     {
         bool twoRows = lines > 16;
-        if (columns == AmxPack.Lines && lines is 16 or AmxPack.Lines)
-            AmxKernels.Multiply(twoRows, a, b, c, strideC, steps, load);
+        if (columns == Bf16Pack.Lines && lines is 16 or Bf16Pack.Lines)
+            kernels.Multiply(twoRows, a, b, c, strideC, steps, load);
         else
-            EdgeBlock(a, b, c, strideC, lines, columns, steps, load);
+            EdgeBlock(kernels, a, b, c, strideC, lines, columns, steps, load);
     }
 
     // A block over C's edge is computed beside C.
-    private static void EdgeBlock(ushort* a, ushort* b, float* c, nint strideC, int lines, int columns, int steps, bool load)
+    private static void EdgeBlock(in Bf16Kernels kernels, ushort* a, ushort* b, float* c, nint strideC, int lines, int columns, int steps, bool load)
     {
-        float* block = stackalloc float[AmxPack.Lines * AmxPack.Lines];
+        float* block = stackalloc float[Bf16Pack.Lines * Bf16Pack.Lines];
         nint bytes = (nint)columns * sizeof(float);
         for (int r = 0; r < lines && load; r++)
-            Buffer.MemoryCopy(c + r * strideC, block + r * AmxPack.Lines, bytes, bytes);
-        AmxKernels.Multiply(lines > 16, a, b, block, AmxPack.Lines, steps, load);
+            Buffer.MemoryCopy(c + r * strideC, block + r * Bf16Pack.Lines, bytes, bytes);
+        kernels.Multiply(lines > 16, a, b, block, Bf16Pack.Lines, steps, load);
         for (int r = 0; r < lines; r++)
-            Buffer.MemoryCopy(block + r * AmxPack.Lines, c + r * strideC, bytes, bytes);
+            Buffer.MemoryCopy(block + r * Bf16Pack.Lines, c + r * strideC, bytes, bytes);
     }
 
     private static void AddBias(float* c, nint strideC, float* bias, int lines, int columns)
@@ -241,6 +242,7 @@ internal static unsafe class AmxGemm
 
     private struct Job
     {
+        public Bf16Kernels Kernels;
         public GemmProblem Problem;
         public ushort* A;
         public ushort* B;

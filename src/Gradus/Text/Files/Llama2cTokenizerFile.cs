@@ -6,7 +6,7 @@ namespace Gradus.Text;
 /// Reads llama2.c's tokenizer.bin: an int32 with the length of the longest piece, then for every piece a float32 score, an int32 length
 /// and its bytes, little-endian. It is a SentencePiece BPE; spaces are written as they are. Source: llama2.c, tokenizer.py and run.c.
 /// </summary>
-public static class Llama2cFile
+public static class Llama2cTokenizerFile
 {
     private const int FirstByte = 3;
 

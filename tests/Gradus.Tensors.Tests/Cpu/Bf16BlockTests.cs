@@ -1,20 +1,24 @@
+using System.Reflection;
+using Xunit.Sdk;
+
 namespace Gradus.Tensors.Cpu.Tests;
 
-/// <summary>A fact that needs AMX; skipped with the reason where this machine cannot use it.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class AmxFactAttribute : FactAttribute
+/// <summary>Runs a theory with an instruction set's name; skipped with the reason where this machine cannot use it.</summary>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+public sealed class OnIsaAttribute : DataAttribute
 {
-    public AmxFactAttribute() => Skip = CpuFeatures.WhyNot(Isa.Amx);
+    public OnIsaAttribute(string isa)
+    {
+        Isa = isa;
+        Skip = CpuFeatures.WhyNot(Enum.Parse<Isa>(isa));
+    }
+
+    public string Isa { get; }
+
+    public override IEnumerable<object[]> GetData(MethodInfo testMethod) => [[Isa]];
 }
 
-/// <summary>A theory that needs AMX; skipped with the reason where this machine cannot use it.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class AmxTheoryAttribute : TheoryAttribute
-{
-    public AmxTheoryAttribute() => Skip = CpuFeatures.WhyNot(Isa.Amx);
-}
-
-public sealed unsafe class AmxTests
+public sealed unsafe class Bf16BlockTests
 {
     private static readonly int[] Sizes = [1, 2, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 97];
     private static readonly int[] Depths = [1, 2, 31, 32, 33, 64, 127, 257, 511, 512, 513, 545, 1025];
@@ -37,6 +41,17 @@ public sealed unsafe class AmxTests
     }
 
     [Fact]
+    public void The_code_without_tiles_is_what_the_manual_says()
+    {
+        string multiply = Convert.ToHexString(PairCode.Multiply(twoRows: true));
+        Assert.StartsWith("5355BB04000000", multiply, StringComparison.Ordinal); // push rbx; push rbp; mov ebx, 4
+        Assert.Contains("62E27D481810", multiply, StringComparison.Ordinal); // vbroadcastss zmm18, [rax]
+        Assert.Contains("62B26E4052C0", multiply, StringComparison.Ordinal); // vdpbf16ps zmm0, zmm18, zmm16
+        Assert.Contains("62326E4052F9", multiply, StringComparison.Ordinal); // vdpbf16ps zmm15, zmm18, zmm17
+        Assert.EndsWith("5D5BC5F877C3", multiply, StringComparison.Ordinal); // pop rbp; pop rbx; vzeroupper; ret
+    }
+
+    [Fact]
     public void The_configuration_is_eight_whole_tiles()
     {
         byte[] bytes = AmxCode.Configuration();
@@ -46,36 +61,38 @@ public sealed unsafe class AmxTests
         Assert.Equal(8 * (64 + 16) + 1, bytes.Sum(b => b));
     }
 
-    [AmxTheory]
-    [InlineData(false, false)]
-    [InlineData(false, true)]
-    [InlineData(true, false)]
-    [InlineData(true, true)]
-    public void Products_of_every_shape_are_sums_of_rounded_operands(bool transposeA, bool transposeB)
+    [Theory]
+    [OnIsa(nameof(Isa.Avx512Bf16))]
+    [OnIsa(nameof(Isa.Amx))]
+    public void Products_of_every_shape_are_sums_of_rounded_operands(string isa)
     {
+        Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using Workers workers = new(2);
         Random random = new(9);
-        for (int i = 0; i < 120; i++)
+        for (int i = 0; i < 480; i++)
         {
-            using GemmCase product = new(Pick(Sizes), Pick(Sizes), Pick(Depths), transposeA, transposeB, accumulate: random.Next(2) == 0,
+            using GemmCase product = new(Pick(Sizes), Pick(Sizes), Pick(Depths), (i & 1) != 0, (i & 2) != 0, accumulate: random.Next(2) == 0,
                 bias: random.Next(2) == 0, bf16: random.Next(3) == 0, batch: random.Next(4) == 0 ? 3 : 1, seed: i);
-            product.Compute(problem => AmxGemm.Multiply(workers, problem));
+            product.Compute(problem => Bf16BlockGemm.Multiply(kernels, workers, problem));
             product.AssertClose(rounded: true);
         }
 
         int Pick(int[] from) => from[random.Next(from.Length)];
     }
 
-    [AmxFact]
-    public void Threads_and_company_change_no_bit()
+    [Theory]
+    [OnIsa(nameof(Isa.Avx512Bf16))]
+    [OnIsa(nameof(Isa.Amx))]
+    public void Threads_and_company_change_no_bit(string isa)
     {
+        Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using GemmCase product = new(77, 200, 1100, transposeB: true, bias: true);
         using Workers one = new(1);
-        float[] alone = product.Compute(problem => AmxGemm.Multiply(one, problem));
+        float[] alone = product.Compute(problem => Bf16BlockGemm.Multiply(kernels, one, problem));
         foreach (int threads in (int[])[2, 3, 8])
         {
             using Workers workers = new(threads);
-            Assert.Equal(alone, product.Compute(problem => AmxGemm.Multiply(workers, problem)));
+            Assert.Equal(alone, product.Compute(problem => Bf16BlockGemm.Multiply(kernels, workers, problem)));
         }
         float[] row = new float[product.N];
         fixed (float* c = row)
@@ -83,43 +100,49 @@ public sealed unsafe class AmxTests
             for (int m = 0; m < product.M; m++)
             {
                 GemmProblem whole = product.Problem;
-                AmxGemm.Multiply(one, whole with { M = 1, A = whole.A with { Data = whole.A.Data + m * whole.A.RowBytes }, C = c });
+                Bf16BlockGemm.Multiply(kernels, one, whole with { M = 1, A = whole.A with { Data = whole.A.Data + m * whole.A.RowBytes }, C = c });
                 Assert.Equal(alone[product.IndexOf(0, m, 0)..product.IndexOf(0, m, product.N)], row);
             }
         }
     }
 
-    [AmxFact]
-    public void Panels_are_kept_until_the_version_changes()
+    [Theory]
+    [OnIsa(nameof(Isa.Avx512Bf16))]
+    [OnIsa(nameof(Isa.Amx))]
+    public void Panels_are_kept_until_the_version_changes(string isa)
     {
+        Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using Workers workers = new(2);
         using Bf16Panels panels = new();
         using GemmCase product = new(20, 70, 300, transposeB: true);
-        float[] fresh = product.Compute(problem => AmxGemm.Multiply(workers, problem));
+        float[] fresh = product.Compute(problem => Bf16BlockGemm.Multiply(kernels, workers, problem));
         panels.Update(workers, product.Problem.B, product.K, product.N, version: 1);
-        Assert.Equal(fresh, product.Compute(problem => AmxGemm.Multiply(workers, problem, panels)));
+        Assert.Equal(fresh, product.Compute(problem => Bf16BlockGemm.Multiply(kernels, workers, problem, panels)));
 
         *(float*)product.Problem.B.Data += 1;
         panels.Update(workers, product.Problem.B, product.K, product.N, version: 1);
-        Assert.Equal(fresh, product.Compute(problem => AmxGemm.Multiply(workers, problem, panels)));
+        Assert.Equal(fresh, product.Compute(problem => Bf16BlockGemm.Multiply(kernels, workers, problem, panels)));
         panels.Update(workers, product.Problem.B, product.K, product.N, version: 2);
-        Assert.Equal(product.Compute(problem => AmxGemm.Multiply(workers, problem)), product.Compute(problem => AmxGemm.Multiply(workers, problem, panels)));
+        Assert.Equal(product.Compute(problem => Bf16BlockGemm.Multiply(kernels, workers, problem)), product.Compute(problem => Bf16BlockGemm.Multiply(kernels, workers, problem, panels)));
         Assert.NotEqual(fresh, product.Result.ToArray());
 
         using GemmCase other = new(20, 71, 300, transposeB: true);
-        string message = Assert.Throws<ArgumentException>(() => AmxGemm.Multiply(workers, other.Problem, panels)).Message;
+        string message = Assert.Throws<ArgumentException>(() => Bf16BlockGemm.Multiply(kernels, workers, other.Problem, panels)).Message;
         Assert.Contains("(300, 70)", message, StringComparison.Ordinal);
     }
 
-    [AmxFact]
-    public void Nan_and_infinity_come_through()
+    [Theory]
+    [OnIsa(nameof(Isa.Avx512Bf16))]
+    [OnIsa(nameof(Isa.Amx))]
+    public void Nan_and_infinity_come_through(string isa)
     {
+        Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using Workers workers = new(1);
         using GemmCase product = new(40, 40, 64);
         float* a = (float*)product.Problem.A.Data;
         a[3] = float.NaN;
         *(float*)(product.Problem.A.Data + 20 * product.Problem.A.RowBytes) = float.PositiveInfinity;
-        float[] result = product.Compute(problem => AmxGemm.Multiply(workers, problem));
+        float[] result = product.Compute(problem => Bf16BlockGemm.Multiply(kernels, workers, problem));
         for (int n = 0; n < product.N; n++)
         {
             Assert.True(float.IsNaN(result[product.IndexOf(0, 0, n)]));
@@ -141,16 +164,19 @@ public sealed unsafe class AmxTests
         }
     }
 
-    [AmxFact]
-    public void A_product_allocates_nothing()
+    [Theory]
+    [OnIsa(nameof(Isa.Avx512Bf16))]
+    [OnIsa(nameof(Isa.Amx))]
+    public void A_product_allocates_nothing(string isa)
     {
+        Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using Workers workers = new(1);
         using GemmCase product = new(64, 64, 64);
         GemmProblem problem = product.Problem;
-        AmxGemm.Multiply(workers, problem);
+        Bf16BlockGemm.Multiply(kernels, workers, problem);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 20; i++)
-            AmxGemm.Multiply(workers, problem);
+            Bf16BlockGemm.Multiply(kernels, workers, problem);
         Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
 }

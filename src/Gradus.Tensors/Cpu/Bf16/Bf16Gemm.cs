@@ -1,13 +1,13 @@
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>
-/// Matrix products with operands rounded to bf16 and sums in fp32: on AMX tiles where they are, else as fp32 products of the rounded
+/// Matrix products with operands rounded to bf16 and sums in fp32: on AMX tiles or AVX512-BF16 where they are, else as fp32 products of the rounded
 /// operands. Which way depends on the instruction set and on B's shape alone, never on the number of rows, so that a row keeps its bits.
 /// </summary>
 internal static unsafe class Bf16Gemm
 {
-    /// <summary>Whether products with a (K, N) right operand run on AMX, and so use panels.</summary>
-    public static bool UsesPanels(Isa isa, int k, int n) => isa == Isa.Amx && k >= AmxPack.StepK && n >= 16;
+    /// <summary>Whether products with a (K, N) right operand run on kernels of their own, and so use panels.</summary>
+    public static bool UsesPanels(Isa isa, int k, int n) => Bf16Kernels.Has(isa) && k >= Bf16Pack.StepK && n >= 16;
 
     /// <summary>Computes a product, or a batch of them.</summary>
     /// <param name="isa">The instruction set.</param>
@@ -17,7 +17,7 @@ internal static unsafe class Bf16Gemm
     public static void Multiply(Isa isa, Workers workers, in GemmProblem problem, Bf16Panels? panels = null)
     {
         if (UsesPanels(isa, problem.K, problem.N))
-            AmxGemm.Multiply(workers, problem, panels);
+            Bf16BlockGemm.Multiply(Bf16Kernels.Of(isa), workers, problem, panels);
         else
             Gemm.Multiply(isa, workers, problem with { A = problem.A with { RoundToBf16 = true }, B = problem.B with { RoundToBf16 = true } });
     }

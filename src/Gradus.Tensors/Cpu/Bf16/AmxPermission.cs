@@ -18,14 +18,21 @@ internal static partial class AmxPermission
     /// <summary>Why AMX cannot be used; null when it can.</summary>
     public static string? WhyNot => Answer.Value;
 
+    /// <summary>Whether the processor has AMX with bf16, permitted or not.</summary>
+    public static bool InCpu
+    {
+        get
+        {
+            const int Bf16 = 1 << 22, Tile = 1 << 24;
+            return X86Base.X64.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 0).Edx & (Bf16 | Tile)) == (Bf16 | Tile);
+        }
+    }
+
     private static string? Ask()
     {
         if (!X86Base.X64.IsSupported)
             return "this CPU is not x86-64";
-        if (X86Base.CpuId(0, 0).Eax < 7)
-            return "this CPU has no AMX";
-        const int Bf16 = 1 << 22, Tile = 1 << 24;
-        if ((X86Base.CpuId(7, 0).Edx & (Bf16 | Tile)) != (Bf16 | Tile))
+        if (!InCpu)
             return "this CPU has no AMX (amx_tile, amx_bf16)";
         if (!OperatingSystem.IsLinux())
             return "AMX is used on Linux only";

@@ -1,12 +1,12 @@
-// bf16 products on AMX against the ceiling of 2 × 2 tiles that are loaded from L1, measured in the same round; see GemmBench for the two
+// bf16 products against the ceiling of the block kernel on operands in L1 (on AMX 2 × 2 tiles), measured in the same round; see GemmBench for the two
 // kinds of ratio. "kept" means that B's panels were packed before, as a weight's are between two steps of the optimizer.
 
 using Gradus.Tensors.Cpu;
 
 namespace Gradus.Bench;
 
-/// <summary>Measures <see cref="AmxGemm"/>.</summary>
-internal static unsafe class GemmAmxBench
+/// <summary>Measures <see cref="Bf16BlockGemm"/>.</summary>
+internal static unsafe class GemmBf16Bench
 {
     private const int CeilingCalls = 400;
     private const int CeilingSteps = 8;
@@ -15,16 +15,16 @@ internal static unsafe class GemmAmxBench
     /// <summary>Measures the shapes of the bars, and the three products of a linear layer, and prints a line for each.</summary>
     public static void Run(TextWriter output, ReadOnlySpan<int> threads, int rounds = 7)
     {
-        if (CpuFeatures.WhyNot(Isa.Amx) is { } missing)
+        if (!Bf16Kernels.Has(CpuFeatures.Best))
         {
-            output.WriteLine($"AMX is not measured: {missing}");
+            output.WriteLine($"no kernels for products in bf16 are in use: {CpuFeatures.Reason}");
             return;
         }
         GemmBench.Shape[] shapes =
         [
             new(1024, 1024, 1024, TransposeB: true), new(1024, 1024, 1024), new(1024, 1024, 1024, TransposeA: true), new(4096, 1024, 4096, TransposeB: true),
         ];
-        output.WriteLine($"{"bf16 product (M x K x N)",-30} {"threads",7} {"TFLOP/s",9} {"ceiling",9} {"of it",8} {"by CPU",8}");
+        output.WriteLine($"{$"bf16 product on {CpuFeatures.Best}",-30} {"threads",7} {"TFLOP/s",9} {"ceiling",9} {"of it",8} {"by CPU",8}");
         foreach (int count in threads)
         {
             using Workers workers = new(count);
@@ -74,17 +74,18 @@ internal static unsafe class GemmAmxBench
     private static void Repeat(Workers workers, GemmProblem problem, Bf16Panels? panels, int times)
     {
         for (int i = 0; i < times; i++)
-            AmxGemm.Multiply(workers, problem, panels);
+            Bf16BlockGemm.Multiply(Bf16Kernels.Of(CpuFeatures.Best), workers, problem, panels);
     }
 
     private static void Burn(void* context, int item, int worker)
     {
-        const int Elements = 2 * CeilingSteps * AmxPack.StepElements;
+        const int Elements = 2 * CeilingSteps * Bf16Pack.StepElements;
         ushort* tiles = (ushort*)Scratch.Get(Scratch.Slot.Kernel, Elements * sizeof(ushort) + 32 * 32 * sizeof(float));
         new Span<ushort>(tiles, Elements).Fill(0x3F80);
-        AmxKernels.Configure();
+        Bf16Kernels kernels = Bf16Kernels.Of(CpuFeatures.Best);
+        kernels.Configure();
         for (int i = 0; i < CeilingCalls; i++)
-            AmxKernels.Multiply(true, tiles, tiles + Elements / 2, (float*)(tiles + Elements), 32, CeilingSteps, load: false);
-        AmxKernels.Release();
+            kernels.Multiply(true, tiles, tiles + Elements / 2, (float*)(tiles + Elements), 32, CeilingSteps, load: false);
+        kernels.Release();
     }
 }
