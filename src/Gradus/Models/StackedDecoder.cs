@@ -54,13 +54,9 @@ public abstract class StackedDecoder : DecoderModel
     protected override Tensor Normalize(Tensor x, Pass pass) => _stack.Norm?.Forward(x) ?? x;
 
     /// <summary>The head: the token table where the configuration ties the two, else a layer of its own.</summary>
-    private protected static Linear MakeHead(DecoderConfig config, Scope scope, string name, Embedding tokens, int width, bool bias, Init init) => (bias, config.TieWordEmbeddings) switch
-    {
-        (true, _) => scope.OutputLinear(
-            name, width, scope[name].Parameter("bias", new Shape(config.VocabSize), Init.Zeros), config.TieWordEmbeddings ? tokens.Table : null, init),
-        (false, true) => scope.TiedLinear(name, tokens.Table),
-        (false, false) => scope.Linear(name, width, config.VocabSize, bias: false, init),
-    };
+    private protected static Linear MakeHead(DecoderConfig config, Scope scope, string name, Embedding tokens, int width, bool bias, Init init) => config.TieWordEmbeddings
+        ? scope.TiedLinear(name, tokens.Table, bias)
+        : scope.Linear(name, width, config.VocabSize, bias, init);
 
     /// <summary>As many blocks as asked for, each from its place below <paramref name="scope"/>.</summary>
     private protected static IBlock[] Repeat(int count, Scope scope, Func<int, Scope, IBlock> block)

@@ -120,14 +120,23 @@ public sealed class Scope
     /// <param name="name">The layer's name below this place. Checkpoints may hold the table a second time under it.</param>
     /// <param name="table">(V, C).</param>
     /// <param name="bias">(V), or null.</param>
-    public Linear TiedLinear(string name, Parameter table, Parameter? bias = null)
+    public Linear TiedLinear(string name, Parameter table, Parameter? bias) => TiedLinear(name, table, () => bias);
+
+    /// <inheritdoc cref="TiedLinear(string, Parameter, Parameter)"/>
+    /// <param name="name">The layer's name below this place.</param>
+    /// <param name="table">(V, C).</param>
+    /// <param name="bias">Whether it has a bias of its own, (V).</param>
+    public Linear TiedLinear(string name, Parameter table, bool bias = false) =>
+        TiedLinear(name, table, () => bias ? this[name].Parameter("bias", new Shape(table.Shape[0]), Init.Zeros) : null);
+
+    private Linear TiedLinear(string name, Parameter table, Func<Parameter?> bias)
     {
         ArgumentNullException.ThrowIfNull(table);
         Scope place = this[name];
         place.Leave("weight");
         if (_headless)
             return new Linear(place.Path, new AbsentWeight(place.Path, table.Shape[1], table.Shape[0]), bias: null);
-        Linear linear = new(place.Path, new DenseWeight(table, WeightLayout.OutIn), bias);
+        Linear linear = new(place.Path, new DenseWeight(table, WeightLayout.OutIn), bias());
         _parts.Add(linear);
         return linear;
     }

@@ -82,14 +82,14 @@ internal readonly unsafe struct Bf16Kernels
     {
         public static readonly nint At = Load(Isa.Avx512Bf16, AmxCode.Interleave());
         public static readonly nint Order = MakeOrder();
-    }
 
-    private static nint MakeOrder()
-    {
-        ushort* at = (ushort*)AlignedMemory.Allocate(64);
-        for (int i = 0; i < 32; i++)
-            at[i] = (ushort)(i / 2 + i % 2 * 16);
-        return (nint)at;
+        private static nint MakeOrder()
+        {
+            ushort* at = (ushort*)AlignedMemory.Allocate(64);
+            for (int i = 0; i < 32; i++)
+                at[i] = (ushort)(i / 2 + i % 2 * 16);
+            return (nint)at;
+        }
     }
 
     private static nint MakeConfiguration()
