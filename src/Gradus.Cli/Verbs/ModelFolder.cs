@@ -3,6 +3,7 @@ using Gradus.Adapters;
 using Gradus.Cli.Console;
 using Gradus.Files;
 using Gradus.Files.Gguf;
+using Gradus.Files.Hub;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Text;
@@ -130,7 +131,14 @@ internal static class ModelFolder
         if (PeftFolder.ReadConfig(adapter).BaseModelNameOrPath is not { Length: > 0 } name)
             throw new UsageException($"{file}: {Key} is missing; set it to the folder of the base model.");
         string? found = new[] { Path.GetFullPath(name, Path.GetFullPath(adapter)), Path.GetFullPath(name) }.FirstOrDefault(Directory.Exists);
-        found ??= HubModels.Resolve(name, cancel);
+        try
+        {
+            found ??= HubModels.Resolve(name, cancel);
+        }
+        catch (HubException e)
+        {
+            throw new UsageException($"{file}: {Key}: there is no folder {name} here, and from the hub: {e.Message}");
+        }
         if (found is null)
             throw new UsageException($"{file}: {Key}: there is no folder {name} here; get the base model and set {Key} to its folder.");
         string folder = FindFolder(found, cancel);

@@ -94,9 +94,9 @@ public sealed class BrokenModelTests(SmallModel models) : IClassFixture<SmallMod
         foreach (string file in Directory.GetFiles(models.Adapter))
             File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
         JsonObject json = JsonNode.Parse(File.ReadAllText(config))!.AsObject();
-        json["base_model_name_or_path"] = "meta/nowhere";
+        json["base_model_name_or_path"] = "nowhere";
         File.WriteAllText(config, json.ToJsonString());
-        CommandLineRun.Of("generate", folder, "-p", "a").Fails(2, "adapter_config.json", "meta/nowhere");
+        CommandLineRun.Of("generate", folder, "-p", "a").Fails(2, "adapter_config.json", "there is no folder nowhere");
         json["base_model_name_or_path"] = models.Gpt2;
         File.WriteAllText(config, json.ToJsonString());
         CommandLineRun.Of("generate", folder, "-p", "a").Fails(2, folder);

@@ -1,7 +1,7 @@
 using Gradus.Files;
 using Gradus.Testing;
-using Gradus.Text;
 using Gradus.Tests.Files;
+using Gradus.Text;
 
 namespace Gradus.Tests.Text;
 

@@ -28,8 +28,24 @@ public sealed class GgufStorage
     // The number of llama.cpp's enum llama_ftype for a file of mostly this type.
     private static readonly Dictionary<string, uint> FileTypes = new()
     {
-        ["F32"] = 0, ["F16"] = 1, ["Q4_0"] = 2, ["Q4_1"] = 3, ["Q8_0"] = 7, ["Q5_0"] = 8, ["Q5_1"] = 9, ["Q2_K"] = 10, ["Q3_K"] = 12,
-        ["Q4_K"] = 14, ["Q5_K"] = 16, ["Q6_K"] = 18, ["IQ4_NL"] = 25, ["IQ4_XS"] = 30, ["BF16"] = 32, ["TQ1_0"] = 36, ["TQ2_0"] = 37, ["MXFP4"] = 38,
+        ["F32"] = 0,
+        ["F16"] = 1,
+        ["Q4_0"] = 2,
+        ["Q4_1"] = 3,
+        ["Q8_0"] = 7,
+        ["Q5_0"] = 8,
+        ["Q5_1"] = 9,
+        ["Q2_K"] = 10,
+        ["Q3_K"] = 12,
+        ["Q4_K"] = 14,
+        ["Q5_K"] = 16,
+        ["Q6_K"] = 18,
+        ["IQ4_NL"] = 25,
+        ["IQ4_XS"] = 30,
+        ["BF16"] = 32,
+        ["TQ1_0"] = 36,
+        ["TQ2_0"] = 37,
+        ["MXFP4"] = 38,
     };
 
     private readonly DType _plain;
