@@ -17,7 +17,8 @@ internal static class FinetuneStage
     public static StageResult Run(FinetuneRecipe recipe, StageContext context)
     {
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
-        using LoadedModel loaded = ModelFolder.Open(recipe.Model, context.Device, recipe.KeepStoredType && recipe.Lora is not null, context.Cancellation);
+        bool keep = recipe.KeepStoredType && recipe.Lora is not null;
+        using LoadedModel loaded = ModelFolder.Open(recipe.Model, context.Device, keep, keep, context.Cancellation);
         if (loaded.Adapter is not null)
             throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus convert {recipe.Model} FOLDER");
         ChatTemplate template = loaded.Template ?? ChatTemplate.Parse(ChatTemplate.ChatMl);

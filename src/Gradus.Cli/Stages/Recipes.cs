@@ -178,7 +178,7 @@ public sealed record FinetuneRecipe : StageRecipe
     /// <summary>Train an adapter and leave the model as it is; null to train the whole model.</summary>
     public LoraOptions? Lora { get; init; }
 
-    /// <summary>Keep the frozen model's weights in the type they are stored in (BF16, F16); only with an adapter.</summary>
+    /// <summary>Keep the frozen model's weights as they are stored (BF16, F16, a GGUF file's blocks: QLoRA); only with an adapter.</summary>
     public bool KeepStoredType { get; init; }
 
     /// <summary>Steps, optimizer, schedule, evaluations and checkpoints.</summary>

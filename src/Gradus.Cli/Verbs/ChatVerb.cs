@@ -40,7 +40,7 @@ internal static class ChatVerb
 
     private static int Run(CommandContext context, ParseResult parse, Sampling sampling)
     {
-        using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, cancel: context.Cancellation);
+        using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, keepStoredType: true, keepPacked: true, context.Cancellation);
         using ChatSession session = new(loaded, sampling, parse.GetValue(SystemMessage));
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
         ChatLoop loop = new(context, session, parse.GetValue(Json), end);

@@ -46,7 +46,7 @@ internal static class GenerateVerb
     private static int Run(CommandContext context, ParseResult parse, Sampling sampling)
     {
         string prompt = parse.GetValue(Prompt) ?? (context.InputIsTerminal ? "" : WithoutLastLineEnd(TextInput.ReadAll(context, TextInput.StandardInput)));
-        using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, cancel: context.Cancellation);
+        using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, keepStoredType: true, keepPacked: true, context.Cancellation);
         int[] ids = Encode(loaded.Tokenizer, prompt);
         // What a model with an encoder writes stands for itself; other texts go on from the prompt.
         int[] before = loaded.Model is EncoderDecoderModel ? [] : ids;

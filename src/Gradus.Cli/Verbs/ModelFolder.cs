@@ -41,10 +41,11 @@ internal static class ModelFolder
     /// <param name="path">What <see cref="Find"/> takes.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are, to be run but not trained.</param>
+    /// <param name="keepPacked">Keep a quantized file's matrices in their blocks, to be run.</param>
     /// <param name="cancel">Stops a download.</param>
     /// <exception cref="UsageException">There is no model, it does not write text, or the tokenizer does not fit it.</exception>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others.</exception>
-    public static LoadedModel Open(string path, Device device, bool keepStoredType = false, CancellationToken cancel = default)
+    public static LoadedModel Open(string path, Device device, bool keepStoredType = false, bool keepPacked = false, CancellationToken cancel = default)
     {
         ModelPlace place = Find(path, cancel);
         // The small files first: a wrong model or tokenizer is found before gigabytes are read.
@@ -53,7 +54,7 @@ internal static class ModelFolder
             throw WritesNothing(place, config);
         Tokenizer tokenizer = OpenTokenizer(place);
         CheckFit(tokenizer, config, place.Adapter ?? place.Folder);
-        LanguageModel model = Checkpoint.Load(place.Folder, device, keepStoredType);
+        LanguageModel model = Checkpoint.Load(place.Folder, device, keepStoredType, keepPacked);
         try
         {
             if (model is not GenerativeModel writer)

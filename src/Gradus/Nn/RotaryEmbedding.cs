@@ -12,8 +12,7 @@ public sealed class RotaryEmbedding
     private readonly Workspace _store;
     private readonly double[] _frequencies;
     private readonly float _magnitude;
-    private Tensor? _cos;
-    private Tensor? _sin;
+    private Tables? _tables;
 
     /// <summary>Takes the frequencies of the pairs.</summary>
     /// <param name="store">A workspace that lives as long as the model.</param>
@@ -60,26 +59,39 @@ public sealed class RotaryEmbedding
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(pass);
-        Grow(pass.LongestPosition);
-        return x.Rotate(_cos!, _sin!, LongFrequencies is null ? pass.Positions : pass.PositionsByLength(ShortLimit), Interleaved);
+        Tables tables = TablesFor(pass.LongestPosition);
+        return x.Rotate(tables.Cos, tables.Sin, LongFrequencies is null ? pass.Positions : pass.PositionsByLength(ShortLimit), Interleaved);
     }
 
-    private void Grow(int positions)
+    private Tables TablesFor(int positions)
     {
-        if (_cos is not null && _cos.Shape[0] - ShortRows >= positions)
-            return;
+        Tables? tables = Volatile.Read(ref _tables);
+        if (tables is not null && tables.Cos.Shape[0] - ShortRows >= positions)
+            return tables;
+        // A model may be read by several threads, each with a workspace of its own; its store serves one at a time.
+        lock (_store)
+        {
+            if (_tables is null || _tables.Cos.Shape[0] - ShortRows < positions)
+                Volatile.Write(ref _tables, Make(positions));
+            return _tables!;
+        }
+    }
+
+    private Tables Make(int positions)
+    {
         if (positions > Limit)
             throw new ArgumentException($"The sequence has {positions} tokens, but the model takes at most {Limit}; shorten it.");
         int rows = (int)Math.Min(Limit, Math.Max(256, BitOperations.RoundUpToPowerOf2((uint)positions)));
-        _cos = _store.Empty(new Shape(ShortRows + rows, _frequencies.Length));
-        _sin = _store.Empty(new Shape(ShortRows + rows, _frequencies.Length));
-        Fill(0, ShortRows, _frequencies);
-        Fill(ShortRows, rows, LongFrequencies ?? _frequencies);
+        Shape shape = new(ShortRows + rows, _frequencies.Length);
+        Tables tables = new(_store.Empty(shape), _store.Empty(shape));
+        Fill(tables, 0, ShortRows, _frequencies);
+        Fill(tables, ShortRows, rows, LongFrequencies ?? _frequencies);
+        return tables;
     }
 
-    private void Fill(int first, int count, double[] frequencies)
+    private void Fill(Tables tables, int first, int count, double[] frequencies)
     {
-        Span<float> cos = _cos!.Span(), sin = _sin!.Span();
+        Span<float> cos = tables.Cos.Span(), sin = tables.Sin.Span();
         for (int p = 0; p < count; p++)
         {
             for (int i = 0; i < frequencies.Length; i++)
@@ -92,4 +104,6 @@ public sealed class RotaryEmbedding
             }
         }
     }
+
+    private sealed record Tables(Tensor Cos, Tensor Sin);
 }
