@@ -37,8 +37,7 @@ internal enum Fact
 /// <param name="Needs">The facts, in the order in which they are drawn.</param>
 /// <param name="Summary">The canonical summary.</param>
 /// <param name="Turns">The variants of each turn.</param>
-/// <param name="LastIsOptional">Whether the last turn is said in half of the dialogues only.</param>
-internal sealed record DialoguePlot(string Name, Fact[] Needs, string Summary, string[][] Turns, bool LastIsOptional = true)
+internal sealed record DialoguePlot(string Name, Fact[] Needs, string Summary, string[][] Turns)
 {
     public static readonly string[] SmallTalk = ["Hi {B}! How are you?", "Hello, {B}. How are you today?", "Good morning, {B}! How was your week?"];
 
@@ -81,8 +80,7 @@ internal sealed record DialoguePlot(string Name, Fact[] Needs, string Summary, s
             Say(random.Pick(SmallTalk));
             Say(random.Pick(SmallTalkAnswers));
         }
-        int count = Turns.Length - (LastIsOptional && random.OneIn(2) ? 1 : 0);
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < Turns.Length; i++)
         {
             string text = random.Pick(Turns[i]);
             if (!smallTalk && i < 2)

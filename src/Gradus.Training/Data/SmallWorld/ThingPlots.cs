@@ -100,7 +100,7 @@ internal static class ThingPlots
                 ["That's a good price. When can I have it?", "Okay, I'll take the {noun}! When can I get it?", "I have that much. When can I come?"],
                 ["You can come and get it on {day}.", "Come to my house on {day}.", "I'm at home on {day}. Just come to my door."],
                 ["Good. I'll bring the money on {day}.", "Great, see you on {day}!", "Wonderful, I'm so happy!"],
-            ], LastIsOptional: false),
+            ]),
         new("sell/no", [Fact.Thing, Fact.Number],
             "{A} offers {B} {a thing} for {number} dollars, but {B} declines.",
             [
@@ -143,7 +143,7 @@ internal static class ThingPlots
                 ["Thank you! When can I have it back?", "I'm so glad! When can you give it to me?", "I was so sad about it! When can I get it?"],
                 ["I'll come to your house on {day}.", "I can give it to you on {day}.", "On {day}. I'll bring it to your house."],
                 ["{Day} is great. Thank you so much!", "Wonderful. You are a true friend!", "Great, I'll be home on {day}."],
-            ], LastIsOptional: false),
+            ]),
         new("repair", [Fact.HardThing, Fact.Place, Fact.Day],
             "{B} will repair {A}'s {thing} at the {place} on {day}.",
             [
@@ -176,6 +176,6 @@ internal static class ThingPlots
                 ["Oh no! I loved that {noun}.", "That makes me sad. It was a good {noun}.", "Oh. It was a present from my {kin}."],
                 ["I'm so sorry. I'll buy you a new one before {day}.", "I'm really sorry! You'll have a new one by {day}.", "It was my mistake. You'll get a new one, on {day} at the latest."],
                 ["All right. I'm not angry.", "Thank you for telling me.", "It's okay. Don't be sad."],
-            ], LastIsOptional: false),
+            ]),
     ];
 }
