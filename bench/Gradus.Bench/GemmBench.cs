@@ -3,7 +3,6 @@
 // clock, and by the processor time that the process was given, which other processes hardly disturb.
 
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using Gradus.Tensors.Cpu;
 
 namespace Gradus.Bench;
@@ -69,11 +68,8 @@ internal static unsafe class GemmBench
         double[] rates = new double[rounds], ceilings = new double[rounds], ratios = new double[rounds], byProcessor = new double[rounds];
         for (int i = 0; i < rounds; i++)
         {
-            int steps = 200_000;
-            delegate*<void*, int, int, void> burn = Burner(isa, out int width);
-            int pieces = 4 * workers.Count;
-            (ceilings[i], double ceilingByProcessor) = Rates(2.0 * 12 * width * steps * pieces, () => Burn(workers, pieces, steps, burn));
-            (rates[i], double rateByProcessor) = Rates(flops * repeats, () => Repeat(isa, workers, problem, repeats));
+            (ceilings[i], double ceilingByProcessor) = Rates(() => Ceilings.MultiplyAdds(isa, workers));
+            (rates[i], double rateByProcessor) = Rates(() => Repeat(isa, workers, problem, repeats));
             ratios[i] = rates[i] / ceilings[i];
             byProcessor[i] = rateByProcessor / ceilingByProcessor;
         }
@@ -83,34 +79,21 @@ internal static unsafe class GemmBench
         return new Figure(shape, workers.Count, Median(rates), Median(ceilings), Median(ratios), Median(byProcessor), Median(rates) / flops * k * n * sizeof(float));
     }
 
-    private static void Repeat(Isa isa, Workers workers, GemmProblem problem, int times)
+    private static double Repeat(Isa isa, Workers workers, GemmProblem problem, int times)
     {
         for (int i = 0; i < times; i++)
             Gemm.Multiply(isa, workers, problem);
+        return 2.0 * problem.M * problem.N * problem.K * times;
     }
 
-    private static void Burn(Workers workers, int pieces, int steps, delegate*<void*, int, int, void> burn) => workers.For(pieces, &steps, burn);
-
-    // GFLOP/s by the clock, and per second of processor time.
-    internal static (double ByClock, double ByProcessor) Rates(double flops, Action work)
+    // GFLOP/s by the clock, and per second of processor time; the work says how many operations it did.
+    internal static (double ByClock, double ByProcessor) Rates(Func<double> work)
     {
         TimeSpan used = Environment.CpuUsage.TotalTime;
         long start = Stopwatch.GetTimestamp();
-        work();
+        double flops = work();
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         return (flops / elapsed.TotalSeconds / 1e9, flops / (Environment.CpuUsage.TotalTime - used).TotalSeconds / 1e9);
-    }
-
-    private static delegate*<void*, int, int, void> Burner(Isa isa, out int width)
-    {
-        width = isa switch { Isa.Scalar => 1, Isa.Vector128 => 4, Isa.Avx2 => 8, _ => 16 };
-        return isa switch
-        {
-            Isa.Scalar => &Burn<Lanes1>,
-            Isa.Vector128 => &Burn<Lanes4>,
-            Isa.Avx2 => &Burn<Lanes8>,
-            _ => &Burn<Lanes16>,
-        };
     }
 
     internal static double Median(double[] values)
@@ -130,32 +113,4 @@ internal static unsafe class GemmBench
         }
         return values;
     }
-
-    // Twelve chains: more than latency times ports.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Burn<T>(void* context, int item, int worker)
-        where T : unmanaged, ILanes<T>
-    {
-        T x = T.Broadcast(0.999f), y = T.Broadcast(item * 1e-3f);
-        T c0 = y, c1 = y, c2 = y, c3 = y, c4 = y, c5 = y, c6 = y, c7 = y, c8 = y, c9 = y, cA = y, cB = y;
-        for (int i = *(int*)context; i > 0; i--)
-        {
-            c0 = T.Fma(c0, x, y);
-            c1 = T.Fma(c1, x, y);
-            c2 = T.Fma(c2, x, y);
-            c3 = T.Fma(c3, x, y);
-            c4 = T.Fma(c4, x, y);
-            c5 = T.Fma(c5, x, y);
-            c6 = T.Fma(c6, x, y);
-            c7 = T.Fma(c7, x, y);
-            c8 = T.Fma(c8, x, y);
-            c9 = T.Fma(c9, x, y);
-            cA = T.Fma(cA, x, y);
-            cB = T.Fma(cB, x, y);
-        }
-        float sum = T.Sum(c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7 + c8 + c9 + cA + cB);
-        GC.KeepAlive(sum > 1e30f ? output : null);
-    }
-
-    private static readonly object output = new();
 }

@@ -8,10 +8,6 @@ namespace Gradus.Bench;
 /// <summary>Measures <see cref="Bf16BlockGemm"/>.</summary>
 internal static unsafe class GemmBf16Bench
 {
-    private const int CeilingCalls = 400;
-    private const int CeilingSteps = 8;
-    private const double FlopsPerStep = 2.0 * 32 * 32 * 32;
-
     /// <summary>Measures the shapes of the bars, and the three products of a linear layer, and prints a line for each.</summary>
     public static void Run(TextWriter output, ReadOnlySpan<int> threads, int rounds = 7)
     {
@@ -58,9 +54,8 @@ internal static unsafe class GemmBf16Bench
         double[] rates = new double[rounds], ceilings = new double[rounds], ratios = new double[rounds], byProcessor = new double[rounds];
         for (int i = 0; i < rounds; i++)
         {
-            int pieces = 4 * workers.Count;
-            (ceilings[i], double ceilingByProcessor) = GemmBench.Rates(pieces * CeilingCalls * CeilingSteps * FlopsPerStep, () => workers.For(pieces, null, &Burn));
-            (rates[i], double rateByProcessor) = GemmBench.Rates(flops * repeats, () => Repeat(workers, problem, kept ? panels : null, repeats));
+            (ceilings[i], double ceilingByProcessor) = GemmBench.Rates(() => Ceilings.Bf16Blocks(CpuFeatures.Best, workers));
+            (rates[i], double rateByProcessor) = GemmBench.Rates(() => Repeat(workers, problem, kept ? panels : null, repeats));
             ratios[i] = rates[i] / ceilings[i];
             byProcessor[i] = rateByProcessor / ceilingByProcessor;
         }
@@ -71,21 +66,10 @@ internal static unsafe class GemmBf16Bench
             + $"{GemmBench.Median(ratios),8:P1} {GemmBench.Median(byProcessor),8:P1}");
     }
 
-    private static void Repeat(Workers workers, GemmProblem problem, Bf16Panels? panels, int times)
+    private static double Repeat(Workers workers, GemmProblem problem, Bf16Panels? panels, int times)
     {
         for (int i = 0; i < times; i++)
             Bf16BlockGemm.Multiply(Bf16Kernels.Of(CpuFeatures.Best), workers, problem, panels);
-    }
-
-    private static void Burn(void* context, int item, int worker)
-    {
-        const int Elements = 2 * CeilingSteps * Bf16Pack.StepElements;
-        ushort* tiles = (ushort*)Scratch.Get(Scratch.Slot.Kernel, Elements * sizeof(ushort) + 32 * 32 * sizeof(float));
-        new Span<ushort>(tiles, Elements).Fill(0x3F80);
-        Bf16Kernels kernels = Bf16Kernels.Of(CpuFeatures.Best);
-        kernels.Configure();
-        for (int i = 0; i < CeilingCalls; i++)
-            kernels.Multiply(true, tiles, tiles + Elements / 2, (float*)(tiles + Elements), 32, CeilingSteps, load: false);
-        kernels.Release();
+        return 2.0 * problem.M * problem.N * problem.K * times;
     }
 }

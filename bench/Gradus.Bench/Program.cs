@@ -1,9 +1,9 @@
-// gradus-bench [training|products|bf16|packed|generation|tokenizers] …: measures what is asked for, everything where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|conversion|tokenizers] …: measures what is asked for, everything where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
 
-string[] parts = args.Length == 0 ? ["products", "bf16", "packed", "training", "generation", "tokenizers"] : args;
+string[] parts = args.Length == 0 ? ["products", "bf16", "packed", "training", "generation", "conversion", "tokenizers"] : args;
 int[] threads = Environment.ProcessorCount > 1 ? [1, Environment.ProcessorCount] : [1];
 foreach (string part in parts)
 {
@@ -19,6 +19,9 @@ foreach (string part in parts)
         case "packed":
             PackedBench.Run(Console.Out, CpuFeatures.Best, threads);
             break;
+        case "conversion":
+            ConversionBench.Run(Console.Out);
+            break;
         case "training":
             TrainingBench.Run(Console.Out);
             break;
@@ -29,7 +32,7 @@ foreach (string part in parts)
             TokenizersBench.Run(Environment.GetEnvironmentVariable("GRADUS_SHARED") ?? "../shared", Console.WriteLine);
             break;
         default:
-            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, tokenizers.");
+            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, conversion, tokenizers.");
             return 2;
     }
 }
