@@ -119,7 +119,7 @@ internal static class TokenizersBench
         string file = Path.GetTempFileName();
         try
         {
-            File.WriteAllLines(file, documents.Select(d => JsonSerializer.Serialize(d)));
+            File.WriteAllLines(file, documents.Select(d => $"\"{JsonEncodedText.Encode(d)}\""));
             use(file);
         }
         finally

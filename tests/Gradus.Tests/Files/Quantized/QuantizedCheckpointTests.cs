@@ -88,6 +88,7 @@ public sealed class QuantizedCheckpointTests : IDisposable
             Assert.Equal("w.weight", Assert.Single(file.Entries).Name);
             Assert.Equal(expected.Shape, file["w.weight"].Shape);
             Near(Values(tensors, expected.Name), Values(file, "w.weight"), 1e-6f);
+            Fuzz(path, Quantization("bitsandbytes"), rounds: 60);
         }
     }
 
@@ -176,6 +177,31 @@ public sealed class QuantizedCheckpointTests : IDisposable
             Assert.Contains(words, e.Message, StringComparison.Ordinal);
         }
     }
+
+    [SharedFact("golden", "quantization", "awq")]
+    public void MutatedAwqFilesGiveValuesOrOneLine() =>
+        Fuzz(Path.Combine(SharedFolder.Find("golden", "quantization", "awq")!, "packed_gemm.safetensors"), Quantization("awq", ("bits", 4), ("group_size", 128)));
+
+    [SharedFact("golden", "quantization", "gptq")]
+    public void MutatedGptqFilesGiveValuesOrOneLine()
+    {
+        foreach (string packed in Directory.GetFiles(SharedFolder.Find("golden", "quantization", "gptq")!, "packed_*.safetensors"))
+        {
+            using (Renamed(packed, n => $"layer.{n}"))
+            {
+                // Only the file is wanted.
+            }
+            Fuzz(_folder[Path.GetFileName(packed)], Quantization("gptq", ("bits", 4), ("group_size", 128)));
+        }
+    }
+
+    // A mutated file gives values, or one line that says what is wrong.
+    private void Fuzz(string whole, JsonObject config, int rounds = 300) => HostileFiles.Fuzz(File.ReadAllBytes(whole), rounds, _folder, "mutated.safetensors", path =>
+    {
+        using TensorFile file = QuantizedCheckpoint.Open(TensorFile.Open(path), (JsonObject)config.DeepClone());
+        foreach (TensorEntry entry in file.Entries.Where(e => e.Shape.Count < 1 << 20))
+            file.Read(entry, new float[entry.Shape.Count]);
+    });
 
     private static JsonObject Quantization(string method, params (string Key, int Value)[] values)
     {
