@@ -19,11 +19,11 @@ internal sealed class AwqLayout(Shape shape, DType type, int groupSize) : Dequan
     {
         TensorEntry weight = file[stem + ".qweight"], zeros = file[stem + ".qzeros"], scales = file[stem + ".scales"];
         if (weight.DType != DType.I32 || zeros.DType != DType.I32 || weight.Shape.Rank != 2 || zeros.Shape.Rank != 2 || scales.Shape.Rank != 2)
-            throw Malformed.Tensor(file.Path, weight.Name, $"is {weight.TypeName} of the shape {weight.Shape}; AWQ stores matrices of I32.");
+            throw Malformed.Tensor(file.Path, weight.Name, $"is {weight.TypeName} of the shape {weight.Shape}; AWQ stores matrices of I32; get the files again.");
         int inputs = weight.Shape[0], outputs = checked(weight.Shape[1] * 8), groups = scales.Shape[0];
         int size = groupSize > 0 ? groupSize : inputs;
         if (scales.Shape[1] != outputs || zeros.Shape != new Shape(groups, outputs / 8) || (inputs + size - 1L) / size > groups)
-            throw Malformed.Tensor(file.Path, scales.Name, $"of the shape {scales.Shape} and zeros of {zeros.Shape} do not fit a weight of {outputs} × {inputs} in groups of {size}.");
+            throw Malformed.Tensor(file.Path, scales.Name, $"of the shape {scales.Shape} and zeros of {zeros.Shape} do not fit a weight of {outputs} × {inputs} in groups of {size}; get the files again.");
         return new MappedTensor(stem + ".weight", new AwqLayout(new Shape(outputs, inputs), scales.DType, size), weight, zeros, scales);
     }
 

@@ -21,12 +21,12 @@ internal sealed class FourBitLayout(Shape shape, DType type, int block, int nest
         TensorEntry weight = file[name], absmax = file[name + ".absmax"], map = file[name + ".quant_map"];
         long count = facts.Shape.Count, blocks = (count + facts.Block - 1) / facts.Block;
         if (weight.DType != DType.U8 || weight.Shape.Count != (count + 1) / 2 || absmax.Shape.Count != blocks || map.Shape.Count != 16)
-            throw Malformed.Tensor(file.Path, name, $"of the shape {weight.Shape} with {absmax.Shape.Count} scales does not hold {facts.Shape} in 4 bits and blocks of {facts.Block}.");
+            throw Malformed.Tensor(file.Path, name, $"of the shape {weight.Shape} with {absmax.Shape.Count} scales does not hold {facts.Shape} in 4 bits and blocks of {facts.Block}; get the files again.");
         if (absmax.DType != DType.U8)
             return new MappedTensor(name, new FourBitLayout(facts.Shape, facts.Type, facts.Block, 0, 0), weight, map, absmax);
         TensorEntry nested = file[name + ".nested_absmax"], nestedMap = file[name + ".nested_quant_map"];
         if (nestedMap.Shape.Count != 256 || nested.Shape.Count != (blocks + facts.NestedBlock - 1) / facts.NestedBlock)
-            throw Malformed.Tensor(file.Path, nested.Name, $"of the shape {nested.Shape} does not fit {blocks} scales in blocks of {facts.NestedBlock}.");
+            throw Malformed.Tensor(file.Path, nested.Name, $"of the shape {nested.Shape} does not fit {blocks} scales in blocks of {facts.NestedBlock}; get the files again.");
         return new MappedTensor(name, new FourBitLayout(facts.Shape, facts.Type, facts.Block, facts.NestedBlock, facts.Offset), weight, map, absmax, nested, nestedMap);
     }
 
@@ -59,7 +59,7 @@ internal sealed class FourBitLayout(Shape shape, DType type, int block, int nest
                 int[] axes = [.. json["shape"]!.AsArray().Select(a => a!.GetValue<int>())];
                 int block = json["blocksize"]!.GetValue<int>(), nested = json["nested_blocksize"]?.GetValue<int>() ?? 256;
                 if (axes.Length is < 1 or > Shape.MaxRank || axes.Any(a => a < 1) || block < 1 || nested < 1)
-                    throw Malformed.Tensor(file.Path, state.Name, "gives an absurd shape or block size.");
+                    throw Malformed.Tensor(file.Path, state.Name, "gives an absurd shape or block size; get the files again.");
                 DType type = (string?)json["dtype"] switch { "bfloat16" => DType.BF16, "float16" => DType.F16, _ => DType.F32 };
                 return new StateFacts(new Shape(axes), type, block, nested, json["nested_offset"]?.GetValue<float>() ?? 0);
             }
@@ -84,7 +84,7 @@ internal sealed class EightBitLayout(Shape shape) : DequantizedLayout(shape, DTy
         if (file.TryGet(stem + ".weight_format", out TensorEntry? format) && file.Bytes(format).Span.ContainsAnyExcept((byte)0))
             throw Malformed.Tensor(file.Path, format.Name, "asks for a GPU's order of rows; save the model with a newer bitsandbytes.");
         if (weight.DType != DType.I8 || weight.Shape.Rank != 2 || scales.Shape.Count != weight.Shape[0])
-            throw Malformed.Tensor(file.Path, weight.Name, $"is {weight.TypeName} of the shape {weight.Shape} with {scales.Shape.Count} scales; LLM.int8() stores I8 with one for each row.");
+            throw Malformed.Tensor(file.Path, weight.Name, $"is {weight.TypeName} of the shape {weight.Shape} with {scales.Shape.Count} scales; LLM.int8() stores I8 with one for each row; get the files again.");
         return new MappedTensor(weight.Name, new EightBitLayout(weight.Shape), weight, scales);
     }
 

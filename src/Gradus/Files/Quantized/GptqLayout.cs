@@ -18,27 +18,27 @@ internal sealed class GptqLayout(Shape shape, DType type, int bits, int groupSiz
     {
         TensorEntry weight = Find("qweight", DType.I32), zeros = Find("qzeros", DType.I32), scales = file[stem + ".scales"];
         if (weight.Shape.Rank != 2 || scales.Shape.Rank != 2 || weight.Shape[0] * 32L % bits != 0)
-            throw Malformed.Tensor(file.Path, weight.Name, $"has the shape {weight.Shape}, which GPTQ with {bits} bits does not give.");
+            throw Malformed.Tensor(file.Path, weight.Name, $"has the shape {weight.Shape}, which GPTQ with {bits} bits does not give; get the files again.");
         int outputs = weight.Shape[1], inputs = checked((int)(weight.Shape[0] * 32L / bits)), groups = scales.Shape[0];
         if (scales.Shape[1] != outputs || zeros.Shape != new Shape(groups, checked((int)((outputs * (long)bits + 31) / 32))))
-            throw Malformed.Tensor(file.Path, scales.Name, $"of the shape {scales.Shape} and zeros of {zeros.Shape} do not fit a weight of {outputs} × {inputs} with {bits} bits.");
+            throw Malformed.Tensor(file.Path, scales.Name, $"of the shape {scales.Shape} and zeros of {zeros.Shape} do not fit a weight of {outputs} × {inputs} with {bits} bits; get the files again.");
         List<TensorEntry> sources = [weight, zeros, scales];
         int size = groupSize > 0 ? groupSize : inputs;
         if (file.TryGet(stem + ".g_idx", out TensorEntry? order))
         {
             if (order.DType != DType.I32 || order.Shape != new Shape(inputs) || Stored<int>(file, order).ContainsAnyExceptInRange(0, groups - 1))
-                throw Malformed.Tensor(file.Path, order.Name, $"does not give one of {groups} groups for each of {inputs} inputs.");
+                throw Malformed.Tensor(file.Path, order.Name, $"does not give one of {groups} groups for each of {inputs} inputs; get the files again.");
             sources.Add(order);
         }
         else if ((inputs + size - 1L) / size > groups)
         {
-            throw Malformed.Tensor(file.Path, scales.Name, $"has {groups} groups, too few for {inputs} inputs in groups of {size}.");
+            throw Malformed.Tensor(file.Path, scales.Name, $"has {groups} groups, too few for {inputs} inputs in groups of {size}; get the files again.");
         }
         return new MappedTensor(stem + ".weight", new GptqLayout(new Shape(outputs, inputs), scales.DType, bits, size, zeroOffset), sources);
 
         TensorEntry Find(string name, DType type) => file[$"{stem}.{name}"] is var entry && entry.Packed is null && entry.DType == type
             ? entry
-            : throw Malformed.Tensor(file.Path, $"{stem}.{name}", $"is not of the type {type}.");
+            : throw Malformed.Tensor(file.Path, $"{stem}.{name}", $"is not of the type {type}; get the files again.");
     }
 
     /// <inheritdoc/>
