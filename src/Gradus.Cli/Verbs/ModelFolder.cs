@@ -131,17 +131,17 @@ internal static class ModelFolder
         string file = Path.Combine(adapter, PeftFolder.ConfigFile);
         if (PeftFolder.ReadConfig(adapter).BaseModelNameOrPath is not { Length: > 0 } name)
             throw new UsageException($"{file}: {Key} is missing; set it to the folder of the base model.");
-        string? found = new[] { Path.GetFullPath(name, Path.GetFullPath(adapter)), Path.GetFullPath(name) }.FirstOrDefault(Directory.Exists);
+        string? found = new[] { Path.GetFullPath(name, Path.GetFullPath(adapter)), Path.GetFullPath(name) }.FirstOrDefault(Path.Exists);
         try
         {
             found ??= HubModels.Resolve(name, cancel);
         }
         catch (HubException e)
         {
-            throw new UsageException($"{file}: {Key}: there is no folder {name} here, and from the hub: {e.Message}");
+            throw new UsageException($"{file}: {Key}: there is no folder or file {name} here, and from the hub: {e.Message}");
         }
         if (found is null)
-            throw new UsageException($"{file}: {Key}: there is no folder {name} here; get the base model and set {Key} to its folder.");
+            throw new UsageException($"{file}: {Key}: there is no folder or file {name} here; get the base model and set {Key} to it.");
         string folder = FindFolder(found, cancel);
         return PeftFolder.IsAdapter(folder)
             ? throw new UsageException($"{file}: {Key}: {name} is an adapter itself; merge that one first: gradus convert {found} FOLDER")

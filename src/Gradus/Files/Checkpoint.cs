@@ -67,7 +67,7 @@ public static class Checkpoint
     {
         ArgumentNullException.ThrowIfNull(labels);
         ModelConfig config = Architectures.ForTask(ReadConfig(folder), architecture, Path.Combine(folder, ConfigFile)) with { Labels = labels };
-        using TensorFile file = TensorFile.Open(folder);
+        using TensorFile file = OpenTensors(folder);
         return (TaskModel)Load(config, file, device, headSeed: seed);
     }
 

@@ -85,6 +85,7 @@ public sealed record BartConfig(
         AtLeast(nameof(DecoderLayers), DecoderLayers, 0),
         AtLeast(nameof(DecoderAttentionHeads), DecoderAttentionHeads, 1),
         AtLeast(nameof(DecoderFfnDim), DecoderFfnDim, 1),
+        Knows(nameof(ActivationFunction), ActivationFunction),
         Probability(nameof(Dropout), Dropout),
         Probability(nameof(ActivationDropout), ActivationDropout),
         Probability(nameof(AttentionDropout), AttentionDropout),

@@ -71,6 +71,7 @@ public sealed record DistilBertConfig(
         AtLeast(nameof(NHeads), NHeads, 1),
         AtLeast(nameof(Dim), Dim, 1),
         AtLeast(nameof(HiddenDim), HiddenDim, 1),
+        Knows(nameof(Activation), Activation),
         Probability(nameof(Dropout), Dropout),
         Probability(nameof(AttentionDropout), AttentionDropout),
         Probability(nameof(QaDropout), QaDropout),

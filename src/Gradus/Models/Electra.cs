@@ -10,23 +10,8 @@ namespace Gradus.Models;
 /// embeddings of a width of their own. A small generator fills masks (ElectraForMaskedLM), a discriminator finds the tokens that were
 /// replaced (ElectraForPreTraining). Tensor names of Hugging Face's classes. Left out: relative positions, multiple choice.
 /// </summary>
-/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
 /// <param name="EmbeddingSize">Width of the embeddings.</param>
-/// <param name="HiddenSize">Width C of the blocks.</param>
-/// <param name="NumHiddenLayers">Blocks.</param>
-/// <param name="NumAttentionHeads">Attention heads H; divides the width.</param>
-/// <param name="IntermediateSize">Width of the feed-forward layer.</param>
-/// <param name="HiddenAct">Activation of the feed-forward layer and of the discriminator's head.</param>
-/// <param name="HiddenDropoutProb">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
-/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities, in [0, 1).</param>
-/// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
-/// <param name="TypeVocabSize">Token types: sentences that a sequence may consist of.</param>
-/// <param name="InitializerRange">Standard deviation of new weights.</param>
-/// <param name="LayerNormEps">ε of the norms.</param>
 /// <param name="PadTokenId">Token that fills up batches elsewhere; kept for other programs.</param>
-/// <param name="PositionEmbeddingType">How positions enter; only "absolute" is supported.</param>
-/// <param name="ClassifierDropout">Dropout before a classifier, in [0, 1); the hidden one where null.</param>
-/// <param name="TieWordEmbeddings">Whether the generator's head uses the token table.</param>
 public sealed record ElectraConfig(
     int VocabSize = 30522,
     int EmbeddingSize = 128,
@@ -44,16 +29,10 @@ public sealed record ElectraConfig(
     int? PadTokenId = 0,
     string PositionEmbeddingType = "absolute",
     float? ClassifierDropout = null,
-    bool TieWordEmbeddings = true) : EncoderConfig
+    bool TieWordEmbeddings = true) : BertStyleConfig(
+        VocabSize, HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, MaxPositionEmbeddings,
+        TypeVocabSize, InitializerRange, LayerNormEps, PositionEmbeddingType, ClassifierDropout, IsDecoder: false, TieWordEmbeddings)
 {
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int Vocabulary => VocabSize;
-
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int ContextLength => MaxPositionEmbeddings;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "ElectraForPreTraining";
@@ -62,31 +41,9 @@ public sealed record ElectraConfig(
     [JsonIgnore]
     public override IReadOnlyCollection<string> ArchitectureClasses => Electra.Classes.Keys;
 
-    internal BertSizes Sizes => new(
-        HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
-
     /// <inheritdoc/>
-    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
-
-    /// <inheritdoc/>
-    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
-    {
-        AtLeast(nameof(VocabSize), VocabSize, 1),
-        AtLeast(nameof(EmbeddingSize), EmbeddingSize, 1),
-        AtLeast(nameof(HiddenSize), HiddenSize, 1),
-        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
-        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
-        AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
-        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
-        AtLeast(nameof(TypeVocabSize), TypeVocabSize, 1),
-        Probability(nameof(HiddenDropoutProb), HiddenDropoutProb),
-        Probability(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
-        Probability(nameof(ClassifierDropout), ClassifierDropout ?? 0),
-        Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        PositionEmbeddingType == "absolute"
-            ? null
-            : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
-    }.OfType<ValidationResult>();
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        [.. base.Validate(validationContext), .. new[] { AtLeast(nameof(EmbeddingSize), EmbeddingSize, 1) }.OfType<ValidationResult>()];
 }
 
 /// <inheritdoc cref="ElectraConfig"/>

@@ -10,25 +10,10 @@ namespace Gradus.Models;
 /// sentences; positions count from behind the padding id. Tensor names of Hugging Face's classes. Left out: its use as a decoder,
 /// relative positions, multiple choice.
 /// </summary>
-/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
-/// <param name="HiddenSize">Width C.</param>
-/// <param name="NumHiddenLayers">Blocks.</param>
-/// <param name="NumAttentionHeads">Attention heads H; divides the width.</param>
-/// <param name="IntermediateSize">Width of the feed-forward layer.</param>
-/// <param name="HiddenAct">Activation of the feed-forward layer.</param>
-/// <param name="HiddenDropoutProb">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
-/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="MaxPositionEmbeddings">Rows of the position table: the longest sequence, and those up to the padding id.</param>
-/// <param name="TypeVocabSize">Token types; all tokens are of type 0 unless a batch says otherwise.</param>
-/// <param name="InitializerRange">Standard deviation of new weights.</param>
-/// <param name="LayerNormEps">ε of the norms.</param>
 /// <param name="PadTokenId">Padding id; the first token's position is the next number.</param>
 /// <param name="BosTokenId">Token that begins a text.</param>
 /// <param name="EosTokenId">Token that ends a text.</param>
-/// <param name="PositionEmbeddingType">How positions enter; only "absolute" is supported.</param>
-/// <param name="ClassifierDropout">Dropout before a classifier, in [0, 1); the hidden one where null.</param>
-/// <param name="IsDecoder">Whether the model is used as a decoder; not supported.</param>
-/// <param name="TieWordEmbeddings">Whether the masked-language head uses the token table.</param>
 public sealed record RobertaConfig(
     int VocabSize = 50265,
     int HiddenSize = 768,
@@ -48,12 +33,10 @@ public sealed record RobertaConfig(
     string PositionEmbeddingType = "absolute",
     float? ClassifierDropout = null,
     bool IsDecoder = false,
-    bool TieWordEmbeddings = true) : EncoderConfig
+    bool TieWordEmbeddings = true) : BertStyleConfig(
+        VocabSize, HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, MaxPositionEmbeddings,
+        TypeVocabSize, InitializerRange, LayerNormEps, PositionEmbeddingType, ClassifierDropout, IsDecoder, TieWordEmbeddings)
 {
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override int Vocabulary => VocabSize;
-
     /// <inheritdoc/>
     [JsonIgnore]
     public override int ContextLength => MaxPositionEmbeddings - PadTokenId - 1;
@@ -66,32 +49,16 @@ public sealed record RobertaConfig(
     [JsonIgnore]
     public override IReadOnlyCollection<string> ArchitectureClasses => Roberta.Classes.Keys;
 
-    internal BertSizes Sizes => new(
-        HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
-
     /// <inheritdoc/>
-    public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
-
-    /// <inheritdoc/>
-    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
-    {
-        AtLeast(nameof(VocabSize), VocabSize, 1),
-        AtLeast(nameof(HiddenSize), HiddenSize, 1),
-        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
-        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
-        AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
-        AtLeast(nameof(PadTokenId), PadTokenId, 0),
-        AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, PadTokenId + 2L),
-        AtLeast(nameof(TypeVocabSize), TypeVocabSize, 1),
-        Probability(nameof(HiddenDropoutProb), HiddenDropoutProb),
-        Probability(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
-        Probability(nameof(ClassifierDropout), ClassifierDropout ?? 0),
-        Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        PositionEmbeddingType == "absolute"
-            ? null
-            : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
-        IsDecoder ? new ValidationResult("this model as a decoder is not supported", [nameof(IsDecoder)]) : null,
-    }.OfType<ValidationResult>();
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+    [
+        .. base.Validate(validationContext),
+        .. new[]
+        {
+            AtLeast(nameof(PadTokenId), PadTokenId, 0),
+            AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, PadTokenId + 2L),
+        }.OfType<ValidationResult>(),
+    ];
 }
 
 /// <inheritdoc cref="RobertaConfig"/>

@@ -65,11 +65,13 @@ public sealed record T5Config(
 
     internal bool IsGated => FeedForwardProj.StartsWith(Gated, StringComparison.Ordinal);
 
-    internal Activation Activation => Activations.Parse(FeedForwardProj switch
+    internal Activation Activation => Activations.Parse(ActivationName);
+
+    private string ActivationName => FeedForwardProj switch
     {
         "gated-gelu" => "gelu_new",
         _ => IsGated ? FeedForwardProj[Gated.Length..] : FeedForwardProj,
-    });
+    };
 
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
@@ -84,6 +86,7 @@ public sealed record T5Config(
         AtLeast(nameof(NumLayers), NumLayers, 1),
         AtLeast(nameof(NumDecoderLayers), NumDecoderLayers ?? 1, 1),
         AtLeast(nameof(NumHeads), NumHeads, 1),
+        Knows(nameof(FeedForwardProj), ActivationName),
         Probability(nameof(DropoutRate), DropoutRate),
         AtLeast(nameof(RelativeAttentionNumBuckets), RelativeAttentionNumBuckets, 4),
         AtLeast(nameof(RelativeAttentionMaxDistance), RelativeAttentionMaxDistance, (RelativeAttentionNumBuckets / 2) + 1),

@@ -94,6 +94,8 @@ public sealed record XLNetConfig(
         AtLeast(nameof(DInner), DInner, 1),
         AtLeast(nameof(MemLen), MemLen ?? 0, 0),
         AtLeast(nameof(ReuseLen), ReuseLen ?? 0, 0),
+        Knows(nameof(FfActivation), FfActivation),
+        SummaryActivation is null ? null : Knows(nameof(SummaryActivation), SummaryActivation),
         Probability(nameof(Dropout), Dropout),
         Probability(nameof(SummaryLastDropout), SummaryLastDropout),
         Divides(nameof(NHead), NHead, DModel, "d_model"),

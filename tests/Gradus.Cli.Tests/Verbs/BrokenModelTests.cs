@@ -96,7 +96,7 @@ public sealed class BrokenModelTests(SmallModel models) : IClassFixture<SmallMod
         JsonObject json = JsonNode.Parse(File.ReadAllText(config))!.AsObject();
         json["base_model_name_or_path"] = "nowhere";
         File.WriteAllText(config, json.ToJsonString());
-        CommandLineRun.Of("generate", folder, "-p", "a").Fails(2, "adapter_config.json", "there is no folder nowhere");
+        CommandLineRun.Of("generate", folder, "-p", "a").Fails(2, "adapter_config.json", "there is no folder or file nowhere");
         json["base_model_name_or_path"] = models.Gpt2;
         File.WriteAllText(config, json.ToJsonString());
         CommandLineRun.Of("generate", folder, "-p", "a").Fails(2, folder);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Gradus.Files;
 using Gradus.Files.Gguf;
 using Gradus.Testing;
@@ -48,6 +49,31 @@ public sealed class GgufVerbTests : IDisposable
         using GgufFile opened = GgufFile.Open(file);
         Assert.Equal(opened.Entries.Count, facts.GetProperty("tensor_list").GetArrayLength());
         Assert.Contains("blk.0.attn_q.weight", CommandLineRun.Of("inspect", file, "--tensors").Succeeds().Output, StringComparison.Ordinal);
+    }
+
+    [SharedFact("data", "stories260k-weights")]
+    public void AnAdapterIsTrainedOverAQuantizedFileAndRunOnIt()
+    {
+        string file = Path.Combine(_folder.FullName, "stories.gguf"), run = Path.Combine(_folder.FullName, "run"), recipe = Path.Combine(_folder.FullName, "lora.json");
+        string data = Path.Combine(_folder.FullName, "data.jsonl");
+        CommandLineRun.Of("convert", Data, file, "--dtype", "q8_0").Succeeds();
+        File.WriteAllText(data, string.Concat(Enumerable.Repeat("""{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Lily"}]}""" + "\n", 8)));
+        File.WriteAllText(recipe, new JsonObject
+        {
+            ["run"] = run,
+            ["model"] = file,
+            ["keep_stored_type"] = true,
+            ["lora"] = new JsonObject { ["r"] = 4, ["alpha"] = 8 },
+            ["data"] = new JsonObject { ["train"] = new JsonArray(data) },
+            ["training"] = new JsonObject { ["steps"] = 12, ["optimizer"] = new JsonObject { ["kind"] = "adamw", ["learning_rate"] = 0.02 } },
+        }.ToJsonString());
+        CommandLineRun.Of("finetune", recipe).Succeeds();
+        string[] log = File.ReadAllLines(Path.Combine(run, "log.jsonl"));
+        double[] losses = [.. log.Select(l => JsonDocument.Parse(l).RootElement).Where(l => l.GetProperty("kind").GetString() == "step").Select(l => l.GetProperty("loss").GetDouble())];
+        Assert.True(losses[^1] < 0.5 * losses[0], $"{losses[0]} → {losses[^1]}");
+        JsonElement with = CommandLineRun.Of("generate", run, "--prompt", "Once", "--greedy", "--max-tokens", "8", "--json").Json();
+        JsonElement without = CommandLineRun.Of("generate", file, "--prompt", "Once", "--greedy", "--max-tokens", "8", "--json").Json();
+        Assert.NotEqual(without.GetProperty("ids").GetRawText(), with.GetProperty("ids").GetRawText());
     }
 
     [SharedFact("data", "stories260k-weights")]
