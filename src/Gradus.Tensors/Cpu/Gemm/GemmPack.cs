@@ -3,7 +3,6 @@
 // the operand is read. Writes may go up to one register beyond the panel's end; there is room for it between panels.
 
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace Gradus.Tensors.Cpu;
 
@@ -188,7 +187,6 @@ internal static unsafe class GemmPack<T>
         {
             for (int group = registers - T.Width; group >= 0; group -= T.Width)
             {
-                FetchAhead(rows + group, (nint)k * sizeof(float));
                 T.Transpose(rows + group, (nint)k * sizeof(float), to + (nint)k * width + group, width);
             }
         }
@@ -211,7 +209,6 @@ internal static unsafe class GemmPack<T>
         {
             for (int group = registers - T.Width; group >= 0; group -= T.Width)
             {
-                FetchAhead(rows + group, (nint)k * sizeof(ushort));
                 T.Transpose(rows + group, (nint)k * sizeof(ushort), pairs, T.Width);
                 float* column = to + (nint)k * width + group;
                 for (int i = 0; i < T.Width; i++)
@@ -228,17 +225,6 @@ internal static unsafe class GemmPack<T>
             for (int i = 0; i < width; i++)
                 to[(nint)k * width + i] = BitConverter.Int32BitsToSingle(((ushort*)rows[i])[k] << 16);
         }
-    }
-
-    // Sixteen rows at once are more streams than the processor's own prefetchers follow. Prefetches never fault.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void FetchAhead(byte** rows, nint offset)
-    {
-        const int Ahead = 768;
-        if (T.Width < 16 || !Sse.IsSupported)
-            return;
-        for (int i = 0; i < T.Width; i++)
-            Sse.Prefetch0(rows[i] + offset + Ahead);
     }
 
     private static void Round(float* values, nint count)
