@@ -35,7 +35,7 @@ internal static class ConversionBench
             }
             GC.Collect();
             double largest = (double)Config.VocabSize * Config.HiddenSize * sizeof(float) / 1e6;
-            foreach (string type in new[] { "bf16", "q4_k", "q8_0", "q4_0" })
+            foreach (string type in new[] { "bf16", "q4_k", "q6_k", "q8_0", "q4_0" })
                 Convert(output, hf, gguf, type, largest);
             FirstToken(output, hf, "safetensors, bf16", keepPacked: false);
             FirstToken(output, gguf, "GGUF, q4_0", keepPacked: true);

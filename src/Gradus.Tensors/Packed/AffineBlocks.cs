@@ -1,3 +1,6 @@
+using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
+
 namespace Gradus.Tensors.Packed;
 
 /// <summary>What Q2_K, Q4_K and Q5_K share: sub-blocks w = d·s·q − dmin·m whose s and m are small integers.</summary>
@@ -12,43 +15,45 @@ internal static class AffineBlocks
 
     /// <summary>Stores the scale of scales and the scale of minima, so that the largest of each becomes <paramref name="most"/>.</summary>
     public static (float D, float Dmin) Store(ReadOnlySpan<float> scales, ReadOnlySpan<float> mins, int most, Span<byte> d, Span<byte> dmin) =>
-        (BlockBytes.WriteScale(d, BlockBytes.Extreme(scales) / most), BlockBytes.WriteScale(dmin, BlockBytes.Extreme(mins) / most));
+        (BlockBytes.WriteScale(d, BlockIntegers.Extreme(scales) / most), BlockBytes.WriteScale(dmin, BlockIntegers.Extreme(mins) / most));
 
     /// <summary>
     /// A sub-block's scale and minimum as integers, and the integers of its weights: among the roundings of scale and minimum up
     /// and down, those that together leave the least squared error.
     /// </summary>
     public static (int Scale, int Min) Quantize(
-        ReadOnlySpan<float> weights, float scale, float min, float d, float dmin, int most, int high, Span<int> q)
+        ReadOnlySpan<float> weights, float scale, float min, float d, float dmin, int most, int high, Span<byte> q)
     {
+        const int Lanes = 16, Near = 3;
         int nearScale = ScaleFit.Quantize(scale * BlockBytes.Inverse(d), 0, most);
         int nearMin = ScaleFit.Quantize(min * BlockBytes.Inverse(dmin), 0, most);
-        (int Scale, int Min) best = (nearScale, nearMin);
-        double least = double.PositiveInfinity;
-        for (int s = Math.Max(0, nearScale - 1); s <= Math.Min(most, nearScale + 1); s++)
+        Span<float> subs = stackalloc float[Lanes], inverses = stackalloc float[Lanes], offsets = stackalloc float[Lanes], errors = stackalloc float[Lanes];
+        for (int i = 0; i < Near * Near; i++)
         {
-            for (int m = Math.Max(0, nearMin - 1); m <= Math.Min(most, nearMin + 1); m++)
-            {
-                double error = Error(weights, d * s, dmin * m, high);
-                if (error < least)
-                    (least, best) = (error, (s, m));
-            }
+            subs[i] = d * Math.Clamp(nearScale + (i / Near) - 1, 0, most);
+            inverses[i] = BlockBytes.Inverse(subs[i]);
+            offsets[i] = dmin * Math.Clamp(nearMin + (i % Near) - 1, 0, most);
         }
-        float inverse = BlockBytes.Inverse(d * best.Scale);
-        for (int i = 0; i < q.Length; i++)
-            q[i] = ScaleFit.Quantize((weights[i] + (dmin * best.Min)) * inverse, 0, high);
-        return best;
+        for (int i = 0; i < Lanes; i += 8)
+            Errors(weights, subs.Slice(i, 8), inverses.Slice(i, 8), offsets.Slice(i, 8), high, errors.Slice(i, 8));
+        int best = TensorPrimitives.IndexOfMin<float>(errors[..(Near * Near)]);
+        BlockIntegers.Round(weights, offsets[best], inverses[best], 0, high, q);
+        return (Math.Clamp(nearScale + (best / Near) - 1, 0, most), Math.Clamp(nearMin + (best % Near) - 1, 0, most));
     }
 
-    private static double Error(ReadOnlySpan<float> weights, float d, float m, int high)
+    // The squared errors that eight scales and minima leave; a lane is one of them.
+    private static void Errors(
+        ReadOnlySpan<float> weights, ReadOnlySpan<float> subs, ReadOnlySpan<float> inverses, ReadOnlySpan<float> offsets, int high, Span<float> errors)
     {
-        float inverse = BlockBytes.Inverse(d);
-        double error = 0;
+        Vector256<float> sub = Vector256.Create(subs), inverse = Vector256.Create(inverses), offset = Vector256.Create(offsets);
+        Vector256<float> top = Vector256.Create((float)high), error = Vector256<float>.Zero;
         foreach (float weight in weights)
         {
-            double off = (d * ScaleFit.Quantize((weight + m) * inverse, 0, high)) - m - weight;
+            Vector256<float> above = Vector256.Create(weight) + offset;
+            Vector256<float> q = Vector256.Min(Vector256.Max(Vector256.Round(above * inverse), Vector256<float>.Zero), top);
+            Vector256<float> off = (sub * q) - above;
             error += off * off;
         }
-        return error;
+        error.CopyTo(errors);
     }
 }

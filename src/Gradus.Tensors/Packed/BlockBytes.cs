@@ -33,16 +33,4 @@ internal static class BlockBytes
 
     /// <summary>Bit <paramref name="i"/> of a bit field, lowest first.</summary>
     public static int Bit(ReadOnlySpan<byte> bits, int i) => (bits[i >> 3] >> (i & 7)) & 1;
-
-    /// <summary>The value of largest magnitude, with its sign; the first of several.</summary>
-    public static float Extreme(ReadOnlySpan<float> x)
-    {
-        float extreme = 0;
-        foreach (float value in x)
-        {
-            if (Math.Abs(value) > Math.Abs(extreme))
-                extreme = value;
-        }
-        return extreme;
-    }
 }

@@ -37,7 +37,7 @@ internal sealed class IQ4_XS : PackedFormat
         Span<float> scales = stackalloc float[8];
         for (int j = 0; j < 8; j++)
             scales[j] = NonLinear4.Fit(weights.Slice(j * 32, 32));
-        float d = BlockBytes.WriteScale(block, BlockBytes.Extreme(scales) / -32);
+        float d = BlockBytes.WriteScale(block, BlockIntegers.Extreme(scales) / -32);
         float inverse = BlockBytes.Inverse(d);
         int high = 0;
         for (int j = 0; j < 8; j++)

@@ -32,7 +32,7 @@ internal static class KScales
     /// Fits eight sub-blocks of 32 weights, stores d, dmin and the 12 bytes after them, and gives the integers 0 to
     /// <paramref name="high"/> that go with what was stored.
     /// </summary>
-    public static void Fit(ReadOnlySpan<float> weights, int high, Span<byte> block, Span<int> q)
+    public static void Fit(ReadOnlySpan<float> weights, int high, Span<byte> block, Span<byte> q)
     {
         Span<float> scales = stackalloc float[8];
         Span<float> mins = stackalloc float[8];

@@ -29,7 +29,7 @@ internal sealed class MXFP4 : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
-        float extreme = Math.Abs(BlockBytes.Extreme(weights));
+        float extreme = Math.Abs(BlockIntegers.Extreme(weights));
         // The largest exponent of E2M1 is 2: the extreme value then lies among the two largest powers.
         block[0] = extreme > 0 ? (byte)Math.Clamp(MathF.ILogB(extreme) - 2 + 127, 0, 254) : (byte)0;
         float half = MathF.ScaleB(1, block[0] - 128);

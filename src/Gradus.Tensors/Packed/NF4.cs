@@ -53,7 +53,7 @@ internal sealed class NF4 : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
-        float largest = Math.Abs(BlockBytes.Extreme(weights));
+        float largest = Math.Abs(BlockIntegers.Extreme(weights));
         BinaryPrimitives.WriteSingleLittleEndian(block, largest);
         for (int i = 0; i < weights.Length; i++)
             BlockBytes.SetNibble(block[ScaleBytes..], i, Nearest(Levels, largest == 0 ? 0 : weights[i] / largest));

@@ -34,7 +34,7 @@ internal sealed class Q2_K : PackedFormat
         Span<float> mins = stackalloc float[16];
         AffineBlocks.Fit(weights, 16, 3, scales, mins);
         (float d, float dmin) = AffineBlocks.Store(scales, mins, 15, block[80..], block[82..]);
-        Span<int> q = stackalloc int[16];
+        Span<byte> q = stackalloc byte[16];
         for (int j = 0; j < 16; j++)
         {
             (int scale, int min) = AffineBlocks.Quantize(weights.Slice(j * 16, 16), scales[j], mins[j], d, dmin, 15, 3, q);

@@ -37,19 +37,20 @@ internal sealed class Q3_K : PackedFormat
         Span<float> scales = stackalloc float[16];
         for (int j = 0; j < 16; j++)
             scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), -4, 3);
-        float d = BlockBytes.WriteScale(block[108..], BlockBytes.Extreme(scales) / -32);
+        float d = BlockBytes.WriteScale(block[108..], BlockIntegers.Extreme(scales) / -32);
         float inverse = BlockBytes.Inverse(d);
+        Span<byte> q = stackalloc byte[16];
         for (int j = 0; j < 16; j++)
         {
             int scale = ScaleFit.Quantize(scales[j] * inverse, -32, 31);
             BlockBytes.SetNibble(block.Slice(96, 8), j, (scale + 32) & 15);
             block[104 + (j % 4)] |= (byte)((scale + 32) >> 4 << (j / 4 * 2));
-            float sub = BlockBytes.Inverse(d * scale);
-            for (int i = j * 16; i < (j + 1) * 16; i++)
+            BlockIntegers.Round(weights.Slice(j * 16, 16), 0, BlockBytes.Inverse(d * scale), -4, 3, q);
+            for (int k = 0; k < 16; k++)
             {
-                int q = ScaleFit.Quantize(weights[i] * sub, -4, 3) + 4;
-                block[32 + (i / 128 * 32) + (i % 32)] |= (byte)((q & 3) << (i % 128 / 32 * 2));
-                block[i % 32] |= (byte)(q >> 2 << (i / 32));
+                int i = (j * 16) + k;
+                block[32 + (i / 128 * 32) + (i % 32)] |= (byte)((q[k] & 3) << (i % 128 / 32 * 2));
+                block[i % 32] |= (byte)(q[k] >> 2 << (i / 32));
             }
         }
     }

@@ -24,10 +24,11 @@ internal sealed class Q4_0 : PackedFormat
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
         // The extreme value becomes −8, the one integer that has no opposite.
-        float d = BlockBytes.Extreme(weights) / -8;
+        float d = BlockIntegers.Extreme(weights) / -8;
         BlockBytes.WriteScale(block, d);
         float inverse = BlockBytes.Inverse(d);
-        for (int i = 0; i < weights.Length; i++)
-            BlockBytes.SetNibble(block[2..], i, Math.Clamp((int)((weights[i] * inverse) + 8.5f), 0, 15));
+        Span<byte> q = stackalloc byte[32];
+        BlockIntegers.Truncate(weights, 0, inverse, 8.5f, 15, q);
+        BlockIntegers.StoreNibbles(q, block[2..]);
     }
 }

@@ -30,7 +30,8 @@ internal sealed class Q4_1 : PackedFormat
         BlockBytes.WriteScale(block, d);
         BlockBytes.WriteScale(block[2..], min);
         float inverse = BlockBytes.Inverse(d);
-        for (int i = 0; i < weights.Length; i++)
-            BlockBytes.SetNibble(block[4..], i, Math.Clamp((int)(((weights[i] - min) * inverse) + 0.5f), 0, 15));
+        Span<byte> q = stackalloc byte[32];
+        BlockIntegers.Truncate(weights, min, inverse, 0.5f, 15, q);
+        BlockIntegers.StoreNibbles(q, block[4..]);
     }
 }

@@ -32,12 +32,9 @@ internal sealed class Q4_K : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
-        Span<int> q = stackalloc int[256];
+        Span<byte> q = stackalloc byte[256];
         KScales.Fit(weights, 15, block, q);
         for (int run = 0; run < 4; run++)
-        {
-            for (int i = 0; i < 64; i++)
-                BlockBytes.SetNibble(block.Slice(16 + (run * 32), 32), i, q[(run * 64) + i]);
-        }
+            BlockIntegers.StoreNibbles(q.Slice(run * 64, 64), block.Slice(16 + (run * 32), 32));
     }
 }

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace Gradus.Tensors.Packed;
 
 /// <summary>32 weights of 5 bits around 16: w = d·(q − 16). Block: f16 d, 4 bytes of fifth bits, 16 bytes of nibbles. Source: ggml.</summary>
@@ -23,14 +25,12 @@ internal sealed class Q5_0 : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
-        float d = BlockBytes.Extreme(weights) / -16;
+        float d = BlockIntegers.Extreme(weights) / -16;
         BlockBytes.WriteScale(block, d);
         float inverse = BlockBytes.Inverse(d);
-        for (int i = 0; i < weights.Length; i++)
-        {
-            int q = Math.Clamp((int)((weights[i] * inverse) + 16.5f), 0, 31);
-            BlockBytes.SetNibble(block[6..], i, q & 15);
-            block[2 + (i >> 3)] |= (byte)(q >> 4 << (i & 7));
-        }
+        Span<byte> q = stackalloc byte[32];
+        BlockIntegers.Truncate(weights, 0, inverse, 16.5f, 31, q);
+        BinaryPrimitives.WriteUInt32LittleEndian(block[2..], BlockIntegers.FifthBits(q));
+        BlockIntegers.StoreNibbles(q, block[6..]);
     }
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics.Tensors;
 
 namespace Gradus.Tensors.Packed;
@@ -30,11 +31,9 @@ internal sealed class Q5_1 : PackedFormat
         BlockBytes.WriteScale(block, d);
         BlockBytes.WriteScale(block[2..], min);
         float inverse = BlockBytes.Inverse(d);
-        for (int i = 0; i < weights.Length; i++)
-        {
-            int q = Math.Clamp((int)(((weights[i] - min) * inverse) + 0.5f), 0, 31);
-            BlockBytes.SetNibble(block[8..], i, q & 15);
-            block[4 + (i >> 3)] |= (byte)(q >> 4 << (i & 7));
-        }
+        Span<byte> q = stackalloc byte[32];
+        BlockIntegers.Truncate(weights, min, inverse, 0.5f, 31, q);
+        BinaryPrimitives.WriteUInt32LittleEndian(block[4..], BlockIntegers.FifthBits(q));
+        BlockIntegers.StoreNibbles(q, block[8..]);
     }
 }

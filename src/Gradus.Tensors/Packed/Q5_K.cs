@@ -33,13 +33,12 @@ internal sealed class Q5_K : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
-        Span<int> q = stackalloc int[256];
+        Span<byte> q = stackalloc byte[256];
         KScales.Fit(weights, 31, block, q);
         Span<byte> fifth = block.Slice(16, 32);
+        for (int run = 0; run < 4; run++)
+            BlockIntegers.StoreNibbles(q.Slice(run * 64, 64), block.Slice(48 + (run * 32), 32));
         for (int i = 0; i < 256; i++)
-        {
-            BlockBytes.SetNibble(block.Slice(48 + (i / 64 * 32), 32), i % 64, q[i] & 15);
             fifth[i % 32] |= (byte)(q[i] >> 4 << (i / 32));
-        }
     }
 }

@@ -34,16 +34,22 @@ internal sealed class Q6_K : PackedFormat
         Span<float> scales = stackalloc float[16];
         for (int j = 0; j < 16; j++)
             scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), -32, 31);
-        float d = BlockBytes.WriteScale(block[208..], BlockBytes.Extreme(scales) / -128);
+        float d = BlockBytes.WriteScale(block[208..], BlockIntegers.Extreme(scales) / -128);
         float inverse = BlockBytes.Inverse(d);
-        for (int i = 0; i < 256; i++)
+        Span<byte> q = stackalloc byte[256];
+        for (int j = 0; j < 16; j++)
         {
-            int within = i % 128;
-            int scale = ScaleFit.Quantize(scales[i / 16] * inverse, -128, 127);
-            block[192 + (i / 16)] = (byte)(sbyte)scale;
-            int q = ScaleFit.Quantize(weights[i] * BlockBytes.Inverse(d * scale), -32, 31) + 32;
-            BlockBytes.SetNibble(block.Slice(i / 128 * 64, 64), within, q & 15);
-            block[128 + (i / 128 * 32) + (within % 32)] |= (byte)(q >> 4 << (within / 32 * 2));
+            int scale = ScaleFit.Quantize(scales[j] * inverse, -128, 127);
+            block[192 + j] = (byte)(sbyte)scale;
+            BlockIntegers.Round(weights.Slice(j * 16, 16), 0, BlockBytes.Inverse(d * scale), -32, 31, q.Slice(j * 16, 16));
+        }
+        for (int half = 0; half < 2; half++)
+        {
+            ReadOnlySpan<byte> run = q.Slice(half * 128, 128);
+            BlockIntegers.StoreNibbles(run, block.Slice(half * 64, 64));
+            Span<byte> high = block.Slice(128 + (half * 32), 32);
+            for (int i = 0; i < 32; i++)
+                high[i] = (byte)((run[i] >> 4) | (run[32 + i] >> 4 << 2) | (run[64 + i] >> 4 << 4) | (run[96 + i] >> 4 << 6));
         }
     }
 }

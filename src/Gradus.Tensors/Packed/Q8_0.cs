@@ -23,10 +23,9 @@ internal sealed class Q8_0 : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
-        float d = Math.Abs(BlockBytes.Extreme(weights)) / 127;
+        float d = Math.Abs(BlockIntegers.Extreme(weights)) / 127;
         BlockBytes.WriteScale(block, d);
         float inverse = BlockBytes.Inverse(d);
-        for (int i = 0; i < weights.Length; i++)
-            block[2 + i] = (byte)(sbyte)Math.Clamp(MathF.Round(weights[i] * inverse, MidpointRounding.AwayFromZero), -128, 127);
+        BlockIntegers.RoundAway(weights, inverse, block[2..]);
     }
 }

@@ -1,101 +1,116 @@
+using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
+
 namespace Gradus.Tensors.Packed;
 
 /// <summary>
 /// Finds the scale (and offset) with which a few integers approximate a run of weights with the least squared error: a number of
 /// scales around the obvious one are tried; each fixes the integers, and for fixed integers the best scale is a linear
-/// least-squares problem.
+/// least-squares problem. Lanes are scales, so that sums run over the weights in order on every processor.
 /// </summary>
 internal static class ScaleFit
 {
     private const int Steps = 20;
     private const float StepSize = 0.1f;
+    private const int MostWeights = 32;
 
     /// <summary>x ≈ d·q with integers low ≤ q ≤ high; returns d. The extreme value may take either end.</summary>
     public static float Symmetric(ReadOnlySpan<float> x, int low, int high)
     {
-        float extreme = BlockBytes.Extreme(x);
+        const int Lanes = 48;
+        float extreme = BlockIntegers.Extreme(x);
         if (extreme == 0)
             return 0;
-        float best = 0;
-        double bestGain = -1;
-        for (int step = -Steps / 2; step <= Steps / 2; step++)
+        Span<float> targets = stackalloc float[Lanes], gains = stackalloc float[Lanes], scales = stackalloc float[Lanes];
+        for (int i = 0; i < Lanes; i++)
+            targets[i] = (i % 2 == 0 ? low : high) + ((Math.Min(i / 2, Steps) - (Steps / 2)) * StepSize);
+        Span<float> parts = stackalloc float[MostWeights];
+        parts = parts[..x.Length];
+        TensorPrimitives.Divide(x, extreme, parts);
+        Vector256<float> bottom = Vector256.Create((float)low), top = Vector256.Create((float)high);
+        for (int i = 0; i < Lanes; i += 8)
         {
-            Try(x, (low + (step * StepSize)) / extreme);
-            Try(x, (high + (step * StepSize)) / extreme);
-        }
-        return best;
-
-        void Try(ReadOnlySpan<float> x, float inverse)
-        {
-            double xq = 0, qq = 0;
-            foreach (float value in x)
+            Vector256<float> target = Vector256.Create(targets.Slice(i, 8)), xq = Vector256<float>.Zero, qq = xq;
+            foreach (float part in parts)
             {
-                double q = Quantize(value * inverse, low, high);
+                Vector256<float> value = Vector256.Create(part);
+                Vector256<float> q = Vector256.Min(Vector256.Max(Vector256.Round(value * target), bottom), top);
                 xq += value * q;
                 qq += q * q;
             }
-            // The error left is Σx² − (Σxq)² / Σq².
-            if (qq > 0 && xq * xq / qq > bestGain)
-            {
-                bestGain = xq * xq / qq;
-                best = (float)(xq / qq);
-            }
+            Store(xq, qq, gains.Slice(i, 8), scales.Slice(i, 8));
         }
+        return extreme * Best(gains, scales);
+    }
+
+    /// <summary>The least-squares scales Σxq / Σq², and what they take off the squared error Σx²: (Σxq)² / Σq².</summary>
+    public static void Store(Vector256<float> xq, Vector256<float> qq, Span<float> gains, Span<float> scales)
+    {
+        Vector256<float> scale = xq / qq;
+        scale.CopyTo(scales);
+        (xq * scale).CopyTo(gains);
+    }
+
+    /// <summary>The scale with the largest gain, the first of several; 0 where none has one.</summary>
+    public static float Best(ReadOnlySpan<float> gains, ReadOnlySpan<float> scales)
+    {
+        float best = 0, most = 0;
+        for (int i = 0; i < gains.Length; i++)
+        {
+            if (gains[i] > most)
+                (most, best) = (gains[i], scales[i]);
+        }
+        return best;
     }
 
     /// <summary>x ≈ d·q − m with integers 0 ≤ q ≤ high, d ≥ 0 and m ≥ 0; returns d and m.</summary>
     public static (float D, float M) Affine(ReadOnlySpan<float> x, int high)
     {
-        float min = 0, max = x[0];
-        foreach (float value in x)
-        {
-            min = Math.Min(min, value);
-            max = Math.Max(max, value);
-        }
-        if (max <= min)
+        const int Lanes = 24;
+        float min = Math.Min(0, TensorPrimitives.Min(x)), range = TensorPrimitives.Max(x) - min;
+        if (range <= 0)
             return (0, -min);
-        (float D, float M) best = ((max - min) / high, -min);
-        double bestError = double.PositiveInfinity;
-        Span<int> q = stackalloc int[x.Length];
-        for (int step = -Steps / 2; step <= Steps / 2; step++)
-        {
-            float inverse = (high + (step * StepSize)) / (max - min);
-            for (int i = 0; i < q.Length; i++)
-                q[i] = Quantize((x[i] - min) * inverse, 0, high);
-            (double d, double m) = Solve(x, q);
-            double error = 0;
-            for (int i = 0; i < q.Length; i++)
-                error += ((d * q[i]) - m - x[i]) * ((d * q[i]) - m - x[i]);
-            if (d >= 0 && error < bestError)
-            {
-                bestError = error;
-                best = ((float)d, (float)m);
-            }
-        }
-        return best;
+        // In parts u of the range: u ≈ a·q + b, where m ≥ 0 keeps b at or below where zero lies.
+        Span<float> parts = stackalloc float[MostWeights];
+        parts = parts[..x.Length];
+        TensorPrimitives.Subtract(x, min, parts);
+        TensorPrimitives.Divide(parts, range, parts);
+        float zero = -min / range, sum = TensorPrimitives.Sum<float>(parts);
+        Span<float> slopes = stackalloc float[Lanes], offsets = stackalloc float[Lanes], errors = stackalloc float[Lanes];
+        for (int i = 0; i < Lanes; i++)
+            slopes[i] = high + ((Math.Min(i, Steps) - (Steps / 2)) * StepSize);
+        for (int i = 0; i < Lanes; i += 8)
+            Lines(parts, sum, zero, high, slopes.Slice(i, 8), offsets.Slice(i, 8), errors.Slice(i, 8));
+        int best = TensorPrimitives.IndexOfMin<float>(errors);
+        return float.IsFinite(errors[best]) ? (slopes[best] * range, -((offsets[best] * range) + min)) : (range / high, -min);
     }
 
     /// <summary>The nearest integer in a range; ties to even.</summary>
     public static int Quantize(float value, int low, int high) => (int)Math.Clamp(MathF.Round(value), low, high);
 
-    /// <summary>The least-squares line through (q, x), held to an offset m ≥ 0.</summary>
-    private static (double D, double M) Solve(ReadOnlySpan<float> x, ReadOnlySpan<int> q)
+    // Eight least-squares lines u ≈ a·q + b, with the integers that each of the given factors fixes; b is at most zero's place. The
+    // factors become the slopes; a falling line has no error that counts.
+    private static void Lines(ReadOnlySpan<float> parts, float sum, float zero, int high, Span<float> slopes, Span<float> offsets, Span<float> errors)
     {
-        double n = x.Length, sumX = 0, sumQ = 0, sumXQ = 0, sumQQ = 0;
-        for (int i = 0; i < q.Length; i++)
+        Vector256<float> factor = Vector256.Create((ReadOnlySpan<float>)slopes), top = Vector256.Create((float)high);
+        Vector256<float> q1 = Vector256<float>.Zero, qq = q1, uq = q1;
+        foreach (float part in parts)
         {
-            sumX += x[i];
-            sumQ += q[i];
-            sumXQ += (double)x[i] * q[i];
-            sumQQ += (double)q[i] * q[i];
+            Vector256<float> u = Vector256.Create(part), q = Vector256.Min(Vector256.Round(u * factor), top);
+            q1 += q;
+            qq += q * q;
+            uq += u * q;
         }
-        double determinant = (n * sumQQ) - (sumQ * sumQ);
-        if (determinant > 0)
-        {
-            double offset = ((sumQQ * sumX) - (sumQ * sumXQ)) / determinant;
-            if (offset <= 0)
-                return (((n * sumXQ) - (sumX * sumQ)) / determinant, -offset);
-        }
-        return (sumQQ > 0 ? sumXQ / sumQQ : 0, 0);
+        float n = parts.Length;
+        Vector256<float> determinant = (n * qq) - (q1 * q1), limit = Vector256.Create(zero);
+        Vector256<float> free = ((qq * sum) - (q1 * uq)) / determinant;
+        Vector256<float> b = Vector256.ConditionalSelect(Vector256.GreaterThan(determinant, Vector256<float>.Zero), Vector256.Min(free, limit), limit);
+        Vector256<float> a = (uq - (b * q1)) / qq;
+        // Σ(u − a·q − b)², less Σu², which all have.
+        Vector256<float> error = (a * ((a * qq) - (2f * uq) + (2f * b * q1))) + (b * ((n * b) - Vector256.Create(2 * sum)));
+        error = Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(a, Vector256<float>.Zero), error, Vector256.Create(float.PositiveInfinity));
+        a.CopyTo(slopes);
+        b.CopyTo(offsets);
+        error.CopyTo(errors);
     }
 }

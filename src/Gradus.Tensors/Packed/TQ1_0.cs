@@ -40,7 +40,7 @@ internal sealed class TQ1_0 : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
-        float d = Math.Abs(BlockBytes.Extreme(weights));
+        float d = Math.Abs(BlockIntegers.Extreme(weights));
         BlockBytes.WriteScale(block[52..], d);
         float inverse = BlockBytes.Inverse(d);
         foreach ((int start, int count, int digits, int weight) in Runs)

@@ -26,7 +26,7 @@ internal sealed class TQ2_0 : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
-        float d = Math.Abs(BlockBytes.Extreme(weights));
+        float d = Math.Abs(BlockIntegers.Extreme(weights));
         BlockBytes.WriteScale(block[64..], d);
         float inverse = BlockBytes.Inverse(d);
         for (int i = 0; i < 256; i++)

@@ -9,8 +9,9 @@ namespace Gradus.Files;
 /// </summary>
 public abstract class TensorFileWriter : IDisposable
 {
-    // A whole number of blocks of every packed format.
-    private const int BufferElements = 1 << 16;
+    // Whole numbers of blocks of every packed format. What several threads encode side by side is written at once.
+    private const int PieceElements = 1 << 21;
+    private const int PartElements = 1 << 16;
     private readonly Stream _stream;
     private readonly bool _leaveOpen;
     private int _current;
@@ -69,19 +70,16 @@ public abstract class TensorFileWriter : IDisposable
     {
         if (Turn(name, values.IsEmpty) is not { } entry)
             return;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferElements * 8);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(PieceElements, values.Length) * sizeof(double));
         try
         {
             while (!values.IsEmpty)
             {
-                ReadOnlySpan<float> part = values[..Math.Min(BufferElements, values.Length)];
-                Span<byte> bytes = buffer.AsSpan(0, (int)(entry.Packed?.ByteLength(part.Length) ?? part.Length * entry.DType.Size()));
-                if (entry.Packed is { } packed)
-                    packed.Pack(part, bytes);
-                else
-                    ElementConversion.FromSingle(entry.DType, part, bytes);
+                ReadOnlySpan<float> piece = values[..Math.Min(PieceElements, values.Length)];
+                Span<byte> bytes = buffer.AsSpan(0, (int)ByteLength(entry, piece.Length));
+                Encode(entry, piece, bytes);
                 Write(name, bytes);
-                values = values[part.Length..];
+                values = values[piece.Length..];
             }
         }
         finally
@@ -139,6 +137,37 @@ public abstract class TensorFileWriter : IDisposable
         throw new InvalidOperationException(entry is null
             ? $"All {Entries.Count} tensors are written; there is no room for more of '{name}'."
             : $"It is the turn of '{entry.Name}' ({entry.ByteLength - _written} bytes to come), not of '{name}'.");
+    }
+
+    private static long ByteLength(TensorEntry entry, int count) => entry.Packed?.ByteLength(count) ?? (long)count * entry.DType.Size();
+
+    private static unsafe void Encode(TensorEntry entry, ReadOnlySpan<float> values, Span<byte> bytes)
+    {
+        if (values.Length <= PartElements)
+        {
+            EncodePart(entry, values, bytes);
+            return;
+        }
+        // A type that cannot be written says so here, not as the error of several threads.
+        EncodePart(entry, [], []);
+        fixed (float* from = values)
+        fixed (byte* to = bytes)
+        {
+            (nint source, nint target, int count) = ((nint)from, (nint)to, values.Length);
+            Parallel.For(0, (count + PartElements - 1) / PartElements, i =>
+            {
+                int start = i * PartElements, part = Math.Min(PartElements, count - start);
+                EncodePart(entry, new ReadOnlySpan<float>((float*)source + start, part), new Span<byte>((byte*)target + ByteLength(entry, start), (int)ByteLength(entry, part)));
+            });
+        }
+    }
+
+    private static void EncodePart(TensorEntry entry, ReadOnlySpan<float> values, Span<byte> bytes)
+    {
+        if (entry.Packed is { } packed)
+            packed.Pack(values, bytes);
+        else
+            ElementConversion.FromSingle(entry.DType, values, bytes);
     }
 
     private void Next()

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gradus.Files;
+using Gradus.Tensors;
 using Gradus.Tensors.Packed;
 using Gradus.Testing;
 
@@ -84,6 +85,57 @@ public sealed class PackedFormatTests
         format.Pack(once, packed);
         double first = RmsError(x, once), second = RmsError(once, Unpack(format, packed));
         Assert.True(second <= first * 0.5, $"{name}: error {first} when packed, {second} when packed again");
+    }
+
+    // d = 1: the weights are the integers before rounding. 0.49999997 + 0.5 rounds to 1, so a sum and a truncation would not do.
+    [Theory]
+    [InlineData(0.5f, 1)]
+    [InlineData(-0.5f, -1)]
+    [InlineData(1.5f, 2)]
+    [InlineData(-2.5f, -3)]
+    [InlineData(0.49999997f, 0)]
+    [InlineData(-126.5f, -127)]
+    public void Q8_0RoundsHalvesAwayFromZero(float weight, int expected)
+    {
+        float[] weights = new float[32];
+        (weights[3], weights[17]) = (127, weight);
+        byte[] block = new byte[34];
+        PackedFormats.Get("Q8_0").Pack(weights, block);
+        Assert.Equal(expected, (sbyte)block[2 + 17]);
+    }
+
+    // A file's writer encodes long pieces on several threads.
+    [Theory]
+    [InlineData("Q4_K")]
+    [InlineData("Q8_0")]
+    [InlineData("BF16")]
+    public void LongTensorsAreWrittenAsShortOnes(string type)
+    {
+        const int Columns = 256, Rows = 9001;
+        Shape shape = new(Rows, Columns);
+        TensorEntry entry = type == "BF16" ? new TensorEntry("w", DType.BF16, shape) : new TensorEntry("w", PackedFormats.Get(type), shape);
+        Random random = new(5);
+        float[] values = [.. Enumerable.Range(0, Rows * Columns).Select(_ => (float)(random.NextDouble() - 0.5))];
+        using MemoryStream atOnce = new(), byRows = new();
+        using (GgufWriter writer = new(atOnce, new GgufMetadata(), [entry], leaveOpen: true))
+        {
+            writer.Write("w", values);
+            writer.Complete();
+        }
+        using (GgufWriter writer = new(byRows, new GgufMetadata(), [entry], leaveOpen: true))
+        {
+            for (int row = 0; row < Rows; row++)
+                writer.Write("w", values.AsSpan(row * Columns, Columns));
+            writer.Complete();
+        }
+        Assert.True(atOnce.GetBuffer().AsSpan(0, (int)atOnce.Length).SequenceEqual(byRows.GetBuffer().AsSpan(0, (int)byRows.Length)));
+    }
+
+    [Fact]
+    public void LongIntegerTensorsAreRefusedInOneLine()
+    {
+        using GgufWriter writer = new(new MemoryStream(), new GgufMetadata(), [new TensorEntry("w", DType.I32, new Shape(1 << 18))]);
+        Assert.Contains("not as I32", Assert.Throws<ArgumentException>(() => writer.Write("w", new float[1 << 18])).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -11,8 +11,9 @@ public sealed record GgufExportOptions(GgufStorage Storage, string? Name = null)
 /// <summary>A checkpoint of transformers made ready to be written as GGUF: names, layout, types and metadata of llama.cpp.</summary>
 public sealed class GgufExport : IDisposable
 {
-    // A whole number of blocks of every format; 16 MiB of floats.
+    // Whole numbers of blocks of every format: what is read and written at once, and what one thread takes of it.
     private const int Piece = 1 << 22;
+    private const int Part = 1 << 18;
     private readonly MappedTensorFile _tensors;
 
     private GgufExport(MappedTensorFile tensors, GgufMetadata metadata, IReadOnlyList<TensorEntry> entries, IReadOnlyList<string> deviations)
@@ -88,9 +89,9 @@ public sealed class GgufExport : IDisposable
         float[] values = new float[(int)Math.Min(Piece, entry.Shape.Count)];
         for (long start = 0; start < entry.Shape.Count; start += Piece)
         {
-            Span<float> part = values.AsSpan(0, (int)Math.Min(Piece, entry.Shape.Count - start));
-            _tensors.Read(source, start, part);
-            writer.Write(entry.Name, part);
+            int count = (int)Math.Min(Piece, entry.Shape.Count - start);
+            Parallel.For(0, (count + Part - 1) / Part, i => _tensors.Read(source, start + (i * Part), values.AsSpan(i * Part, Math.Min(Part, count - (i * Part)))));
+            writer.Write(entry.Name, values.AsSpan(0, count));
         }
     }
 
