@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using Gradus.Cli.Console;
 using Gradus.Tensors.Cpu;
+using Gradus.Training.Measure;
 
 namespace Gradus.Cli.Verbs;
 
@@ -17,12 +18,14 @@ internal static class BenchVerb
 
     private static readonly Option<int> Rounds = new("--rounds") { Description = "Rounds of each measurement, whose median counts.", DefaultValueFactory = _ => 5 };
 
+    private static readonly Option<bool> KernelsOnly = new("--kernels-only") { Description = "Leave out the training steps, which take minutes and 3 GB of memory." };
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object." };
 
     /// <summary>Makes the command.</summary>
     public static Command Create(CommandContext context)
     {
-        Verb verb = new("bench", "Measure this machine's ceilings, and its kernels against them.") { Threads, Rounds, Json };
+        Verb verb = new("bench", "Measure this machine's ceilings, its kernels against them, and training steps.") { Threads, Rounds, KernelsOnly, Json };
         verb.Examples = [("bench", "measures with one thread and with all"), ("bench --threads 2 --json", "prints figures for a program")];
         verb.SetAction(parse => Run(context, parse));
         return verb;
@@ -40,17 +43,17 @@ internal static class BenchVerb
         if (rounds is < 1 or > 1000)
             throw new UsageException($"--rounds {rounds}: give a number from 1 to 1000.");
         bool json = parse.GetValue(Json);
+        IEnumerable<CpuMeasurement> measurements = threads.SelectMany(count => CpuBenchmark.Run(count, rounds, context.Cancellation));
+        if (!parse.GetValue(KernelsOnly))
+            measurements = measurements.Concat(TrainingBenchmark.Run(context.Cancellation));
         JsonArray measured = [];
         if (!json)
             PrintHead(context);
-        foreach (int count in threads)
+        foreach (CpuMeasurement measurement in measurements)
         {
-            foreach (CpuMeasurement measurement in CpuBenchmark.Run(count, rounds, context.Cancellation))
-            {
-                measured.Add((JsonNode)Describe(measurement));
-                if (!json)
-                    Print(context, measurement);
-            }
+            measured.Add((JsonNode)Describe(measurement));
+            if (!json)
+                Print(context, measurement);
         }
         if (json)
         {
@@ -68,20 +71,38 @@ internal static class BenchVerb
     private static void PrintHead(CommandContext context)
     {
         context.Out.WriteLine($"instruction set  {CpuDevice.Default.IsaName}{(CpuDevice.WhyNotBetter is { } reason ? $" ({reason})" : "")}");
+        context.Out.WriteLine("goals            those of training were set for two cores of Sapphire Rapids");
         context.Out.WriteLine();
-        context.Out.WriteLine($"{"",-52} {"threads",7} {"rate",10} {"",-8} {"of ceiling",10} {"goal",6}");
+        context.Out.WriteLine($"{"",-62} {"threads",7} {"measured",10} {"",-8} {"of ceiling",10}  goal");
     }
 
     private static void Print(CommandContext context, CpuMeasurement m) => context.Out.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"{m.Name,-52} {m.Threads,7} {m.Rate,10:N1} {m.Unit,-8} {m.Share,10:P0} {m.Goal,6:P0}").TrimEnd());
+        CultureInfo.InvariantCulture, $"{m.Name,-62} {m.Threads,7} {m.Value,10:N1} {m.Unit,-8} {m.Share,10:P0}  {GoalText(m)}").TrimEnd());
+
+    private static string GoalText(CpuMeasurement m) => m.Goal is not { } goal
+        ? ""
+        : string.Create(CultureInfo.InvariantCulture, $"{goal.Kind switch
+        {
+            GoalKind.Share => $"at least {goal.Value:P0}",
+            GoalKind.AtLeast => $"at least {goal.Value:N0}",
+            _ => $"at most {goal.Value:0.##}",
+        }}: {(m.Reached == true ? "reached" : "missed")}");
 
     private static JsonObject Describe(CpuMeasurement m) => new()
     {
         ["name"] = m.Name,
         ["threads"] = m.Threads,
-        ["rate"] = m.Rate,
+        ["value"] = m.Value,
         ["unit"] = m.Unit,
         ["share"] = m.Share,
-        ["goal"] = m.Goal,
+        ["goal"] = m.Goal is { } goal
+            ? new JsonObject
+            {
+                ["of"] = goal.Kind == GoalKind.Share ? "share" : "value",
+                ["at"] = goal.Kind == GoalKind.AtMost ? "most" : "least",
+                ["limit"] = goal.Value,
+                ["reached"] = m.Reached,
+            }
+            : null,
     };
 }

@@ -2,10 +2,10 @@ namespace Gradus.Tensors.Cpu;
 
 public static partial class CpuBenchmark
 {
-    private const double ProductGoal = 0.8;
-    private const double Bf16Goal = 0.5;
+    private static readonly Goal ProductGoal = new(GoalKind.Share, 0.8);
+    private static readonly Goal Bf16Goal = new(GoalKind.Share, 0.5);
 
-    private static IEnumerable<Func<Machine, KernelCase>> Cases(Machine machine)
+    private static IEnumerable<Func<Machine, KernelCase>> DenseProducts(Machine machine)
     {
         (int M, int K, int N)[] large = [(1024, 1024, 1024), (4096, 1024, 4096)];
         foreach ((int m, int k, int n) in large)
@@ -17,6 +17,10 @@ public static partial class CpuBenchmark
             foreach (int rows in new[] { 1, 4 })
                 yield return machine => Decode(machine, type, rows);
         }
+    }
+
+    private static IEnumerable<Func<Machine, KernelCase>> Others(Machine machine)
+    {
         foreach (bool backward in new[] { false, true })
             yield return machine => Attention(machine, 1024, backward);
         yield return machine => Rows(machine, "softmax", 2, x => x.Softmax());
@@ -26,7 +30,7 @@ public static partial class CpuBenchmark
     }
 
     // A linear layer: x (M, K) times a weight (N, K), whose panels are kept as they are between two steps of an optimizer.
-    private static KernelCase Product(Machine machine, Precision precision, int m, int k, int n, double? goal)
+    private static KernelCase Product(Machine machine, Precision precision, int m, int k, int n, Goal? goal)
     {
         Workspace w = new(machine.Device, precision), step = w.NewScratch(precision);
         Parameter weight = new("weight", Random(w, n, k));
@@ -96,6 +100,21 @@ public static partial class CpuBenchmark
             },
             step,
             w);
+    }
+
+    // Four times the tokens should take four times the memory: nothing has the size of the scores.
+    private static CpuMeasurement AttentionMemory(Machine machine)
+    {
+        const int Short = 2048, Long = 8192;
+        double growth = (double)Peak(Long) / Peak(Short);
+        return new CpuMeasurement($"memory of attention and its gradient, {Long:N0} tokens over {Short:N0}", machine.Threads, growth, "×", Goal: new Goal(GoalKind.AtMost, 1.05 * Long / Short));
+
+        long Peak(int length)
+        {
+            using KernelCase kernel = Attention(machine, length, backward: true);
+            kernel.Work();
+            return kernel.Step.PeakBytes;
+        }
     }
 
     // Reads and writes of a tensor that no cache holds, against reading alone.

@@ -5,15 +5,6 @@ using System.Diagnostics;
 
 namespace Gradus.Tensors.Cpu;
 
-/// <summary>What was measured of one kernel or ceiling.</summary>
-/// <param name="Name">What it is, with its shape.</param>
-/// <param name="Threads">Threads that shared the work.</param>
-/// <param name="Rate">How fast, in <paramref name="Unit"/>.</param>
-/// <param name="Unit">GFLOP/s or GB/s.</param>
-/// <param name="Share">Part of the ceiling that was reached; null for a ceiling itself.</param>
-/// <param name="Goal">The share that is aimed at, or null.</param>
-public sealed record CpuMeasurement(string Name, int Threads, double Rate, string Unit, double? Share = null, double? Goal = null);
-
 /// <summary>Measures kernels of the processor.</summary>
 public static unsafe partial class CpuBenchmark
 {
@@ -31,13 +22,26 @@ public static unsafe partial class CpuBenchmark
         using Machine machine = new(CpuFeatures.Best, threads);
         foreach (Ceiling ceiling in machine.All)
             yield return new CpuMeasurement(ceiling.Name, threads, Median(rounds, _ => ceiling.Rate()), ceiling.Unit);
-        foreach (Func<Machine, KernelCase> make in Cases(machine))
+        foreach (Func<CpuMeasurement> measure in Measurements(machine, rounds))
         {
             if (cancellation.IsCancellationRequested)
                 yield break;
-            using KernelCase kernel = make(machine);
-            yield return Measure(kernel, threads, rounds);
+            yield return measure();
         }
+    }
+
+    private static IEnumerable<Func<CpuMeasurement>> Measurements(Machine machine, int rounds) =>
+    [
+        .. DenseProducts(machine).Select(make => (Func<CpuMeasurement>)(() => Measure(make, machine, rounds))),
+        .. PackedProducts(machine, rounds),
+        .. Others(machine).Select(make => (Func<CpuMeasurement>)(() => Measure(make, machine, rounds))),
+        () => AttentionMemory(machine),
+    ];
+
+    private static CpuMeasurement Measure(Func<Machine, KernelCase> make, Machine machine, int rounds)
+    {
+        using KernelCase kernel = make(machine);
+        return Measure(kernel, machine.Threads, rounds);
     }
 
     private static CpuMeasurement Measure(KernelCase kernel, int threads, int rounds)
@@ -87,13 +91,13 @@ public static unsafe partial class CpuBenchmark
         }
     }
 
-    /// <summary>A kernel with its operands.</summary>
-    private sealed record KernelCase(string Name, Ceiling Ceiling, double Amount, double? Goal, Action Work, params IDisposable[] Owned) : IDisposable
+    /// <summary>A kernel with its operands, and the workspace of what it makes.</summary>
+    private sealed record KernelCase(string Name, Ceiling Ceiling, double Amount, Goal? Goal, Action Work, Workspace Step, Workspace Operands) : IDisposable
     {
         public void Dispose()
         {
-            foreach (IDisposable owned in Owned)
-                owned.Dispose();
+            Step.Dispose();
+            Operands.Dispose();
         }
     }
 
@@ -105,6 +109,7 @@ public static unsafe partial class CpuBenchmark
 
         public Machine(Isa isa, int threads)
         {
+            Threads = threads;
             _workers = new Workers(threads);
             Device = CpuDevice.Create(isa, _workers);
             // Untouched pages would all be the one page of zeros.
@@ -114,6 +119,8 @@ public static unsafe partial class CpuBenchmark
             Bf16 = Bf16Kernels.Has(isa) ? new Ceiling("ceiling: bf16 blocks from L1", "GFLOP/s", () => Ceilings.Bf16Blocks(isa, _workers)) : Fma;
             All = Bf16 == Fma ? [Fma, Read] : [Fma, Bf16, Read];
         }
+
+        public int Threads { get; }
 
         public CpuDevice Device { get; }
 
