@@ -292,6 +292,9 @@ public readonly record struct AttentionTask(
     /// <summary>Slopes of linear position biases (ALiBi), (H), or null.</summary>
     public Tensor? Slopes { get; init; }
 
+    /// <summary>How the products may round Q, K, V and the probabilities; sums and the softmax are in F32.</summary>
+    public Precision Precision { get; init; }
+
     /// <summary>Values added to the scores: (H, longest queries, longest keys), or (H, 2R − 1) by distance; or null.</summary>
     public Tensor? Bias { get; init; }
 

@@ -66,7 +66,7 @@ public sealed partial class Tensor
         CheckBiases(layout, slopes, bias);
         Workspace w = Workspace.Innermost(this, k, v);
         Tensor y = w.Empty(new Shape(Shape[0], Shape[1], v.Shape[-1])), lse = w.Empty(new Shape(Shape[0], Shape[1]));
-        AttentionTask task = new(this, k, v, y, lse, layout, options) { Slopes = slopes, Bias = bias };
+        AttentionTask task = new(this, k, v, y, lse, layout, options) { Slopes = slopes, Bias = bias, Precision = w.Precision };
         w.Device.Attention(task);
         if (w.Records(this, k, v) || (bias is not null && w.Records(bias)))
             w.Tape!.Record(y, new AttentionNode(task));

@@ -10,12 +10,14 @@ public sealed class BatchTests
 
     public static TheoryData<string> Devices() => [.. TestDevices.Names];
 
+    public static TheoryData<string, Precision> DevicesAndPrecisions() => [.. TestDevices.Names.SelectMany(d => new[] { (d, Precision.F32), (d, Precision.BF16) })];
+
     [Theory]
-    [MemberData(nameof(Devices))]
-    public void ASequenceAttendsAlikeAloneAndInABatch(string device)
+    [MemberData(nameof(DevicesAndPrecisions))]
+    public void ASequenceAttendsAlikeAloneAndInABatch(string device, Precision precision)
     {
-        int[] lengths = [3, 100, 1, 0, 65, 4, 64];
-        using Workspace w = new(TestDevices.Get(device)) { PoisonNewTensors = true };
+        int[] lengths = [3, 100, 1, 0, 65, 4, 64, 5];
+        using Workspace w = new(TestDevices.Get(device), precision) { PoisonNewTensors = true };
         int total = lengths.Sum(), start = 0;
         Tensor q = Normal(w, 1, total, Heads, Size), k = Normal(w, 2, total, KvHeads, Size), v = Normal(w, 3, total, KvHeads, Size), dy = Normal(w, 4, total, Heads, Size);
         Tensor[] together = Attend(w, q, k, v, dy, new AttentionLayout(Starts(lengths)));

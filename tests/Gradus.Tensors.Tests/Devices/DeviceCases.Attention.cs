@@ -13,11 +13,16 @@ internal static partial class DeviceCases
             yield return Attend(nameof(Device.Attention), $"{n} causal", new AttentionSetup([n], [n], Causal));
             yield return Attend(nameof(Device.Attention), $"{n} open", new AttentionSetup([n], [n], Causal with { Causal = false }, D: 17, Dv: 33));
             yield return Attend(nameof(Device.AttentionGradient), $"{n} causal", new AttentionSetup([n], [n], Causal));
+            yield return Attend(nameof(Device.Attention), $"{n} causal, bf16", new AttentionSetup([n], [n], Causal, Precision: Precision.BF16));
+            yield return Attend(nameof(Device.Attention), $"{n} open, bf16", new AttentionSetup([n], [n], Causal with { Causal = false }, D: 17, Dv: 33, Precision: Precision.BF16));
+            yield return Attend(nameof(Device.AttentionGradient), $"{n} causal, bf16", new AttentionSetup([n], [n], Causal, Precision: Precision.BF16));
         }
         foreach (int d in new[] { 1, 3, 4, 8, 16, 31, 64, 65 })
         {
             yield return Attend(nameof(Device.Attention), $"heads of {d}", new AttentionSetup([7, 2], [7, 2], Causal, D: d, Dv: d));
             yield return Attend(nameof(Device.AttentionGradient), $"heads of {d}", new AttentionSetup([7], [7], Causal, D: d, Dv: 66 - d));
+            yield return Attend(nameof(Device.Attention), $"heads of {d}, bf16", new AttentionSetup([70, 2], [70, 2], Causal, D: d, Dv: d, Precision: Precision.BF16));
+            yield return Attend(nameof(Device.AttentionGradient), $"heads of {d}, bf16", new AttentionSetup([70], [70], Causal, D: d, Dv: 66 - d, Precision: Precision.BF16));
         }
         AttentionSetup ragged = new([5, 0, 70, 1, 3], [5, 0, 70, 1, 3], Causal);
         AttentionSetup cross = new([3, 66, 2, 0, 90], [65, 7, 0, 4, 11], Causal with { Causal = false });
@@ -51,6 +56,8 @@ internal static partial class DeviceCases
         {
             yield return Attend(nameof(Device.Attention), name, setup);
             yield return Attend(nameof(Device.AttentionGradient), name, setup);
+            yield return Attend(nameof(Device.Attention), $"{name}, bf16", setup with { Precision = Precision.BF16 });
+            yield return Attend(nameof(Device.AttentionGradient), $"{name}, bf16", setup with { Precision = Precision.BF16 });
         }
         foreach (int n in new[] { 2, 20, 100 })
         {
@@ -97,12 +104,12 @@ internal static partial class DeviceCases
         });
         task.Y.Clear();
         task.LogSumExp.Clear();
-    }, 1e-5);
+    }, setup.Precision == Precision.F32 ? 1e-5 : 1e-2);
 }
 
 /// <summary>What attention is asked to do.</summary>
 internal sealed record AttentionSetup(
-    int[] Queries, int[] Keys, AttentionOptions Options, int Heads = 2, int KvHeads = 2, int D = 8, int Dv = 8, bool Slopes = false, bool Bias = false, bool Masked = false, bool ByDistance = false, int Page = 0)
+    int[] Queries, int[] Keys, AttentionOptions Options, int Heads = 2, int KvHeads = 2, int D = 8, int Dv = 8, bool Slopes = false, bool Bias = false, bool Masked = false, bool ByDistance = false, int Page = 0, Precision Precision = Precision.F32)
 {
     public AttentionLayout Layout()
     {
@@ -125,6 +132,7 @@ internal sealed record AttentionSetup(
         Tensor v = Page == 0 ? b.Normal(keys, KvHeads, Dv) : b.Normal(pages, Page, KvHeads, Dv);
         return new AttentionTask(q, k, v, b.Output(queries, Heads, Dv), b.Output(queries, Heads), Layout(), Options)
         {
+            Precision = Precision,
             Slopes = Slopes ? b.Of([.. Enumerable.Range(1, Heads).Select(h => 0.2f / h)], Heads) : null,
             Bias = Bias ? BiasOf(b) : null,
         };

@@ -1,10 +1,11 @@
-// Matrix products in bf16 with fp32 sums on AMX tiles. Both operands are packed first, all workers together, then blocks of C are shared
-// out; packed weights are unpacked into the panels of such a block only, which stay in the L2 cache while all rows pass. A row's sums run over ascending k in pairs, whatever the blocking, the other rows and the number of threads; so its bits are the
-// same alone or in a batch. TDPBF16PS rounds to nearest even and takes subnormals as zero, whatever the control register says.
+// Matrix products in bf16 with fp32 sums on AMX tiles or AVX512-BF16 pairs. Both operands are packed first, all workers together, then blocks
+// of C are shared out; packed weights are unpacked into the panels of such a block only, which stay in the L2 cache while all rows pass. A
+// row's sums run over ascending k in pairs, whatever the blocking, the other rows and the number of threads; so its bits are the same alone
+// or in a batch. TDPBF16PS rounds to nearest even and takes subnormals as zero, whatever the control register says.
 
 namespace Gradus.Tensors.Cpu;
 
-/// <summary>Matrix products on AMX; only where <see cref="AmxPermission.WhyNot"/> is null.</summary>
+/// <summary>Matrix products with <see cref="Bf16Kernels"/>.</summary>
 internal static unsafe class Bf16BlockGemm
 {
     // A panel of A over 512 k, 32 KB, stays in the L1 cache while panels of B pass; two of them and their sums stay in L2 beside 512 columns

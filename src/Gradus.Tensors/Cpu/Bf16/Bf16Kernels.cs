@@ -41,6 +41,9 @@ internal readonly unsafe struct Bf16Kernels
     /// <summary>The kernels of an instruction set that has some.</summary>
     public static Bf16Kernels Of(Isa isa) => isa == Isa.Amx ? Amx : Pairs;
 
+    /// <summary>Whether there is anything to call; false for the default value.</summary>
+    public bool AreLoaded => _multiply32 != 0;
+
     /// <summary>Must run on a thread before <see cref="Multiply"/> does; <see cref="Release"/> ends it.</summary>
     public void Configure()
     {

@@ -12,6 +12,8 @@ internal sealed unsafe partial class CpuDevice<T>
     {
         AttentionJob job = NewAttentionJob(task.Forward);
         job.Gradient = task;
+        if (UsesBf16(task.Forward))
+            job.Kernels = Bf16Kernels.Of(Isa);
         task.DBias?.Clear();
         if (task.DBias is null)
             Workers.For(task.Forward.Layout.Sequences * job.KvHeads, Unsafe.AsPointer(ref job), &AttentionGradientPiece);
@@ -30,6 +32,11 @@ internal sealed unsafe partial class CpuDevice<T>
     private static void AttentionGradientPiece(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
+        if (job.Kernels.AreLoaded)
+        {
+            Bf16GradientPiece(ref job, item / job.KvHeads, item % job.KvHeads);
+            return;
+        }
         int sequence = item / job.KvHeads, kv = item % job.KvHeads, group = job.Heads / job.KvHeads;
         AttentionLayout layout = job.Task.Layout;
         int queries = layout.QueryCount(sequence), keys = layout.KeyCount(sequence), keyStart = layout.KeyStart(sequence), d = job.D, dv = job.Dv;

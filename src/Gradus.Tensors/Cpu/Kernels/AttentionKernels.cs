@@ -24,6 +24,9 @@ internal sealed unsafe partial class CpuDevice<T>
         public int Dv;
         public int KeysPerBlock;
         public int BlocksPerHead;
+        public Bf16Kernels Kernels;
+        public ushort* KeyPanels;
+        public ushort* ValuePanels;
     }
 
     /// <summary>The part of one sequence and head that a kernel works on.</summary>
@@ -54,6 +57,11 @@ internal sealed unsafe partial class CpuDevice<T>
     public override void Attention(in AttentionTask task)
     {
         AttentionJob job = NewAttentionJob(task);
+        if (UsesBf16(task))
+        {
+            Bf16Attention(ref job);
+            return;
+        }
         Workers.For(task.Layout.Sequences * job.Heads * job.BlocksPerHead, Unsafe.AsPointer(ref job), &AttentionPiece);
     }
 

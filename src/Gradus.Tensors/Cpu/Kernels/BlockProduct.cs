@@ -104,7 +104,22 @@ internal sealed unsafe partial class CpuDevice<T>
     /// <summary>to[c, r] = from[r, c]: rows × columns turned into columns × rows, with the given row distances.</summary>
     private static void TransposeBlock(float* from, nint fromRow, int rows, int columns, float* to, nint toRow)
     {
-        for (int c = 0; c < columns; c++)
+        byte** lines = stackalloc byte*[T.Width];
+        int r = 0, wholeColumns = columns / T.Width * T.Width;
+        for (; r <= rows - T.Width; r += T.Width)
+        {
+            for (int i = 0; i < T.Width; i++)
+                lines[i] = (byte*)(from + ((r + i) * fromRow));
+            for (int c = 0; c < wholeColumns; c += T.Width)
+                T.Transpose(lines, (nint)c * sizeof(float), to + (c * toRow) + r, toRow);
+            TransposeElements(from + (r * fromRow), fromRow, T.Width, wholeColumns, columns, to + r, toRow);
+        }
+        TransposeElements(from + (r * fromRow), fromRow, rows - r, 0, columns, to + r, toRow);
+    }
+
+    private static void TransposeElements(float* from, nint fromRow, int rows, int column, int columns, float* to, nint toRow)
+    {
+        for (int c = column; c < columns; c++)
         {
             for (int r = 0; r < rows; r++)
                 to[(c * toRow) + r] = from[(r * fromRow) + c];

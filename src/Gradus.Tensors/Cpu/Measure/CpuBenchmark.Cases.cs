@@ -21,8 +21,11 @@ public static partial class CpuBenchmark
 
     private static IEnumerable<Func<Machine, KernelCase>> Others(Machine machine)
     {
-        foreach (bool backward in new[] { false, true })
-            yield return machine => Attention(machine, 1024, backward);
+        foreach (Precision precision in new[] { Precision.F32, Precision.BF16 })
+        {
+            foreach (bool backward in new[] { false, true })
+                yield return machine => Attention(machine, 1024, backward, precision);
+        }
         yield return machine => Rows(machine, "softmax", 2, x => x.Softmax());
         yield return machine => Rows(machine, "RMS norm", 2, x => x.RmsNorm(null));
         yield return machine => Rows(machine, "GELU", 2, x => x.Activate(Activation.Gelu));
@@ -71,17 +74,17 @@ public static partial class CpuBenchmark
             w);
     }
 
-    private static KernelCase Attention(Machine machine, int length, bool backward)
+    private static KernelCase Attention(Machine machine, int length, bool backward, Precision precision)
     {
         const int Heads = 8, Width = 64;
-        Workspace w = new(machine.Device), step = w.NewScratch();
+        Workspace w = new(machine.Device, precision), step = w.NewScratch(precision);
         Tensor q = Random(w, length, Heads, Width), k = Random(w, length, Heads, Width), v = Random(w, length, Heads, Width), dy = Random(w, length, Heads, Width);
         AttentionLayout layout = new([0, length]);
         // Half of the scores are masked. A product forward, two; backward five more.
         double flops = (backward ? 7 : 2) * 2.0 * Heads * Width * length * length / 2;
         return new KernelCase(
-            $"attention{(backward ? " and its gradient" : "")}, {length} tokens, {Heads} heads of {Width}",
-            machine.Fma,
+            $"attention {(precision == Precision.F32 ? "fp32" : "bf16")}{(backward ? " and its gradient" : "")}, {length} tokens, {Heads} heads of {Width}",
+            precision == Precision.F32 ? machine.Fma : machine.Bf16,
             flops,
             null,
             () =>
@@ -111,7 +114,7 @@ public static partial class CpuBenchmark
 
         long Peak(int length)
         {
-            using KernelCase kernel = Attention(machine, length, backward: true);
+            using KernelCase kernel = Attention(machine, length, backward: true, Precision.F32);
             kernel.Work();
             return kernel.Step.PeakBytes;
         }
