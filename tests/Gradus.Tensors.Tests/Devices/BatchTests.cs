@@ -10,7 +10,16 @@ public sealed class BatchTests
 
     public static TheoryData<string> Devices() => [.. TestDevices.Names];
 
-    public static TheoryData<string, Precision> DevicesAndPrecisions() => [.. TestDevices.Names.SelectMany(d => new[] { (d, Precision.F32), (d, Precision.BF16) })];
+    public static TheoryData<string, Precision> DevicesAndPrecisions()
+    {
+        TheoryData<string, Precision> data = [];
+        foreach (string device in TestDevices.Names)
+        {
+            data.Add(device, Precision.F32);
+            data.Add(device, Precision.BF16);
+        }
+        return data;
+    }
 
     [Theory]
     [MemberData(nameof(DevicesAndPrecisions))]
