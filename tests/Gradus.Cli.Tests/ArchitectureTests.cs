@@ -110,6 +110,22 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
+    public void Links_between_documents_lead_somewhere()
+    {
+        string[] pages = [.. Directory.GetFiles(Root, "*.md"), .. new[] { "docs", "bench" }.SelectMany(f => Directory.GetFiles(Path.Combine(Root, f), "*.md", SearchOption.AllDirectories))];
+        string[] dead =
+        [
+            .. from page in pages
+               from Match link in Links().Matches(File.ReadAllText(page))
+               let target = Path.Combine(Path.GetDirectoryName(page)!, link.Groups["to"].Value)
+               where !Path.Exists(target)
+               select $"{Path.GetRelativePath(Root, page)}: {link.Groups["to"].Value}",
+        ];
+        Assert.Empty(dead);
+        Assert.Contains(pages, p => Links().IsMatch(File.ReadAllText(p)));
+    }
+
+    [Fact]
     public void The_rules_would_notice()
     {
         Assert.Matches(Instructions(), "using System.Runtime.Intrinsics.X86;");
@@ -149,6 +165,9 @@ public sealed partial class ArchitectureTests
 
     [GeneratedRegex(@"(^|[a-z.])(Common|Utils?|Utilit(y|ies)|Helpers?)$")]
     private static partial Regex Vague();
+
+    [GeneratedRegex(@"\]\((?<to>(?!\w+:)[^)#\s]+)")]
+    private static partial Regex Links();
 
     [GeneratedRegex(@"\b(class|record|struct|interface|enum)\s+(struct\s+)?(?<name>[A-Z]\w*)")]
     private static partial Regex Types();

@@ -1,5 +1,5 @@
+using System.Numerics;
 using System.Numerics.Tensors;
-using System.Runtime.Intrinsics;
 
 namespace Gradus.Tensors.Packed;
 
@@ -34,24 +34,23 @@ internal static class AffineBlocks
             inverses[i] = BlockBytes.Inverse(subs[i]);
             offsets[i] = dmin * Math.Clamp(nearMin + (i % Near) - 1, 0, most);
         }
-        for (int i = 0; i < Lanes; i += 8)
-            Errors(weights, subs.Slice(i, 8), inverses.Slice(i, 8), offsets.Slice(i, 8), high, errors.Slice(i, 8));
+        for (int i = 0; i < Near * Near; i += Vector<float>.Count)
+            Errors(weights, subs[i..], inverses[i..], offsets[i..], high, errors[i..]);
         int best = TensorPrimitives.IndexOfMin<float>(errors[..(Near * Near)]);
         BlockIntegers.Round(weights, offsets[best], inverses[best], 0, high, q);
         return (Math.Clamp(nearScale + (best / Near) - 1, 0, most), Math.Clamp(nearMin + (best % Near) - 1, 0, most));
     }
 
-    // The squared errors that eight scales and minima leave; a lane is one of them.
+    // The squared errors that scales and minima leave; a lane is one of them.
     private static void Errors(
         ReadOnlySpan<float> weights, ReadOnlySpan<float> subs, ReadOnlySpan<float> inverses, ReadOnlySpan<float> offsets, int high, Span<float> errors)
     {
-        Vector256<float> sub = Vector256.Create(subs), inverse = Vector256.Create(inverses), offset = Vector256.Create(offsets);
-        Vector256<float> top = Vector256.Create((float)high), error = Vector256<float>.Zero;
+        Vector<float> sub = new(subs), inverse = new(inverses), offset = new(offsets), top = Vector.Create((float)high), error = Vector<float>.Zero;
         foreach (float weight in weights)
         {
-            Vector256<float> above = Vector256.Create(weight) + offset;
-            Vector256<float> q = Vector256.Min(Vector256.Max(Vector256.Round(above * inverse), Vector256<float>.Zero), top);
-            Vector256<float> off = (sub * q) - above;
+            Vector<float> above = Vector.Create(weight) + offset;
+            Vector<float> q = Vector.Min(Vector.Max(Vector.Round(above * inverse), Vector<float>.Zero), top);
+            Vector<float> off = (sub * q) - above;
             error += off * off;
         }
         error.CopyTo(errors);

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-
 namespace Gradus.Tensors.Packed;
 
 /// <summary>32 weights of 5 bits around 16: w = d·(q − 16). Block: f16 d, 4 bytes of fifth bits, 16 bytes of nibbles. Source: ggml.</summary>
@@ -30,7 +28,7 @@ internal sealed class Q5_0 : PackedFormat
         float inverse = BlockBytes.Inverse(d);
         Span<byte> q = stackalloc byte[32];
         BlockIntegers.Truncate(weights, 0, inverse, 16.5f, 31, q);
-        BinaryPrimitives.WriteUInt32LittleEndian(block[2..], BlockIntegers.FifthBits(q));
+        BlockIntegers.StoreFifthBits(q, block.Slice(2, 4));
         BlockIntegers.StoreNibbles(q, block[6..]);
     }
 }

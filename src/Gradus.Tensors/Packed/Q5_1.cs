@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Numerics.Tensors;
 
 namespace Gradus.Tensors.Packed;
@@ -33,7 +32,7 @@ internal sealed class Q5_1 : PackedFormat
         float inverse = BlockBytes.Inverse(d);
         Span<byte> q = stackalloc byte[32];
         BlockIntegers.Truncate(weights, min, inverse, 0.5f, 31, q);
-        BinaryPrimitives.WriteUInt32LittleEndian(block[4..], BlockIntegers.FifthBits(q));
+        BlockIntegers.StoreFifthBits(q, block.Slice(4, 4));
         BlockIntegers.StoreNibbles(q, block[8..]);
     }
 }

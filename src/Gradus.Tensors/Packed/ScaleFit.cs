@@ -1,5 +1,5 @@
+using System.Numerics;
 using System.Numerics.Tensors;
-using System.Runtime.Intrinsics;
 
 namespace Gradus.Tensors.Packed;
 
@@ -17,7 +17,7 @@ internal static class ScaleFit
     /// <summary>x ≈ d·q with integers low ≤ q ≤ high; returns d. The extreme value may take either end.</summary>
     public static float Symmetric(ReadOnlySpan<float> x, int low, int high)
     {
-        const int Lanes = 48;
+        const int Scales = 2 * (Steps + 1), Lanes = 48;
         float extreme = BlockIntegers.Extreme(x);
         if (extreme == 0)
             return 0;
@@ -27,26 +27,25 @@ internal static class ScaleFit
         Span<float> parts = stackalloc float[MostWeights];
         parts = parts[..x.Length];
         TensorPrimitives.Divide(x, extreme, parts);
-        Vector256<float> bottom = Vector256.Create((float)low), top = Vector256.Create((float)high);
-        for (int i = 0; i < Lanes; i += 8)
+        Vector<float> bottom = Vector.Create((float)low), top = Vector.Create((float)high);
+        for (int i = 0; i < Scales; i += Vector<float>.Count)
         {
-            Vector256<float> target = Vector256.Create(targets.Slice(i, 8)), xq = Vector256<float>.Zero, qq = xq;
+            Vector<float> target = new(targets[i..]), xq = Vector<float>.Zero, qq = xq;
             foreach (float part in parts)
             {
-                Vector256<float> value = Vector256.Create(part);
-                Vector256<float> q = Vector256.Min(Vector256.Max(Vector256.Round(value * target), bottom), top);
+                Vector<float> value = Vector.Create(part), q = Vector.Min(Vector.Max(Vector.Round(value * target), bottom), top);
                 xq += value * q;
                 qq += q * q;
             }
-            Store(xq, qq, gains.Slice(i, 8), scales.Slice(i, 8));
+            Store(xq, qq, gains[i..], scales[i..]);
         }
-        return extreme * Best(gains, scales);
+        return extreme * Best(gains[..Scales], scales);
     }
 
     /// <summary>The least-squares scales Σxq / Σq², and what they take off the squared error Σx²: (Σxq)² / Σq².</summary>
-    public static void Store(Vector256<float> xq, Vector256<float> qq, Span<float> gains, Span<float> scales)
+    public static void Store(Vector<float> xq, Vector<float> qq, Span<float> gains, Span<float> scales)
     {
-        Vector256<float> scale = xq / qq;
+        Vector<float> scale = xq / qq;
         scale.CopyTo(scales);
         (xq * scale).CopyTo(gains);
     }
@@ -66,7 +65,7 @@ internal static class ScaleFit
     /// <summary>x ≈ d·q − m with integers 0 ≤ q ≤ high, d ≥ 0 and m ≥ 0; returns d and m.</summary>
     public static (float D, float M) Affine(ReadOnlySpan<float> x, int high)
     {
-        const int Lanes = 24;
+        const int Lines = Steps + 1, Lanes = 32;
         float min = Math.Min(0, TensorPrimitives.Min(x)), range = TensorPrimitives.Max(x) - min;
         if (range <= 0)
             return (0, -min);
@@ -79,36 +78,35 @@ internal static class ScaleFit
         Span<float> slopes = stackalloc float[Lanes], offsets = stackalloc float[Lanes], errors = stackalloc float[Lanes];
         for (int i = 0; i < Lanes; i++)
             slopes[i] = high + ((Math.Min(i, Steps) - (Steps / 2)) * StepSize);
-        for (int i = 0; i < Lanes; i += 8)
-            Lines(parts, sum, zero, high, slopes.Slice(i, 8), offsets.Slice(i, 8), errors.Slice(i, 8));
-        int best = TensorPrimitives.IndexOfMin<float>(errors);
+        for (int i = 0; i < Lines; i += Vector<float>.Count)
+            Fit(parts, sum, zero, high, slopes[i..], offsets[i..], errors[i..]);
+        int best = TensorPrimitives.IndexOfMin<float>(errors[..Lines]);
         return float.IsFinite(errors[best]) ? (slopes[best] * range, -((offsets[best] * range) + min)) : (range / high, -min);
     }
 
     /// <summary>The nearest integer in a range; ties to even.</summary>
     public static int Quantize(float value, int low, int high) => (int)Math.Clamp(MathF.Round(value), low, high);
 
-    // Eight least-squares lines u ≈ a·q + b, with the integers that each of the given factors fixes; b is at most zero's place. The
-    // factors become the slopes; a falling line has no error that counts.
-    private static void Lines(ReadOnlySpan<float> parts, float sum, float zero, int high, Span<float> slopes, Span<float> offsets, Span<float> errors)
+    // Least-squares lines u ≈ a·q + b, with the integers that each of the given factors fixes; b is at most zero's place. The factors
+    // become the slopes; a falling line has no error that counts.
+    private static void Fit(ReadOnlySpan<float> parts, float sum, float zero, int high, Span<float> slopes, Span<float> offsets, Span<float> errors)
     {
-        Vector256<float> factor = Vector256.Create((ReadOnlySpan<float>)slopes), top = Vector256.Create((float)high);
-        Vector256<float> q1 = Vector256<float>.Zero, qq = q1, uq = q1;
+        Vector<float> factor = new(slopes), top = Vector.Create((float)high), q1 = Vector<float>.Zero, qq = q1, uq = q1;
         foreach (float part in parts)
         {
-            Vector256<float> u = Vector256.Create(part), q = Vector256.Min(Vector256.Round(u * factor), top);
+            Vector<float> u = Vector.Create(part), q = Vector.Min(Vector.Round(u * factor), top);
             q1 += q;
             qq += q * q;
             uq += u * q;
         }
         float n = parts.Length;
-        Vector256<float> determinant = (n * qq) - (q1 * q1), limit = Vector256.Create(zero);
-        Vector256<float> free = ((qq * sum) - (q1 * uq)) / determinant;
-        Vector256<float> b = Vector256.ConditionalSelect(Vector256.GreaterThan(determinant, Vector256<float>.Zero), Vector256.Min(free, limit), limit);
-        Vector256<float> a = (uq - (b * q1)) / qq;
+        Vector<float> determinant = (n * qq) - (q1 * q1), limit = Vector.Create(zero);
+        Vector<float> free = ((qq * sum) - (q1 * uq)) / determinant;
+        Vector<float> b = Vector.ConditionalSelect(Vector.GreaterThan(determinant, Vector<float>.Zero), Vector.Min(free, limit), limit);
+        Vector<float> a = (uq - (b * q1)) / qq;
         // Σ(u − a·q − b)², less Σu², which all have.
-        Vector256<float> error = (a * ((a * qq) - (2f * uq) + (2f * b * q1))) + (b * ((n * b) - Vector256.Create(2 * sum)));
-        error = Vector256.ConditionalSelect(Vector256.GreaterThanOrEqual(a, Vector256<float>.Zero), error, Vector256.Create(float.PositiveInfinity));
+        Vector<float> error = (a * ((a * qq) - (2f * uq) + (2f * b * q1))) + (b * ((n * b) - Vector.Create(2 * sum)));
+        error = Vector.ConditionalSelect(Vector.GreaterThanOrEqual(a, Vector<float>.Zero), error, Vector.Create(float.PositiveInfinity));
         a.CopyTo(slopes);
         b.CopyTo(offsets);
         error.CopyTo(errors);
