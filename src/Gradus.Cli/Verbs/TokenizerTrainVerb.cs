@@ -22,22 +22,23 @@ internal static class TokenizerTrainVerb
 
     private static readonly Option<TokenizerKind> Kind = new("--type")
     {
-        Description = "bpe: byte-level byte-pair encoding, as GPT-2 and Llama 3 have; character: a token per character.",
-        HelpName = "bpe|character",
+        Description = "bpe: byte-level byte-pair encoding, as GPT-2 and Llama 3 have; unigram: SentencePiece's, as T5 has; wordpiece: as BERT has; "
+            + "character: a token per character.",
+        HelpName = "bpe|unigram|wordpiece|character",
     };
 
     private static readonly Option<int> VocabularySize = Numeric.Option(
-        "--vocabulary-size", "Tokens wanted, the 256 bytes and the special ones included (bpe).", 256, 1 << 22, 4096);
+        "--vocabulary-size", "Tokens wanted, the special ones and the 256 bytes (bpe) or the characters of the text (unigram, wordpiece) included.", 1, 1 << 22, 4096);
 
     private static readonly Option<string[]> SpecialTokens = new("--special-token")
     {
-        Description = "A token with one of the first ids that is never cut; repeat it for more.",
+        Description = "A token with one of the first ids that is never cut; repeat it for more. Without it <|endoftext|> (bpe, character), "
+            + "<unk> <s> </s> (unigram), or BERT's five (wordpiece).",
         HelpName = "TOKEN",
-        DefaultValueFactory = _ => ["<|endoftext|>"],
     };
 
     private static readonly Option<int> MinFrequency = Numeric.Option(
-        "--min-frequency", "How often a pair must occur to become a token (bpe).", 1, int.MaxValue, 2);
+        "--min-frequency", "How often a pair must occur to become a token (bpe, wordpiece), or a piece to be tried (unigram).", 1, int.MaxValue, 2);
 
     private static readonly Option<string?> Pattern = new("--pattern")
     {
@@ -51,6 +52,8 @@ internal static class TokenizerTrainVerb
         HelpName = "TOKEN",
     };
 
+    private static readonly Option<bool> Cased = new("--cased") { Description = "Tell upper from lower case, and keep accents (wordpiece)." };
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print the report as JSON." };
 
     /// <summary>Makes the command.</summary>
@@ -58,11 +61,12 @@ internal static class TokenizerTrainVerb
     {
         Verb verb = new("train", "Train a tokenizer on text, and report how well it compresses.")
         {
-            Inputs, Output, Kind, VocabularySize, SpecialTokens, MinFrequency, Pattern, Unknown, Json,
+            Inputs, Output, Kind, VocabularySize, SpecialTokens, MinFrequency, Pattern, Unknown, Cased, Json,
         };
         verb.Examples =
         [
             ("tokenizer train stories.txt --vocabulary-size 2048 -o my-tokenizer", "trains a byte-level BPE of 2,048 tokens"),
+            ("tokenizer train stories.txt --type unigram --vocabulary-size 2048 -o my-tokenizer", "trains pieces with probabilities, as SentencePiece does"),
             ("tokenizer train shakespeare.txt --type character -o characters", "gives every character of the text an id"),
         ];
         verb.SetAction(parse => Run(context, parse));
@@ -74,15 +78,12 @@ internal static class TokenizerTrainVerb
         TokenizerTrainingSettings settings = new(
             parse.GetValue(Kind),
             parse.GetValue(VocabularySize),
-            parse.GetValue(SpecialTokens)!,
+            parse.GetValue(SpecialTokens) is { Length: > 0 } given ? given : null,
             parse.GetValue(MinFrequency),
             parse.GetValue(Pattern),
-            parse.GetValue(Unknown));
-        if (settings.SpecialTokens.FirstOrDefault(string.IsNullOrEmpty) is not null)
-            throw new UsageException("--special-token is empty; give the text of the token.");
-        int least = 256 + settings.SpecialTokens.Count;
-        if (settings.Kind == TokenizerKind.Bpe && settings.VocabularySize < least)
-            throw new UsageException($"--vocabulary-size {settings.VocabularySize}: at least {least} are needed for 256 bytes and {settings.SpecialTokens.Count} special tokens.");
+            parse.GetValue(Unknown),
+            parse.GetValue(Cased));
+        Check(parse, settings);
         string folder = parse.GetRequiredValue(Output);
         TrainedTokenizer trained = TokenizerTraining.Train(context, settings, TextInput.Inputs(context, parse.GetValue(Inputs)));
         TokenizerTraining.Write(folder, trained);
@@ -91,6 +92,29 @@ internal static class TokenizerTrainVerb
         else
             Print(context, trained.Report, folder);
         return ExitCode.Done;
+    }
+
+    // What a kind cannot do is said rather than passed over.
+    private static void Check(ParseResult parse, TokenizerTrainingSettings settings)
+    {
+        if (settings.SpecialTokens?.FirstOrDefault(string.IsNullOrEmpty) is not null)
+            throw new UsageException("--special-token is empty; give the text of the token.");
+        (Option Option, TokenizerKind[] Kinds)[] some =
+        [
+            (Pattern, [TokenizerKind.Bpe]),
+            (Unknown, [TokenizerKind.Character]),
+            (Cased, [TokenizerKind.WordPiece]),
+            (VocabularySize, [TokenizerKind.Bpe, TokenizerKind.Unigram, TokenizerKind.WordPiece]),
+            (MinFrequency, [TokenizerKind.Bpe, TokenizerKind.Unigram, TokenizerKind.WordPiece]),
+        ];
+        foreach ((Option option, TokenizerKind[] kinds) in some)
+        {
+            if (parse.GetResult(option) is { Implicit: false } && !kinds.Contains(settings.Kind))
+                throw new UsageException($"{option.Name} is for --type {string.Join(" or ", kinds.Select(k => k.ToString().ToLowerInvariant()))} only; leave it out.");
+        }
+        int special = (settings.SpecialTokens ?? TokenizerTraining.UsualTokens(settings.Kind)).Count;
+        if (settings.Kind == TokenizerKind.Bpe && settings.VocabularySize < 256 + special)
+            throw new UsageException($"--vocabulary-size {settings.VocabularySize}: at least {256 + special} are needed for 256 bytes and {special} special tokens.");
     }
 
     private static void Print(CommandContext context, TokenizerTrainingReport report, string folder)

@@ -13,6 +13,12 @@ internal enum TokenizerKind
     /// <summary>Byte-level byte-pair encoding.</summary>
     Bpe,
 
+    /// <summary>Unigram pieces of SentencePiece's kind, words marked by ▁.</summary>
+    Unigram,
+
+    /// <summary>WordPiece, as BERT has.</summary>
+    WordPiece,
+
     /// <summary>One token per character.</summary>
     Character,
 }
@@ -20,17 +26,19 @@ internal enum TokenizerKind
 /// <summary>How a tokenizer is trained.</summary>
 /// <param name="Kind">The kind.</param>
 /// <param name="VocabularySize">Tokens wanted, special ones included; characters take as many as there are.</param>
-/// <param name="SpecialTokens">Tokens with the first ids, which are never cut.</param>
-/// <param name="MinFrequency">How often a pair must occur to be joined.</param>
-/// <param name="Pattern">The regular expression that cuts text into pieces, or null for GPT-2's.</param>
+/// <param name="SpecialTokens">Tokens with the first ids, which are never cut; null for those that the kind usually has.</param>
+/// <param name="MinFrequency">How often a pair must occur to be joined, or a piece to be tried.</param>
+/// <param name="Pattern">The regular expression that cuts text into pieces, or null for GPT-2's; BPE only.</param>
 /// <param name="UnknownToken">The token for characters that the text does not have, or null to drop them; characters only.</param>
+/// <param name="Cased">Whether WordPiece tells upper from lower case and keeps accents.</param>
 internal sealed record TokenizerTrainingSettings(
     TokenizerKind Kind,
     int VocabularySize,
-    IReadOnlyList<string> SpecialTokens,
+    IReadOnlyList<string>? SpecialTokens = null,
     int MinFrequency = 2,
     string? Pattern = null,
-    string? UnknownToken = null);
+    string? UnknownToken = null,
+    bool Cased = false);
 
 /// <summary>Trains a tokenizer on files and writes it with its report: what the verb and the stages share.</summary>
 internal static class TokenizerTraining
@@ -45,11 +53,24 @@ internal static class TokenizerTraining
     /// <summary>The special tokens of a model that is to chat: the end of a text, and the marks of a turn.</summary>
     public static IReadOnlyList<string> ChatTokens { get; } = [EndOfText, TurnStart, TurnEnd];
 
+    /// <summary>The special tokens of a kind where none are asked for: GPT-2's one, SentencePiece's three, BERT's five.</summary>
+    public static IReadOnlyList<string> UsualTokens(TokenizerKind kind) => kind switch
+    {
+        TokenizerKind.Unigram => ["<unk>", "<s>", "</s>"],
+        TokenizerKind.WordPiece => ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"],
+        _ => [EndOfText],
+    };
+
     /// <summary>Trains on files (see <see cref="TextInput"/>).</summary>
     /// <exception cref="InvalidDataException">A file cannot be read as text, or there is no text.</exception>
     public static TrainedTokenizer Train(CommandContext context, TokenizerTrainingSettings settings, IReadOnlyList<string> paths) => settings.Kind switch
     {
         TokenizerKind.Character => TrainCharacters(context, settings, paths),
+        TokenizerKind.Unigram => UnigramTrainer.Train(
+            TextInput.OpenCorpus(context, paths), new UnigramTrainerOptions(settings.VocabularySize, Special(settings), MinFrequency: settings.MinFrequency)),
+        TokenizerKind.WordPiece => WordPieceTrainer.Train(
+            TextInput.OpenCorpus(context, paths),
+            new WordPieceTrainerOptions(settings.VocabularySize, Special(settings), settings.MinFrequency, settings.Cased ? new BertNormalizer(lowercase: false) : null)),
         _ => TrainBpe(TextInput.OpenCorpus(context, paths), settings),
     };
 
@@ -59,12 +80,13 @@ internal static class TokenizerTraining
     /// </summary>
     public static TrainedTokenizer TrainBpe(Corpus corpus, TokenizerTrainingSettings settings)
     {
+        IReadOnlyList<string> special = Special(settings);
         TrainedTokenizer trained = ByteLevelBpeTrainer.Train(
-            corpus, new ByteLevelBpeOptions(settings.VocabularySize, settings.SpecialTokens, settings.MinFrequency, settings.Pattern));
+            corpus, new ByteLevelBpeOptions(settings.VocabularySize, special, settings.MinFrequency, settings.Pattern));
         TokenizerParts parts = trained.Tokenizer.Parts;
-        if (settings.SpecialTokens.Contains(EndOfText))
+        if (special.Contains(EndOfText))
             parts = parts with { SpecialTokens = parts.SpecialTokens with { Eos = EndOfText, Pad = EndOfText } };
-        if (settings.SpecialTokens.Contains(TurnStart) && settings.SpecialTokens.Contains(TurnEnd))
+        if (special.Contains(TurnStart) && special.Contains(TurnEnd))
             parts = parts with { ChatTemplate = ChatTemplate.ChatMl };
         return trained with { Tokenizer = new Tokenizer(parts) };
     }
@@ -90,11 +112,13 @@ internal static class TokenizerTraining
         ["longest_tokens"] = new JsonArray([.. report.LongestTokens.Select(t => (JsonNode)t)]),
     };
 
+    private static IReadOnlyList<string> Special(TokenizerTrainingSettings settings) => settings.SpecialTokens ?? UsualTokens(settings.Kind);
+
     private static TrainedTokenizer TrainCharacters(CommandContext context, TokenizerTrainingSettings settings, IReadOnlyList<string> paths)
     {
         long bytes = 0, characters = 0;
         HashSet<Rune> distinct = [];
-        Tokenizer tokenizer = CharacterTokenizer.Train(Counted(), settings.SpecialTokens, settings.UnknownToken);
+        Tokenizer tokenizer = CharacterTokenizer.Train(Counted(), Special(settings), settings.UnknownToken);
         if (bytes == 0)
             throw TextInput.NoText(paths);
         return new TrainedTokenizer(

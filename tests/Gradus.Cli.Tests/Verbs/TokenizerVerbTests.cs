@@ -48,6 +48,31 @@ public sealed class TokenizerVerbTests : IDisposable
         Assert.Equal(Text, CommandLineRun.Piped(ids.Output, "tokenizer", "decode", Trained, "--json").Json().GetProperty("text").GetString());
     }
 
+    [Theory]
+    [InlineData("unigram", "unigram", "the cat sat", "the cat sat", "<unk>", "--vocabulary-size", "60")]
+    [InlineData("wordpiece", "WordPiece", "The CAT sat", "the cat sat", "[PAD]", "--vocabulary-size", "80")]
+    [InlineData("wordpiece", "WordPiece", "The cat", "The cat", "[PAD]", "--vocabulary-size", "80", "--cased")]
+    public void WordsArePiecesOfOtherKindsToo(string type, string described, string text, string decoded, string first, params string[] options)
+    {
+        Train([Write("a.txt", Encoding.UTF8.GetBytes(Text)), "--type", type, .. options]).Succeeds();
+        JsonElement facts = CommandLineRun.Of("tokenizer", "inspect", Trained, "--json").Json();
+        Assert.Contains(described, facts.GetProperty("type").GetString(), StringComparison.OrdinalIgnoreCase);
+        Assert.Equal(0, facts.GetProperty("special_tokens").GetProperty(first).GetInt32());
+        string ids = CommandLineRun.Of("tokenizer", "encode", Trained, "--text", text).Succeeds().Output;
+        Assert.Equal(decoded, CommandLineRun.Piped(ids, "tokenizer", "decode", Trained).Succeeds().Output);
+    }
+
+    [Theory]
+    [InlineData("unigram", "--pattern .", "--pattern is for --type bpe only")]
+    [InlineData("bpe", "--cased", "--cased is for --type wordpiece only")]
+    [InlineData("character", "--vocabulary-size 300", "--vocabulary-size is for --type bpe or unigram or wordpiece only")]
+    [InlineData("bpe", "--unknown-token x", "--unknown-token is for --type character only")]
+    [InlineData("wordpiece", "--special-token <s>", "[UNK]")]
+    [InlineData("wordpiece", "--vocabulary-size 7", "7 is less than")]
+    [InlineData("unigram", "--vocabulary-size 7", "7 has no room")]
+    public void WhatAKindCannotDoIsSaid(string type, string options, string message) =>
+        Train([Write("a.txt", Encoding.UTF8.GetBytes(Text)), "--type", type, .. options.Split(' ')]).Fails(2, message);
+
     [Fact]
     public void EncodingShowsIdsTokensAndPlaces()
     {

@@ -54,7 +54,7 @@ public static class ByteLevelBpeTrainer
 
         Tokenizer tokenizer = Build(vocabulary.Build("vocabulary", allowDuplicates: true), merges, special, pattern);
         long[] use = merger.CountUse(vocabulary.Count);
-        return new TrainedTokenizer(tokenizer, TokenizerTrainingReport.Create(tokenizer, counts.TotalBytes, counts.Distinct, use));
+        return new TrainedTokenizer(tokenizer, TokenizerTrainingReport.Create(tokenizer, counts.TextBytes, counts.Distinct, use));
     }
 
     private static Tokenizer Build(Vocabulary vocabulary, List<Merge> merges, IReadOnlyList<string> special, string pattern)

@@ -70,7 +70,10 @@ public sealed class Corpus
             int end = text.Length;
             matcher?.Find(text, at, findSpecial: true, out start, out end);
             if (start > at)
+            {
                 counter.Count(text[at..start]);
+                counter.Counts.TextBytes += start - at;
+            }
             at = end;
         }
     }

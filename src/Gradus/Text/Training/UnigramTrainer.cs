@@ -9,7 +9,7 @@ namespace Gradus.Text;
 /// <param name="VocabularySize">The tokens wanted, special ones included.</param>
 /// <param name="SpecialTokens">Tokens with the first ids; they part the text. The unknown token is put first where it is missing.</param>
 /// <param name="UnknownToken">The token for characters the text does not have.</param>
-/// <param name="Normalizer">Rewrites the text first; null is NFKC.</param>
+/// <param name="Normalizer">Rewrites the text first; null is SentencePiece's: white space and line breaks are single spaces, then NFKC.</param>
 /// <param name="MaxPieceLength">The most characters in a piece, 1 or more.</param>
 /// <param name="MinFrequency">A candidate of several characters must occur at least so often.</param>
 /// <param name="SeedSize">The most candidates to begin with.</param>
@@ -46,7 +46,8 @@ public static class UnigramTrainer
         List<string> special = [.. options.SpecialTokens ?? []];
         if (!special.Contains(options.UnknownToken))
             special.Insert(0, options.UnknownToken);
-        Normalizer normalizer = options.Normalizer ?? new UnicodeNormalizer(NormalForm.Nfkc);
+        Normalizer normalizer = options.Normalizer
+            ?? new NormalizerSequence([new NmtNormalizer(), new UnicodeNormalizer(NormalForm.Nfkc), new ReplaceNormalizer(" {2,}", isRegex: true, " ")]);
         MetaspacePreTokenizer words = new(new System.Text.Rune('▁'), PrependScheme.Always, split: true);
         int threads = options.MaxThreads ?? Environment.ProcessorCount;
         WordCounts counts = corpus.CountWords(special, () => new PipelineCounter(normalizer, words), threads);
@@ -102,6 +103,6 @@ internal static class TrainingUse
             for (int i = 0; i < scratch.Count; i++)
                 use[scratch.Ids[i]] += counts.Count(w);
         }
-        return (counts.TotalBytes, use);
+        return (counts.TextBytes, use);
     }
 }

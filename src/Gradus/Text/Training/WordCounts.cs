@@ -15,8 +15,8 @@ internal sealed class WordCounts
     /// <summary>The number of distinct pieces.</summary>
     public int Distinct { get; private set; }
 
-    /// <summary>The bytes of all text counted.</summary>
-    public long TotalBytes { get; private set; }
+    /// <summary>The bytes of all text counted, as it was before normalization.</summary>
+    public long TextBytes { get; set; }
 
     public ReadOnlySpan<byte> Word(int index) => _bytes.AsSpan(_start[index], _start[index + 1] - _start[index]);
 
@@ -24,7 +24,6 @@ internal sealed class WordCounts
 
     public void Add(ReadOnlySpan<byte> word, long times = 1)
     {
-        TotalBytes += word.Length * times;
         uint hash = HashOf(word);
         int mask = _table.Length - 1;
         int i = (int)hash & mask;
@@ -47,6 +46,7 @@ internal sealed class WordCounts
     /// <summary>Adds everything another table counted.</summary>
     public void Add(WordCounts other)
     {
+        TextBytes += other.TextBytes;
         for (int i = 0; i < other.Distinct; i++)
             Add(other.Word(i), other.Count(i));
     }
