@@ -66,9 +66,11 @@ public static class Architectures
         if (type is null || !ModelTypes.Contains(type))
             throw new InvalidDataException($"{source}: model_type {(type is null ? "is missing" : $"\"{type}\" is not supported")}; supported are {string.Join(", ", ModelTypes)}.");
         ModelConfig config;
+        JsonObject present = ConfigForms.Present(json, ConfigType(type));
+        ConfigForms.CheckUsual(present, ConfigType(type), source);
         try
         {
-            config = ConfigForms.Present(json, ConfigType(type)).Deserialize(ModelJson.Default.ModelConfig)!;
+            config = present.Deserialize(ModelJson.Default.ModelConfig)!;
         }
         catch (JsonException e)
         {
@@ -81,11 +83,21 @@ public static class Architectures
             : config;
     }
 
+    // What stands in the names of classes that have another head than a language model's.
+    private static readonly string[] Tasks =
+        ["ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice", "DoubleHeads", "EncoderModel"];
+
     // A decoder is read with its language-model head whatever else a file calls it: bodies and renamed classes have the same tensors.
     private static string Choose(ModelConfig config, string named, string source)
     {
         if (config is not EncoderConfig encoder)
-            return named == ClassifierOf(config) ? named : config.ArchitectureClass;
+        {
+            if (named == ClassifierOf(config) && config is DecoderConfig)
+                return named;
+            return Tasks.FirstOrDefault(t => named.Contains(t, StringComparison.Ordinal)) is null
+                ? config.ArchitectureClass
+                : throw new InvalidDataException($"{source}: architectures: {named} is not supported; supported are {config.ArchitectureClass}{(config is DecoderConfig ? $", {ClassifierOf(config)}" : "")}.");
+        }
         return encoder.ArchitectureClasses.Contains(named)
             ? named
             : throw new InvalidDataException($"{source}: architectures: {named} is not supported; supported are {string.Join(", ", encoder.ArchitectureClasses)}.");

@@ -66,7 +66,7 @@ public sealed class Electra : EncoderModel
         : base(config, scope)
     {
         _embeddings = new BertEmbeddings(
-            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.EmbeddingSize, config.Sizes, scope["embeddings"]);
+            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.EmbeddingSize, config.PadTokenId, config.Sizes, scope["embeddings"]);
         if (config.EmbeddingSize != config.HiddenSize)
             _project = scope.Linear("embeddings_project", config.EmbeddingSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
         Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);

@@ -87,6 +87,7 @@ public sealed class Gemma3Text : LlamaStyleDecoder
         return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options)
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
             QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
             KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
         };

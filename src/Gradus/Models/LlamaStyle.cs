@@ -11,6 +11,7 @@ namespace Gradus.Models;
 /// <summary>The hyperparameters that Llama and its descendants have in common.</summary>
 /// <param name="HeadDim">Values per head D; C/H where null.</param>
 /// <param name="RmsNormEps">ε of the norms.</param>
+[OnlyUsual("partial_rotary_factor", "1")]
 public abstract record LlamaStyleConfig(
     int VocabSize,
     int HiddenSize,
@@ -133,7 +134,7 @@ public abstract class LlamaStyleDecoder : StackedDecoder
     {
         Scope body = scope["model"];
         RotaryEmbedding rotary = config.Rotary(scope);
-        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init);
+        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init, config.PadTokenId);
         IBlock[] blocks = Repeat(config.NumHiddenLayers, body["layers"], (i, place) => block(i, rotary, place));
         RmsNorm norm = body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, normOffset);
         Linear head = MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: false, config.Init);

@@ -62,7 +62,7 @@ public sealed class Phi : StackedDecoder
     {
         Scope body = scope["model"];
         RotaryEmbedding rotary = config.Rotary(scope);
-        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init);
+        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init, config.PadTokenId);
         return new DecoderStack(
             tokens,
             Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, rotary, place)),
@@ -94,6 +94,7 @@ public sealed class Phi : StackedDecoder
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
             QueryNorm = config.QkLayernorm ? place.LayerNorm("q_layernorm", d, config.LayerNormEps) : null,
             KeyNorm = config.QkLayernorm ? place.LayerNorm("k_layernorm", d, config.LayerNormEps) : null,
         };

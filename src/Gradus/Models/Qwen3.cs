@@ -54,6 +54,7 @@ public sealed class Qwen3 : LlamaStyleDecoder
         new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config, config.Window(layer)))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
             QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
             KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
         };

@@ -58,7 +58,7 @@ public sealed class Starcoder2 : StackedDecoder
     {
         Scope body = scope["model"];
         RotaryEmbedding rotary = config.Rotary(scope);
-        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init);
+        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init, config.PadTokenId);
         return new DecoderStack(
             tokens,
             Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, rotary, place)),
@@ -90,6 +90,7 @@ public sealed class Starcoder2 : StackedDecoder
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true, config.SlidingWindow ?? 0))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
         };
     }
 }
