@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Gradus.Nn;
 using Gradus.Text;
 
 namespace Gradus.Files.Gguf;
@@ -6,7 +7,8 @@ namespace Gradus.Files.Gguf;
 /// <summary>How a model is written as GGUF.</summary>
 /// <param name="Storage">The type of the matrices.</param>
 /// <param name="Name">The model's name, <c>general.name</c>; null leaves it out.</param>
-public sealed record GgufExportOptions(GgufStorage Storage, string? Name = null);
+/// <param name="Pooling">How a sentence encoder makes one vector of a text; null where the model is none.</param>
+public sealed record GgufExportOptions(GgufStorage Storage, string? Name = null, Pooling? Pooling = null);
 
 /// <summary>A checkpoint of transformers made ready to be written as GGUF: names, layout, types and metadata of llama.cpp.</summary>
 public sealed class GgufExport : IDisposable
@@ -58,7 +60,9 @@ public sealed class GgufExport : IDisposable
         if (options.Storage.IsPacked)
             metadata.Set("general.quantization_version", 2u);
         family.Write(parameters, metadata);
-        metadata.Set(GgufModel.ConfigKeyName, config.ToJsonString());
+        if (options.Pooling is { } pooling)
+            metadata.Set($"{family.Architecture}.{GgufModel.PoolingKeyName}", GgufModel.PoolingNumber(pooling));
+        metadata.Set(GgufModel.ConfigKeyName, family.Note(parameters).ToJsonString());
         WriteTokenizer(metadata, tokenizer, parameters, generation);
         return new GgufExport(mapped, metadata, entries, [.. family.Deviations(parameters)]);
     }
