@@ -9,15 +9,15 @@ namespace Gradus.Tests.Models;
 /// <summary>Every kind of noise that a configuration has a key for is at work in training, and only there.</summary>
 public sealed class DropoutContractTests
 {
-    // transformers does not apply it either.
-    private static readonly (string, string) Unused = ("phi3", "embd_pdrop");
+    // Of Phi-3; transformers does not apply it either.
+    private const string Unused = "embd_pdrop";
 
     public static TheoryData<string, string> Generative()
     {
         TheoryData<string, string> cases = [];
         foreach (string name in TinyModels.Names)
         {
-            foreach (string key in Keys(TinyModels.Config(name)).Where(k => (name, k) != Unused))
+            foreach (string key in Keys(TinyModels.Config(name)).Where(k => !(k == Unused && TinyModels.Config(name) is Phi3Config)))
                 cases.Add(name, key);
         }
         return cases;
