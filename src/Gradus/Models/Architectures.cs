@@ -13,10 +13,10 @@ public static class Architectures
     private static readonly Dictionary<Type, Func<ModelConfig, Scope, LanguageModel>> Builders = new()
     {
         [typeof(BartConfig)] = (c, s) => new Bart((BartConfig)c, s),
-        [typeof(BertConfig)] = (c, s) => Bert.Build((BertConfig)c, s),
+        [typeof(BertConfig)] = (c, s) => Bert.Classes[c.Architecture]((BertConfig)c, s),
         [typeof(BloomConfig)] = (c, s) => new Bloom((BloomConfig)c, s),
-        [typeof(DistilBertConfig)] = (c, s) => DistilBert.Build((DistilBertConfig)c, s),
-        [typeof(ElectraConfig)] = (c, s) => Electra.Build((ElectraConfig)c, s),
+        [typeof(DistilBertConfig)] = (c, s) => DistilBert.Classes[c.Architecture]((DistilBertConfig)c, s),
+        [typeof(ElectraConfig)] = (c, s) => Electra.Classes[c.Architecture]((ElectraConfig)c, s),
         [typeof(FalconConfig)] = (c, s) => new Falcon((FalconConfig)c, s),
         [typeof(Gemma2Config)] = (c, s) => new Gemma2((Gemma2Config)c, s),
         [typeof(Gemma3TextConfig)] = (c, s) => new Gemma3Text((Gemma3TextConfig)c, s),
@@ -36,11 +36,11 @@ public static class Architectures
         [typeof(Qwen3Config)] = (c, s) => new Qwen3((Qwen3Config)c, s),
         [typeof(Qwen3MoeConfig)] = (c, s) => new Qwen3Moe((Qwen3MoeConfig)c, s),
         [typeof(RnnLmConfig)] = (c, s) => new RnnLm((RnnLmConfig)c, s),
-        [typeof(RobertaConfig)] = (c, s) => Roberta.Build((RobertaConfig)c, s),
+        [typeof(RobertaConfig)] = (c, s) => Roberta.Classes[c.Architecture]((RobertaConfig)c, s),
         [typeof(SmolLm3Config)] = (c, s) => new SmolLm3((SmolLm3Config)c, s),
         [typeof(Starcoder2Config)] = (c, s) => new Starcoder2((Starcoder2Config)c, s),
         [typeof(T5Config)] = (c, s) => new T5((T5Config)c, s),
-        [typeof(XLNetConfig)] = (c, s) => XLNet.Build((XLNetConfig)c, s),
+        [typeof(XLNetConfig)] = (c, s) => XLNet.Classes[c.Architecture]((XLNetConfig)c, s),
     };
 
     /// <summary>The known model types, sorted.</summary>
@@ -179,6 +179,9 @@ public static class Architectures
         ArgumentNullException.ThrowIfNull(config);
         JsonObject json = (JsonObject)JsonSerializer.SerializeToNode(config, ModelJson.Default.ModelConfig)!;
         json["architectures"] = new JsonArray(config.Architecture);
+        // Without the key some families take a number of their own, and null is none.
+        if (config is LlamaStyleConfig style)
+            json["head_dim"] ??= style.HeadWidth;
         config.Labels.Write(json);
         return json;
     }

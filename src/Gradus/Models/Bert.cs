@@ -76,14 +76,6 @@ public sealed class Bert : EncoderModel
     /// <inheritdoc/>
     protected override IReadOnlyList<IBlock> Blocks { get; }
 
-    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
-    public static LanguageModel Build(BertConfig config, Scope scope)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(scope);
-        return Classes[config.Architecture](config, scope);
-    }
-
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass) => _embeddings.Forward(pass, pass.Positions);
 

@@ -117,14 +117,6 @@ public sealed class DistilBert : EncoderModel
     /// <inheritdoc/>
     protected override IReadOnlyList<IBlock> Blocks { get; }
 
-    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
-    public static LanguageModel Build(DistilBertConfig config, Scope scope)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(scope);
-        return Classes[config.Architecture](config, scope);
-    }
-
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass) =>
         pass.Dropout(_norm.Forward(_words.Forward(pass.Ids).Add(_positions.Forward(pass.Positions))), _dropout);

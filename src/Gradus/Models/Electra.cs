@@ -75,14 +75,6 @@ public sealed class Electra : EncoderModel
     /// <inheritdoc/>
     protected override IReadOnlyList<IBlock> Blocks { get; }
 
-    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
-    public static LanguageModel Build(ElectraConfig config, Scope scope)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(scope);
-        return Classes[config.Architecture](config, scope);
-    }
-
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass)
     {

@@ -82,13 +82,10 @@ public abstract class LlamaStyleDecoder : StackedDecoder
     private readonly float _embeddingScale;
 
     private protected LlamaStyleDecoder(LlamaStyleConfig config, Scope scope, BlockBuilder block, float normOffset = 0, float embeddingScale = 1)
-        : base(config, scope, Build(config, scope, block, normOffset))
+        : base(config, scope, RotaryStack(config, scope, block, body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, normOffset)))
     {
         _embeddingScale = embeddingScale;
     }
-
-    /// <summary>Makes a block of a model from its place.</summary>
-    internal delegate IBlock BlockBuilder(int layer, RotaryEmbedding rotary, Scope place);
 
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass)
@@ -129,15 +126,4 @@ public abstract class LlamaStyleDecoder : StackedDecoder
     /// <summary>Causal attention, scaled by 1/√D, to at most <paramref name="window"/> tokens; 0 or null for all.</summary>
     private protected static AttentionOptions Causal(LlamaStyleConfig config, int? window = null) =>
         new(1f / MathF.Sqrt(config.HeadWidth), Causal: true, Window: window ?? 0);
-
-    private static DecoderStack Build(LlamaStyleConfig config, Scope scope, BlockBuilder block, float normOffset)
-    {
-        Scope body = scope["model"];
-        RotaryEmbedding rotary = config.Rotary(scope);
-        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init, config.PadTokenId);
-        IBlock[] blocks = Repeat(config.NumHiddenLayers, body["layers"], (i, place) => block(i, rotary, place));
-        RmsNorm norm = body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, normOffset);
-        Linear head = MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: false, config.Init);
-        return new DecoderStack(tokens, blocks, norm, head, config.KeyValueHeads, config.HeadWidth, rotary);
-    }
 }

@@ -91,7 +91,7 @@ internal static class TinyModels
             InitializerRange: 0.3f) { AttentionDropout = 0.1f, PadTokenId = 0 },
         ["mistral/2"] = new MistralConfig(Vocabulary, 48, 80, 2, 4, 1, MaxPositionEmbeddings: Context, SlidingWindow: null, TieWordEmbeddings: true, InitializerRange: 0.3f),
         ["mixtral/2"] = new MixtralConfig(Vocabulary, 48, 80, 2, 4, 4, HeadDim: 8, MaxPositionEmbeddings: Context, SlidingWindow: 9, NumLocalExperts: 3,
-            NumExpertsPerTok: 1, RouterJitterNoise: 0.1f, TieWordEmbeddings: true, InitializerRange: 0.3f),
+            NumExpertsPerTok: 2, RouterJitterNoise: 0.1f, TieWordEmbeddings: true, InitializerRange: 0.3f),
         ["olmo2/2"] = new Olmo2Config(Vocabulary, 48, 80, 2, 4, 4, HeadDim: 8, MaxPositionEmbeddings: Context, AttentionBias: true,
             RopeScaling: new RopeScaling("yarn", OriginalMaxPositionEmbeddings: 32, Mscale: 0.8, MscaleAllDim: 0.5), TieWordEmbeddings: true, InitializerRange: 0.3f),
         ["opt/2"] = new OptConfig(Vocabulary, 48, 2, 80, 6, "gelu", Context, Dropout: 0.2f, AttentionDropout: 0.1f, InitStd: 0.3f, TieWordEmbeddings: false),
