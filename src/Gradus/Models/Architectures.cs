@@ -179,9 +179,6 @@ public static class Architectures
         ArgumentNullException.ThrowIfNull(config);
         JsonObject json = (JsonObject)JsonSerializer.SerializeToNode(config, ModelJson.Default.ModelConfig)!;
         json["architectures"] = new JsonArray(config.Architecture);
-        // Without the key some families take a number of their own, and null is none.
-        if (config is LlamaStyleConfig style)
-            json["head_dim"] ??= style.HeadWidth;
         config.Labels.Write(json);
         return json;
     }

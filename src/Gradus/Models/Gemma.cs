@@ -25,6 +25,8 @@ public sealed record GemmaConfig(
     [JsonIgnore]
     public override string ArchitectureClass => "GemmaForCausalLM";
 
+    private protected override bool NeedsHeadDim => true;
+
     // The first files say "gelu", but the models were trained with the tanh form, which transformers therefore used for them.
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenActivation ?? (HiddenAct == "gelu" ? "gelu_pytorch_tanh" : HiddenAct));
 }

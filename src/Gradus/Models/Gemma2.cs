@@ -33,6 +33,8 @@ public sealed record Gemma2Config(
     [JsonIgnore]
     public override string ArchitectureClass => "Gemma2ForCausalLM";
 
+    private protected override bool NeedsHeadDim => true;
+
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenActivation), HiddenActivation);
 
     /// <inheritdoc/>

@@ -37,6 +37,8 @@ public sealed record Gemma3TextConfig(
     [JsonIgnore]
     public override string ArchitectureClass => "Gemma3ForCausalLM";
 
+    private protected override bool NeedsHeadDim => true;
+
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenActivation), HiddenActivation);
 
     /// <inheritdoc/>

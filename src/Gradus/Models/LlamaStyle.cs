@@ -33,10 +33,13 @@ public abstract record LlamaStyleConfig(
 {
     internal override int HeadWidth => HeadDim ?? base.HeadWidth;
 
+    /// <summary>Whether a file without <c>head_dim</c> means a number of the family rather than C/H.</summary>
+    private protected virtual bool NeedsHeadDim => false;
+
     internal override string RotaryProperty => HeadDim is null ? base.RotaryProperty : nameof(HeadDim);
 
     private protected override IEnumerable<ValidationResult> HeadProblems() => HeadDim is null
-        ? base.HeadProblems()
+        ? NeedsHeadDim ? [new ValidationResult("is null; give the values per head", [nameof(HeadDim)])] : base.HeadProblems()
         : new[]
         {
             AtLeast(nameof(HeadDim), HeadDim.Value, 1),

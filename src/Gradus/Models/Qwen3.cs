@@ -29,6 +29,8 @@ public sealed record Qwen3Config(
     [JsonIgnore]
     public override string ArchitectureClass => "Qwen3ForCausalLM";
 
+    private protected override bool NeedsHeadDim => true;
+
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
     /// <inheritdoc/>

@@ -105,7 +105,7 @@ internal static class TinyModels
         ["qwen2_moe/2"] = new Qwen2MoeConfig(Vocabulary, 48, 80, 2, 4, 4, MaxPositionEmbeddings: Context, QkvBias: false, UseSlidingWindow: true, SlidingWindow: 9,
             MoeIntermediateSize: 24, SharedExpertIntermediateSize: 40, NumExperts: 4, NumExpertsPerTok: 3, NormTopkProb: true, DecoderSparseStep: 2,
             OutputRouterLogits: true, TieWordEmbeddings: true, InitializerRange: 0.3f),
-        ["qwen3/2"] = new Qwen3Config(Vocabulary, 48, 80, 2, 4, 1, HeadDim: null, MaxPositionEmbeddings: Context, AttentionBias: true, UseSlidingWindow: true,
+        ["qwen3/2"] = new Qwen3Config(Vocabulary, 48, 80, 2, 4, 1, HeadDim: 8, MaxPositionEmbeddings: Context, AttentionBias: true, UseSlidingWindow: true,
             SlidingWindow: 9, MaxWindowLayers: 1, TieWordEmbeddings: true, InitializerRange: 0.3f),
         ["qwen3_moe/2"] = new Qwen3MoeConfig(Vocabulary, 48, 80, 2, 4, 4, MaxPositionEmbeddings: Context, AttentionBias: true, UseSlidingWindow: true, SlidingWindow: 9,
             MoeIntermediateSize: 24, NumExperts: 4, NumExpertsPerTok: 1, MlpOnlyLayers: [1], TieWordEmbeddings: true, InitializerRange: 0.3f),

@@ -126,6 +126,7 @@ public sealed class ConfigFormTests
     [InlineData("""{ "model_type": "distilbert", "is_decoder": true }""", "is_decoder: true is not supported")]
     [InlineData("""{ "model_type": "gemma3_text", "rope_parameters": { "full_attention": {}, "sliding_attention": { "rope_type": "linear", "factor": 2 } } }""", "sliding_attention")]
     [InlineData("""{ "model_type": "mixtral", "router_jitter_noise": 1.0 }""", "router_jitter_noise: is a noise")]
+    [InlineData("""{ "model_type": "qwen3", "head_dim": null }""", "head_dim: is null; give the values per head")]
     [InlineData("""{ "model_type": "opt", "layerdrop": 1.0 }""", "layerdrop: is a probability")]
     public void WrongValuesAreNamed(string json, string message)
     {
