@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
