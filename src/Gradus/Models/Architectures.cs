@@ -55,6 +55,11 @@ public static class Architectures
         .First(a => (string)a.TypeDiscriminator! == modelType)
         .DerivedType;
 
+    /// <summary>A config.json of any version of transformers in the form of version 4, whose keys this code reads; of an unknown type as it is.</summary>
+    internal static JsonObject Present(JsonObject json) => json["model_type"] is JsonValue value && value.TryGetValue(out string? type) && ModelTypes.Contains(type)
+        ? ConfigForms.Present(json, ConfigType(type))
+        : json;
+
     /// <summary>Reads a config.json. Keys that this code does not know are left alone, as everybody does with these files.</summary>
     /// <param name="json">The parsed file.</param>
     /// <param name="source">The file's name, for messages.</param>

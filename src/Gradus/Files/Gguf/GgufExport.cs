@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Text;
 
@@ -46,7 +47,7 @@ public sealed class GgufExport : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(tensors);
         ArgumentNullException.ThrowIfNull(options);
-        HyperParameters parameters = new(config, tensors.Path);
+        HyperParameters parameters = new(Architectures.Present(config), tensors.Path);
         GgufFamily family = GgufFamilies.OfCheckpoint(parameters);
         MappedTensorFile mapped = MappedTensorFile.Create(tensors, GgufNames.ToGguf(family, parameters, tensors));
         bool hasHead = mapped.TryGet("output.weight", out _);
@@ -62,7 +63,7 @@ public sealed class GgufExport : IDisposable
         family.Write(parameters, metadata);
         if (options.Pooling is { } pooling)
             metadata.Set($"{family.Architecture}.{GgufModel.PoolingKeyName}", GgufModel.PoolingNumber(pooling));
-        metadata.Set(GgufModel.ConfigKeyName, family.Note(parameters).ToJsonString());
+        metadata.Set(GgufModel.ConfigKeyName, family.Note(new HyperParameters(config, tensors.Path)).ToJsonString());
         WriteTokenizer(metadata, tokenizer, parameters, generation);
         return new GgufExport(mapped, metadata, entries, [.. family.Deviations(parameters)]);
     }

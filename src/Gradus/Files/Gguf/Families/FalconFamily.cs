@@ -47,6 +47,7 @@ internal sealed class FalconFamily() : GgufFamily("falcon", "falcon", "FalconFor
         if (!config.Has("ffn_hidden_size"))
             metadata.Set(Key("feed_forward_length"), (uint)(4 * config.Size("hidden_size")));
         metadata.Set(Key("tensor_data_layout"), "jploski");
+        GgufRope.Write(config, metadata, Architecture, takesFactors: false);
     }
 
     /// <inheritdoc/>
@@ -60,6 +61,8 @@ internal sealed class FalconFamily() : GgufFamily("falcon", "falcon", "FalconFor
         config["multi_query"] = groups < heads;
         config["new_decoder_architecture"] = twoNorms || (groups > 1 && groups < heads);
         config["num_ln_in_parallel_attn"] = twoNorms ? 2 : 1;
+        if (GgufRope.Read(file, Architecture, new HyperParameters(config, file.Path)) is { } scaling)
+            config["rope_scaling"] = scaling;
     }
 
     /// <inheritdoc/>
