@@ -5,6 +5,7 @@ using Gradus.Files;
 using Gradus.Files.Gguf;
 using Gradus.Files.Quantized;
 using Gradus.Models;
+using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
 using Gradus.Text;
@@ -16,7 +17,9 @@ namespace Gradus.Cli.Verbs;
 /// <param name="tensors">The tensors under transformers' names; closed with this.</param>
 /// <param name="tokenizer">Its tokenizer, or null.</param>
 /// <param name="generationConfig">The file of that name, or null.</param>
-internal sealed class ConvertSource(JsonObject config, TensorFile tensors, Tokenizer? tokenizer, JsonObject? generationConfig = null) : IDisposable
+/// <param name="pooling">How a sentence encoder makes one vector of a text, or null.</param>
+internal sealed class ConvertSource(
+    JsonObject config, TensorFile tensors, Tokenizer? tokenizer, JsonObject? generationConfig = null, Pooling? pooling = null) : IDisposable
 {
     /// <summary>How a model likes to be sampled, and what ends its answers.</summary>
     public const string GenerationConfigFile = "generation_config.json";
@@ -33,8 +36,11 @@ internal sealed class ConvertSource(JsonObject config, TensorFile tensors, Token
     /// <summary>generation_config.json, or null.</summary>
     public JsonObject? GenerationConfig => generationConfig;
 
+    /// <summary>How a sentence encoder makes one vector of a text, or null.</summary>
+    public Pooling? Pooling => pooling;
+
     /// <summary>The class of the model.</summary>
-    public string Architecture => Known is { } known ? known.ArchitectureClass : (string?)config["architectures"]?[0] ?? (string?)config["model_type"] ?? "unknown";
+    public string Architecture => Known is { } known ? known.Architecture : (string?)config["architectures"]?[0] ?? (string?)config["model_type"] ?? "unknown";
 
     /// <summary>The hyperparameters, or null where this program converts an architecture that it cannot run.</summary>
     public ModelConfig? Known => (string?)config["model_type"] is { } type && Architectures.ModelTypes.Contains(type) ? Architectures.Parse(config, tensors.Path) : null;
@@ -64,13 +70,13 @@ internal sealed class ConvertSource(JsonObject config, TensorFile tensors, Token
         if (GgufModel.IsGguf(place.Folder))
         {
             GgufModel model = GgufModel.Open(place.Folder);
-            return new ConvertSource(model.Config, model.Tensors, given, model.GenerationConfig());
+            return new ConvertSource(model.Config, model.Tensors, given, model.GenerationConfig(), model.Pooling);
         }
         JsonObject config = Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile));
         string generation = Path.Combine(place.Folder, GenerationConfigFile);
         TensorFile tensors = Checkpoint.OpenTensors(place.Folder);
         config.Remove(QuantizedCheckpoint.ConfigKey);
-        return new ConvertSource(config, tensors, given, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null);
+        return new ConvertSource(config, tensors, given, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null, SentencePooling.Find(place.Folder));
     }
 
     /// <summary>The tensors to write, each under its name: those of the model where it is known, and all otherwise.</summary>

@@ -124,8 +124,10 @@ internal static class ConvertVerb
         using AtomicFolder folder = AtomicFolder.Begin(to);
         Checkpoint.Write(folder, source.Known is { } known ? Architectures.ToJson(known) : source.Config, source.Tensors, tensors, type);
         source.Tokenizer?.Save(folder.TemporaryPath);
-        if (source.GenerationConfig is { } generation)
+        if (source.GenerationConfig is { } generation && (source.Known is not { } model || Architectures.WritesText(model)))
             Checkpoint.WriteObject(folder, ConvertSource.GenerationConfigFile, generation);
+        if (source is { Pooling: { } pooling, Config: var config } && config["hidden_size"] is { } width)
+            SentencePooling.Write(folder, pooling, (int)width);
         context.Cancellation.ThrowIfCancellationRequested();
         folder.Commit();
     }
@@ -138,7 +140,7 @@ internal static class ConvertVerb
         GgufExport export;
         try
         {
-            export = GgufExport.Plan(source.Config, source.Tensors, source.Tokenizer, new GgufExportOptions(GgufStorage.Get(type), name), source.GenerationConfig);
+            export = GgufExport.Plan(source.Config, source.Tensors, source.Tokenizer, new GgufExportOptions(GgufStorage.Get(type), name, source.Pooling), source.GenerationConfig);
         }
         catch (NotSupportedException e)
         {

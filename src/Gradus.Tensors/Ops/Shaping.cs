@@ -132,8 +132,9 @@ public sealed partial class Tensor
 
     /// <summary>y[i] = table[ids[i]]: rows of this (V, C) table; the embedding lookup.</summary>
     /// <param name="ids">(N), I32, each in [0, V).</param>
+    /// <param name="untrained">A row that gets no gradient from this lookup, as that of padding; null for none.</param>
     /// <exception cref="ArgumentOutOfRangeException">An id is outside the table.</exception>
-    public Tensor Gather(Tensor ids)
+    public Tensor Gather(Tensor ids, int? untrained = null)
     {
         ArgumentNullException.ThrowIfNull(ids);
         if (Shape.Rank != 2)
@@ -147,19 +148,32 @@ public sealed partial class Tensor
         Tensor y = w.Empty(new Shape(checked((int)ids.Count), Shape[1]));
         w.Device.Gather(this, ids, y);
         if (w.Records(this))
-            w.Tape!.Record(y, new GatherNode(this, ids));
+            w.Tape!.Record(y, new GatherNode(this, ids, untrained));
         return y;
     }
 
-    // dtable[ids[i]] += dy[i].
-    private sealed class GatherNode(Tensor table, Tensor ids) : Node
+    // dtable[ids[i]] += dy[i], but for the untrained row.
+    private sealed class GatherNode(Tensor table, Tensor ids, int? untrained) : Node
     {
         public override void Backward(Tensor dy)
         {
             Tensor sum = table.GradientTarget(out bool add);
             if (!add)
                 sum.Clear();
-            dy.Device.ScatterAdd(dy, ids, sum);
+            dy.Device.ScatterAdd(untrained is { } row && ids.Span<int>().Contains(row) ? Without(row, dy) : dy, ids, sum);
+        }
+
+        private Tensor Without(int row, Tensor dy)
+        {
+            Tensor rest = dy.Workspace.Empty(dy.Shape);
+            dy.Span().CopyTo(rest.Span());
+            ReadOnlySpan<int> rows = ids.Span<int>();
+            for (int i = 0; i < rows.Length; i++)
+            {
+                if (rows[i] == row)
+                    rest.Span().Slice(i * dy.Shape.Columns, dy.Shape.Columns).Clear();
+            }
+            return rest;
         }
     }
 

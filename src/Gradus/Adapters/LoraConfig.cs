@@ -51,11 +51,13 @@ public sealed record LoraConfig(
 {
     private static readonly string[] QueryValue = ["q_proj", "v_proj"];
 
+    // PEFT's own (TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING), and for families that it has none for the layers of the same part.
     private static readonly Dictionary<string, string[]> Usual = new()
     {
         ["bart"] = QueryValue,
         ["bert"] = ["query", "value"],
         ["bloom"] = ["query_key_value"],
+        ["distilbert"] = ["q_lin", "v_lin"],
         ["electra"] = ["query", "value"],
         ["falcon"] = ["query_key_value"],
         ["gemma"] = QueryValue,
@@ -67,12 +69,17 @@ public sealed record LoraConfig(
         ["llama"] = QueryValue,
         ["mistral"] = QueryValue,
         ["mixtral"] = QueryValue,
-        ["mt5"] = ["q", "v"],
+        ["olmo2"] = QueryValue,
         ["opt"] = QueryValue,
         ["phi"] = ["q_proj", "v_proj", "fc1", "fc2"],
+        ["phi3"] = ["qkv_proj"],
         ["qwen2"] = QueryValue,
+        ["qwen2_moe"] = QueryValue,
         ["qwen3"] = QueryValue,
+        ["qwen3_moe"] = QueryValue,
         ["roberta"] = ["query", "value"],
+        ["smollm3"] = QueryValue,
+        ["starcoder2"] = QueryValue,
         ["t5"] = ["q", "v"],
     };
 

@@ -165,10 +165,10 @@ public sealed class ModelAdapter : IDisposable
     {
         HashSet<string> layers = [.. Model.Parts.Linears.Select(l => l.Path), .. Model.Parts.Embeddings.Select(e => e.Path)];
         HashSet<string> adapted = [.. _linears.Select(l => l.Layer.Path)];
-        foreach (Parameter parameter in Model.Parameters)
+        foreach (Parameter parameter in Model.Parameters.Where(p => !p.IsBuffer))
         {
             int dot = parameter.Name.LastIndexOf('.');
-            string path = parameter.Name[..dot], name = parameter.Name[(dot + 1)..];
+            string path = parameter.Name[..Math.Max(0, dot)], name = parameter.Name[(dot + 1)..];
             bool inSaved = Under(saved, path);
             if (inSaved ? layers.Contains(path) : !(name == "bias" && Config.TrainsBias(adapted.Contains(path))))
                 continue;

@@ -31,6 +31,12 @@ internal abstract class TensorLayout
     /// <param name="origin">For each row of the result, the row of the source.</param>
     public static TensorLayout Rows(int[] origin) => new RowOrder(origin);
 
+    /// <summary>All rows but the first ones.</summary>
+    public static TensorLayout WithoutFirst(int rows) => new WithoutFirstLayout(rows);
+
+    /// <summary>Rows of zeros before those of the source.</summary>
+    public static TensorLayout AfterZeros(int rows) => new AfterZerosLayout(rows);
+
     /// <summary>A constant added to each value.</summary>
     public static TensorLayout Plus(float term) => new Shifted(term);
 
@@ -96,6 +102,38 @@ internal abstract class TensorLayout
         }
 
         public override (int Source, long Row) Origin(long row, IReadOnlyList<TensorEntry> sources) => (0, origin[row]);
+    }
+
+    private sealed class WithoutFirstLayout(int rows) : TensorLayout
+    {
+        public override Shape ShapeOf(IReadOnlyList<TensorEntry> sources) => sources[0].Shape.With(0, sources[0].Shape[0] - rows);
+
+        public override bool Fits(Shape source) => source.Rank == 2 && source[0] > rows;
+
+        public override void Read(TensorFile file, IReadOnlyList<TensorEntry> sources, long start, Span<float> destination) =>
+            file.Read(sources[0], ((long)rows * sources[0].Shape.Columns) + start, destination);
+
+        public override (int Source, long Row) Origin(long row, IReadOnlyList<TensorEntry> sources) => (0, row + rows);
+    }
+
+    private sealed class AfterZerosLayout(int rows) : TensorLayout
+    {
+        public override bool KeepsRows => false;
+
+        public override bool KeepsValues => false;
+
+        public override Shape ShapeOf(IReadOnlyList<TensorEntry> sources) => sources[0].Shape.With(0, sources[0].Shape[0] + rows);
+
+        public override bool Fits(Shape source) => source.Rank == 2;
+
+        public override void Read(TensorFile file, IReadOnlyList<TensorEntry> sources, long start, Span<float> destination)
+        {
+            long zeros = (long)rows * sources[0].Shape.Columns;
+            int cleared = (int)Math.Clamp(zeros - start, 0, destination.Length);
+            destination[..cleared].Clear();
+            if (cleared < destination.Length)
+                file.Read(sources[0], start + cleared - zeros, destination[cleared..]);
+        }
     }
 
     private sealed class TransposedLayout : TensorLayout

@@ -13,10 +13,10 @@ public static class Architectures
     private static readonly Dictionary<Type, Func<ModelConfig, Scope, LanguageModel>> Builders = new()
     {
         [typeof(BartConfig)] = (c, s) => new Bart((BartConfig)c, s),
-        [typeof(BertConfig)] = (c, s) => Bert.Build((BertConfig)c, s),
+        [typeof(BertConfig)] = (c, s) => Bert.Classes[c.Architecture]((BertConfig)c, s),
         [typeof(BloomConfig)] = (c, s) => new Bloom((BloomConfig)c, s),
-        [typeof(DistilBertConfig)] = (c, s) => DistilBert.Build((DistilBertConfig)c, s),
-        [typeof(ElectraConfig)] = (c, s) => Electra.Build((ElectraConfig)c, s),
+        [typeof(DistilBertConfig)] = (c, s) => DistilBert.Classes[c.Architecture]((DistilBertConfig)c, s),
+        [typeof(ElectraConfig)] = (c, s) => Electra.Classes[c.Architecture]((ElectraConfig)c, s),
         [typeof(FalconConfig)] = (c, s) => new Falcon((FalconConfig)c, s),
         [typeof(Gemma2Config)] = (c, s) => new Gemma2((Gemma2Config)c, s),
         [typeof(Gemma3TextConfig)] = (c, s) => new Gemma3Text((Gemma3TextConfig)c, s),
@@ -36,11 +36,11 @@ public static class Architectures
         [typeof(Qwen3Config)] = (c, s) => new Qwen3((Qwen3Config)c, s),
         [typeof(Qwen3MoeConfig)] = (c, s) => new Qwen3Moe((Qwen3MoeConfig)c, s),
         [typeof(RnnLmConfig)] = (c, s) => new RnnLm((RnnLmConfig)c, s),
-        [typeof(RobertaConfig)] = (c, s) => Roberta.Build((RobertaConfig)c, s),
+        [typeof(RobertaConfig)] = (c, s) => Roberta.Classes[c.Architecture]((RobertaConfig)c, s),
         [typeof(SmolLm3Config)] = (c, s) => new SmolLm3((SmolLm3Config)c, s),
         [typeof(Starcoder2Config)] = (c, s) => new Starcoder2((Starcoder2Config)c, s),
         [typeof(T5Config)] = (c, s) => new T5((T5Config)c, s),
-        [typeof(XLNetConfig)] = (c, s) => XLNet.Build((XLNetConfig)c, s),
+        [typeof(XLNetConfig)] = (c, s) => XLNet.Classes[c.Architecture]((XLNetConfig)c, s),
     };
 
     /// <summary>The known model types, sorted.</summary>
@@ -55,6 +55,11 @@ public static class Architectures
         .First(a => (string)a.TypeDiscriminator! == modelType)
         .DerivedType;
 
+    /// <summary>A config.json of any version of transformers in the form of version 4, whose keys this code reads; of an unknown type as it is.</summary>
+    internal static JsonObject Present(JsonObject json) => json["model_type"] is JsonValue value && value.TryGetValue(out string? type) && ModelTypes.Contains(type)
+        ? ConfigForms.Present(json, ConfigType(type))
+        : json;
+
     /// <summary>Reads a config.json. Keys that this code does not know are left alone, as everybody does with these files.</summary>
     /// <param name="json">The parsed file.</param>
     /// <param name="source">The file's name, for messages.</param>
@@ -66,9 +71,11 @@ public static class Architectures
         if (type is null || !ModelTypes.Contains(type))
             throw new InvalidDataException($"{source}: model_type {(type is null ? "is missing" : $"\"{type}\" is not supported")}; supported are {string.Join(", ", ModelTypes)}.");
         ModelConfig config;
+        JsonObject present = ConfigForms.Present(json, ConfigType(type));
+        ConfigForms.CheckUsual(present, ConfigType(type), source);
         try
         {
-            config = ConfigForms.Present(json, ConfigType(type)).Deserialize(ModelJson.Default.ModelConfig)!;
+            config = present.Deserialize(ModelJson.Default.ModelConfig)!;
         }
         catch (JsonException e)
         {
@@ -81,11 +88,21 @@ public static class Architectures
             : config;
     }
 
+    // What stands in the names of classes that have another head than a language model's.
+    private static readonly string[] Tasks =
+        ["ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice", "DoubleHeads", "EncoderModel"];
+
     // A decoder is read with its language-model head whatever else a file calls it: bodies and renamed classes have the same tensors.
     private static string Choose(ModelConfig config, string named, string source)
     {
         if (config is not EncoderConfig encoder)
-            return named == ClassifierOf(config) ? named : config.ArchitectureClass;
+        {
+            if (named == ClassifierOf(config) && config is DecoderConfig)
+                return named;
+            return Tasks.FirstOrDefault(t => named.Contains(t, StringComparison.Ordinal)) is null
+                ? config.ArchitectureClass
+                : throw new InvalidDataException($"{source}: architectures: {named} is not supported; supported are {config.ArchitectureClass}{(config is DecoderConfig ? $", {ClassifierOf(config)}" : "")}.");
+        }
         return encoder.ArchitectureClasses.Contains(named)
             ? named
             : throw new InvalidDataException($"{source}: architectures: {named} is not supported; supported are {string.Join(", ", encoder.ArchitectureClasses)}.");

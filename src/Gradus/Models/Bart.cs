@@ -7,8 +7,7 @@ namespace Gradus.Models;
 
 /// <summary>
 /// BART (Lewis et al., "BART: Denoising Sequence-to-Sequence Pre-training", 2020): the transformer of 2017 with learned positions, a norm
-/// after every residual sum and GELU. Tensor names of Hugging Face's BartForConditionalGeneration. Left out: layer drop and the
-/// classification heads.
+/// after every residual sum and GELU. Tensor names of Hugging Face's BartForConditionalGeneration. Left out: the classification heads.
 /// </summary>
 /// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
 /// <param name="MaxPositionEmbeddings">Longest source and longest target, in tokens.</param>
@@ -23,6 +22,8 @@ namespace Gradus.Models;
 /// <param name="Dropout">Dropout of embeddings and of what is added to the residual stream, in [0, 1).</param>
 /// <param name="ActivationDropout">Dropout within the feed-forward layers, in [0, 1).</param>
 /// <param name="AttentionDropout">Dropout of attention probabilities, in [0, 1).</param>
+/// <param name="EncoderLayerdrop">Probability with which training leaves a block of the encoder out, in [0, 1).</param>
+/// <param name="DecoderLayerdrop">The same for the decoder.</param>
 /// <param name="InitStd">Standard deviation of new weights.</param>
 /// <param name="ScaleEmbedding">Whether token vectors are multiplied by √C.</param>
 /// <param name="TieWordEmbeddings">Whether the head uses the token table.</param>
@@ -33,6 +34,10 @@ namespace Gradus.Models;
 /// <param name="EosTokenId">Token that ends a text.</param>
 /// <param name="ForcedBosTokenId">First token that generation has to choose; for other programs.</param>
 /// <param name="ForcedEosTokenId">Last token that generation has to choose; for other programs.</param>
+[OnlyUsual("normalize_before", "false")]
+[OnlyUsual("normalize_embedding", "true")]
+[OnlyUsual("add_final_layer_norm", "false")]
+[OnlyUsual("static_position_embeddings", "false")]
 public sealed record BartConfig(
     int VocabSize = 50265,
     int MaxPositionEmbeddings = 1024,
@@ -47,6 +52,8 @@ public sealed record BartConfig(
     float Dropout = 0.1f,
     float ActivationDropout = 0,
     float AttentionDropout = 0,
+    float EncoderLayerdrop = 0,
+    float DecoderLayerdrop = 0,
     float InitStd = 0.02f,
     bool ScaleEmbedding = false,
     bool TieWordEmbeddings = true,
@@ -89,6 +96,8 @@ public sealed record BartConfig(
         Probability(nameof(Dropout), Dropout),
         Probability(nameof(ActivationDropout), ActivationDropout),
         Probability(nameof(AttentionDropout), AttentionDropout),
+        Probability(nameof(EncoderLayerdrop), EncoderLayerdrop),
+        Probability(nameof(DecoderLayerdrop), DecoderLayerdrop),
         Divides(nameof(EncoderAttentionHeads), EncoderAttentionHeads, DModel, "d_model"),
         Divides(nameof(DecoderAttentionHeads), DecoderAttentionHeads, DModel, "d_model"),
         VocabSize > 0 && (uint)DecoderStartTokenId >= (uint)VocabSize
@@ -116,7 +125,7 @@ public sealed class Bart : EncoderDecoderModel
         Init init = Init.Normal(config.InitStd);
         Scope body = scope["model"];
         body.Alias("shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight");
-        Embedding tokens = body.Embedding("shared", config.VocabSize, config.DModel, init);
+        Embedding tokens = body.Embedding("shared", config.VocabSize, config.DModel, init, config.PadTokenId);
         _encoder = new Half(config, tokens, Layer.Encoding(config), config.EncoderLayers, body["encoder"]);
         _decoder = new Half(config, tokens, Layer.Decoding(config), config.DecoderLayers, body["decoder"]);
         Parameter bias = scope.Buffer("final_logits_bias", new Shape(1, config.VocabSize), Init.Zeros);
@@ -145,11 +154,11 @@ public sealed class Bart : EncoderDecoderModel
     protected override int CacheWidth => _config.DModel / _config.DecoderAttentionHeads;
 
     /// <summary>In what the layers of the two halves differ.</summary>
-    private sealed record Layer(bool Decodes, int Heads, int FeedForward)
+    private sealed record Layer(bool Decodes, int Heads, int FeedForward, float Dropout)
     {
-        public static Layer Encoding(BartConfig config) => new(false, config.EncoderAttentionHeads, config.EncoderFfnDim);
+        public static Layer Encoding(BartConfig config) => new(false, config.EncoderAttentionHeads, config.EncoderFfnDim, config.EncoderLayerdrop);
 
-        public static Layer Decoding(BartConfig config) => new(true, config.DecoderAttentionHeads, config.DecoderFfnDim);
+        public static Layer Decoding(BartConfig config) => new(true, config.DecoderAttentionHeads, config.DecoderFfnDim, config.DecoderLayerdrop);
     }
 
     private sealed class Half : Stack
@@ -165,6 +174,7 @@ public sealed class Bart : EncoderDecoderModel
         {
             _config = config;
             _tokens = tokens;
+            BlockDropout = kind.Dropout;
             _positions = scope.Embedding("embed_positions", config.MaxPositionEmbeddings + PositionOffset, config.DModel, Init.Normal(config.InitStd));
             _norm = scope.LayerNorm("layernorm_embedding", config.DModel, Epsilon);
             _blocks = [.. Enumerable.Range(0, layers).Select(i => new Block(config, kind, i, scope["layers"][i]))];
@@ -174,6 +184,8 @@ public sealed class Bart : EncoderDecoderModel
         public IReadOnlyList<ISourceAttention> SourceAttentions { get; }
 
         protected override IReadOnlyList<IBlock> Blocks => _blocks;
+
+        protected override float BlockDropout { get; }
 
         protected override Tensor Embed(Pass pass)
         {

@@ -61,7 +61,7 @@ public sealed class Bert : EncoderModel
         : base(config, scope)
     {
         _embeddings = new BertEmbeddings(
-            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.Sizes, scope["embeddings"]);
+            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.PadTokenId, config.Sizes, scope["embeddings"]);
         Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
         // A bare body may be stored without its pooler. A classifier needs one, which is new if the model had another task.
         if (pooler && (!bare || scope.Has("pooler.dense.weight")))
@@ -75,14 +75,6 @@ public sealed class Bert : EncoderModel
 
     /// <inheritdoc/>
     protected override IReadOnlyList<IBlock> Blocks { get; }
-
-    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
-    public static LanguageModel Build(BertConfig config, Scope scope)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(scope);
-        return Classes[config.Architecture](config, scope);
-    }
 
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass) => _embeddings.Forward(pass, pass.Positions);

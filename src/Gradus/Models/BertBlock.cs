@@ -59,9 +59,9 @@ internal sealed class BertEmbeddings
     private readonly LayerNorm _norm;
     private readonly float _dropout;
 
-    public BertEmbeddings(int words, int positions, int types, int width, BertSizes sizes, Scope scope)
+    public BertEmbeddings(int words, int positions, int types, int width, int? padding, BertSizes sizes, Scope scope)
     {
-        Words = scope.Embedding("word_embeddings", words, width, sizes.Init);
+        Words = scope.Embedding("word_embeddings", words, width, sizes.Init, padding);
         _positions = scope.Embedding("position_embeddings", positions, width, sizes.Init);
         _types = scope.Embedding("token_type_embeddings", types, width, sizes.Init);
         _norm = scope.LayerNorm("LayerNorm", width, sizes.Epsilon);

@@ -16,6 +16,7 @@ namespace Gradus.Models;
 /// <param name="LayerNormEpsilon">ε of the norms.</param>
 /// <param name="ApplyResidualConnectionPostLayernorm">Whether attention and feed-forward layer are added to their normalized inputs.</param>
 /// <param name="HiddenDropout">Dropout of what is added to the residual stream, in [0, 1).</param>
+/// <param name="AttentionDropout">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
 [FormerName("hidden_size", "n_embed")]
 [FormerName("n_layer", "num_hidden_layers")]
@@ -29,6 +30,7 @@ public sealed record BloomConfig(
     float LayerNormEpsilon = 1e-5f,
     bool ApplyResidualConnectionPostLayernorm = false,
     float HiddenDropout = 0,
+    float AttentionDropout = 0,
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = true,
     int? BosTokenId = 1,
@@ -51,6 +53,8 @@ public sealed record BloomConfig(
         .. new[]
         {
             Divides(nameof(NHead), NHead, HiddenSize, "hidden_size"),
+            Probability(nameof(HiddenDropout), HiddenDropout),
+            Probability(nameof(AttentionDropout), AttentionDropout),
         }.OfType<ValidationResult>(),
     ];
 }
@@ -115,6 +119,7 @@ public sealed class Bloom : StackedDecoder
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Slopes = slopes,
+            Dropout = config.AttentionDropout,
         };
     }
 }

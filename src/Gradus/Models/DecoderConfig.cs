@@ -16,6 +16,10 @@ public abstract record DecoderConfig(int VocabSize, bool TieWordEmbeddings, int?
     [JsonIgnore]
     public override int Vocabulary => VocabSize;
 
+    /// <summary>Token that fills up batches elsewhere; in the families that transformers gives a padding row to, its row of the token table is not trained by lookups.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? PadTokenId { get; init; }
+
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
 
@@ -58,7 +62,10 @@ public abstract record RotaryDecoderConfig(
 {
     /// <inheritdoc/>
     [JsonIgnore]
-    public override int ContextLength => MaxPositionEmbeddings;
+    public override int ContextLength => RopeScaling.ContextLength(MaxPositionEmbeddings, Scaling);
+
+    /// <summary>Dropout of attention probabilities, in [0, 1).</summary>
+    public float AttentionDropout { get; init; }
 
     internal int KeyValueHeads => NumKeyValueHeads ?? NumAttentionHeads;
 
@@ -95,6 +102,7 @@ public abstract record RotaryDecoderConfig(
             AtLeast(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, 1),
             Divides(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, NumAttentionHeads, "num_attention_heads"),
             Knows(ActivationChoice.Property, ActivationChoice.Name),
+            Probability(nameof(AttentionDropout), AttentionDropout),
         }.OfType<ValidationResult>(),
         .. NumAttentionHeads < 1 ? [] : HeadProblems(),
     ];

@@ -20,6 +20,9 @@ public abstract class DecoderModel : GenerativeModel
     /// <summary>Values per key/value head.</summary>
     protected abstract int CacheWidth { get; }
 
+    /// <summary>Probability with which training leaves a block out, in [0, 1).</summary>
+    private protected float BlockDropout { get; init; }
+
     /// <summary>The input of the first block, (N, C).</summary>
     protected abstract Tensor Embed(Pass pass);
 
@@ -36,7 +39,7 @@ public abstract class DecoderModel : GenerativeModel
         for (int i = 0; i < Blocks.Count; i++)
         {
             pass.Capture?.Hidden(x);
-            x = pass.Run(Blocks[i], x);
+            x = pass.Leaves(BlockDropout) ? x : pass.Run(Blocks[i], x);
         }
         x = Normalize(x, pass);
         pass.Capture?.Hidden(x);

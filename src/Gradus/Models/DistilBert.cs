@@ -11,7 +11,7 @@ namespace Gradus.Models;
 /// </summary>
 /// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
 /// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
-/// <param name="SinusoidalPosEmbds">Whether the stored positions began as sines; they are read and trained like learned ones.</param>
+/// <param name="SinusoidalPosEmbds">Whether positions are sines, which training leaves alone, rather than learned.</param>
 /// <param name="NLayers">Blocks.</param>
 /// <param name="NHeads">Attention heads H; divides the width.</param>
 /// <param name="Dim">Width C.</param>
@@ -104,8 +104,10 @@ public sealed class DistilBert : EncoderModel
         : base(config, scope)
     {
         Scope embeddings = scope["embeddings"];
-        _words = embeddings.Embedding("word_embeddings", config.VocabSize, config.Dim, config.Init);
-        _positions = embeddings.Embedding("position_embeddings", config.MaxPositionEmbeddings, config.Dim, config.Init);
+        _words = embeddings.Embedding("word_embeddings", config.VocabSize, config.Dim, config.Init, config.PadTokenId);
+        _positions = config.SinusoidalPosEmbds
+            ? embeddings.FixedEmbedding("position_embeddings", config.MaxPositionEmbeddings, config.Dim, Init.Sines(config.Dim))
+            : embeddings.Embedding("position_embeddings", config.MaxPositionEmbeddings, config.Dim, config.Init);
         _norm = embeddings.LayerNorm("LayerNorm", config.Dim, Epsilon);
         embeddings.Leave("position_ids");
         _dropout = config.Dropout;
@@ -114,14 +116,6 @@ public sealed class DistilBert : EncoderModel
 
     /// <inheritdoc/>
     protected override IReadOnlyList<IBlock> Blocks { get; }
-
-    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
-    public static LanguageModel Build(DistilBertConfig config, Scope scope)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(scope);
-        return Classes[config.Architecture](config, scope);
-    }
 
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass) =>

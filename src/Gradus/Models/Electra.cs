@@ -66,7 +66,7 @@ public sealed class Electra : EncoderModel
         : base(config, scope)
     {
         _embeddings = new BertEmbeddings(
-            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.EmbeddingSize, config.Sizes, scope["embeddings"]);
+            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.EmbeddingSize, config.PadTokenId, config.Sizes, scope["embeddings"]);
         if (config.EmbeddingSize != config.HiddenSize)
             _project = scope.Linear("embeddings_project", config.EmbeddingSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
         Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
@@ -74,14 +74,6 @@ public sealed class Electra : EncoderModel
 
     /// <inheritdoc/>
     protected override IReadOnlyList<IBlock> Blocks { get; }
-
-    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
-    public static LanguageModel Build(ElectraConfig config, Scope scope)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(scope);
-        return Classes[config.Architecture](config, scope);
-    }
 
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass)

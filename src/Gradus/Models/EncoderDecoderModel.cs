@@ -69,6 +69,9 @@ public abstract class EncoderDecoderModel : GenerativeModel
         /// <summary>The blocks, in order.</summary>
         protected abstract IReadOnlyList<IBlock> Blocks { get; }
 
+        /// <summary>Probability with which training leaves a block out, in [0, 1).</summary>
+        protected virtual float BlockDropout => 0;
+
         /// <summary>All of the half: (N, C).</summary>
         public Tensor Forward(Pass pass)
         {
@@ -77,7 +80,7 @@ public abstract class EncoderDecoderModel : GenerativeModel
             for (int i = 0; i < Blocks.Count; i++)
             {
                 pass.Capture?.Hidden(x);
-                x = pass.Run(Blocks[i], x);
+                x = pass.Leaves(BlockDropout) ? x : pass.Run(Blocks[i], x);
             }
             x = Finish(x, pass);
             pass.Capture?.Hidden(x);

@@ -5,6 +5,7 @@ using Gradus.Tensors;
 namespace Gradus.Models;
 
 /// <summary>The hyperparameters of an encoder, which comes as a bare body or with the head of a task.</summary>
+[OnlyUsual("is_decoder", "false")]
 public abstract record EncoderConfig : ModelConfig
 {
     /// <summary>The classes of transformers that can be built of this configuration.</summary>

@@ -28,6 +28,7 @@ namespace Gradus.Models;
 /// <param name="RopeScaling">Change of the rotary frequencies for long contexts, or null.</param>
 /// <param name="LayerNormEpsilon">ε of the norms.</param>
 /// <param name="HiddenDropout">Dropout of what is added to the residual stream, in [0, 1).</param>
+/// <param name="AttentionDropout">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
 [FormerName("hidden_size", "n_embed")]
 [FormerName("num_hidden_layers", "n_layer")]
@@ -52,6 +53,7 @@ public sealed record FalconConfig(
     RopeScaling? RopeScaling = null,
     float LayerNormEpsilon = 1e-5f,
     float HiddenDropout = 0,
+    float AttentionDropout = 0,
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = true,
     int? BosTokenId = 11,
@@ -59,7 +61,7 @@ public sealed record FalconConfig(
 {
     /// <inheritdoc/>
     [JsonIgnore]
-    public override int ContextLength => MaxPositionEmbeddings;
+    public override int ContextLength => Models.RopeScaling.ContextLength(MaxPositionEmbeddings, RopeScaling);
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -89,6 +91,8 @@ public sealed record FalconConfig(
             Divides(nameof(NumKvHeads), NumKvHeads ?? 1, NumAttentionHeads, "num_attention_heads"),
             NumLnInParallelAttn is null or 1 or 2 ? null : new ValidationResult($"must be 1 or 2, but is {NumLnInParallelAttn}", [nameof(NumLnInParallelAttn)]),
             Knows(nameof(Activation), Activation),
+            Probability(nameof(HiddenDropout), HiddenDropout),
+            Probability(nameof(AttentionDropout), AttentionDropout),
             Alibi || NumAttentionHeads < 1 ? null : Rotates(nameof(NumAttentionHeads), HeadWidth, HeadWidth),
             Alibi || NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), RopeScaling, HeadWidth),
         }.OfType<ValidationResult>(),
@@ -147,6 +151,7 @@ public sealed class Falcon : StackedDecoder
         {
             Rotary = places.Rotary,
             Slopes = places.Slopes,
+            Dropout = config.AttentionDropout,
         };
     }
 

@@ -10,6 +10,7 @@ namespace Gradus.Models;
 /// <param name="HiddenAct">Activation of the feed-forward gate, where the next is null.</param>
 /// <param name="HiddenActivation">Activation of the feed-forward gate.</param>
 /// <param name="AttentionBias">Whether the attention projections have biases.</param>
+[OnlyUsual("use_bidirectional_attention", "false")]
 public sealed record GemmaConfig(
     int VocabSize = 256000, int HiddenSize = 3072, int IntermediateSize = 24576, int NumHiddenLayers = 28,
     int NumAttentionHeads = 16, int? NumKeyValueHeads = 16, int? HeadDim = 256, string HiddenAct = "gelu_pytorch_tanh",
@@ -23,6 +24,8 @@ public sealed record GemmaConfig(
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "GemmaForCausalLM";
+
+    private protected override bool NeedsHeadDim => true;
 
     // The first files say "gelu", but the models were trained with the tanh form, which transformers therefore used for them.
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenActivation ?? (HiddenAct == "gelu" ? "gelu_pytorch_tanh" : HiddenAct));
@@ -44,5 +47,6 @@ public sealed class Gemma : LlamaStyleDecoder
         new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
         };
 }

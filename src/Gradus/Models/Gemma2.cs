@@ -17,6 +17,7 @@ namespace Gradus.Models;
 /// <param name="LayerTypes">How far each layer's attention reaches; where null it is limited in the first, third, … layer.</param>
 /// <param name="FinalLogitSoftcapping">Cap of the output scores, or null.</param>
 /// <param name="AttnLogitSoftcapping">Cap of the attention scores, or null.</param>
+[OnlyUsual("use_bidirectional_attention", "false")]
 public sealed record Gemma2Config(
     int VocabSize = 256000, int HiddenSize = 2304, int IntermediateSize = 9216, int NumHiddenLayers = 26,
     int NumAttentionHeads = 8, int? NumKeyValueHeads = 4, int? HeadDim = 256, string HiddenActivation = "gelu_pytorch_tanh",
@@ -31,6 +32,8 @@ public sealed record Gemma2Config(
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "Gemma2ForCausalLM";
+
+    private protected override bool NeedsHeadDim => true;
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenActivation), HiddenActivation);
 
@@ -61,6 +64,10 @@ public sealed class Gemma2 : LlamaStyleDecoder
     {
         AttentionOptions options = new(
             1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.Window(layer) ?? 0, config.AttnLogitSoftcapping ?? 0);
-        return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options) { Rotary = rotary };
+        return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options)
+        {
+            Rotary = rotary,
+            Dropout = config.AttentionDropout,
+        };
     }
 }

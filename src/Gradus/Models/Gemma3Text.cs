@@ -18,7 +18,7 @@ namespace Gradus.Models;
 /// <param name="SlidingWindowPattern">Every so manyth layer reaches back to the beginning.</param>
 /// <param name="RopeLocalBaseFreq">Base of the rotary frequencies in layers of limited reach; <c>rope_theta</c> and <c>rope_scaling</c> are for the others.</param>
 /// <param name="FinalLogitSoftcapping">Cap of the output scores, or null.</param>
-/// <param name="AttnLogitSoftcapping">Cap of the attention scores, or null.</param>
+/// <param name="AttnLogitSoftcapping">Kept for other programs: transformers has the key for this model, but does not cap its attention scores.</param>
 /// <param name="UseBidirectionalAttention">Whether tokens see those behind them; not supported.</param>
 [FormerName("sliding_window_pattern", "_sliding_window_pattern")]
 public sealed record Gemma3TextConfig(
@@ -36,6 +36,8 @@ public sealed record Gemma3TextConfig(
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "Gemma3ForCausalLM";
+
+    private protected override bool NeedsHeadDim => true;
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenActivation), HiddenActivation);
 
@@ -83,10 +85,11 @@ public sealed class Gemma3Text : LlamaStyleDecoder
     private static SelfAttention Attention(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope place)
     {
         AttentionOptions options = new(
-            1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.IsLocal(layer) ? config.SlidingWindow ?? 0 : 0, config.AttnLogitSoftcapping ?? 0);
+            1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.IsLocal(layer) ? config.SlidingWindow ?? 0 : 0);
         return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options)
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
             QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
             KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
         };

@@ -61,9 +61,6 @@ public sealed record Gpt2Config(
             Probability(nameof(EmbdPdrop), EmbdPdrop),
             Probability(nameof(AttnPdrop), AttnPdrop),
             Knows(nameof(ActivationFunction), ActivationFunction),
-            Probability(nameof(ResidPdrop), ResidPdrop),
-            Probability(nameof(EmbdPdrop), EmbdPdrop),
-            Probability(nameof(AttnPdrop), AttnPdrop),
         }.OfType<ValidationResult>(),
     ];
 }

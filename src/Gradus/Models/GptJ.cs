@@ -18,6 +18,7 @@ namespace Gradus.Models;
 /// <param name="ActivationFunction">Activation of the feed-forward layer.</param>
 /// <param name="ResidPdrop">Dropout of what is added to the residual stream, in [0, 1).</param>
 /// <param name="EmbdPdrop">Dropout of the embeddings, in [0, 1).</param>
+/// <param name="AttnPdrop">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="LayerNormEpsilon">ε of the norms.</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
 [FormerName("n_positions", "max_position_embeddings")]
@@ -35,6 +36,7 @@ public sealed record GptJConfig(
     string ActivationFunction = "gelu_new",
     float ResidPdrop = 0,
     float EmbdPdrop = 0,
+    float AttnPdrop = 0,
     float LayerNormEpsilon = 1e-5f,
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = false,
@@ -65,6 +67,9 @@ public sealed record GptJConfig(
             AtLeast(nameof(RotaryDim), RotaryDim ?? 0, 0),
             Divides(nameof(NHead), NHead, NEmbd, "n_embd"),
             Knows(nameof(ActivationFunction), ActivationFunction),
+            Probability(nameof(ResidPdrop), ResidPdrop),
+            Probability(nameof(EmbdPdrop), EmbdPdrop),
+            Probability(nameof(AttnPdrop), AttnPdrop),
             NHead < 1 ? null : Rotates(nameof(RotaryDim), RotaryDim ?? HeadWidth, HeadWidth),
         }.OfType<ValidationResult>(),
     ];
@@ -116,6 +121,7 @@ public sealed class GptJ : StackedDecoder
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Rotary = rotary,
+            Dropout = config.AttnPdrop,
         };
     }
 }

@@ -22,6 +22,7 @@ namespace Gradus.Models;
 /// <param name="MaxPositionEmbeddings">Longest sequence, in tokens.</param>
 /// <param name="LayerNormEps">ε of the norms.</param>
 /// <param name="HiddenDropout">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
+/// <param name="AttentionDropout">Dropout of attention probabilities, in [0, 1).</param>
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
 [FormerName("rotary_pct", "partial_rotary_factor")]
 [FormerName("rotary_emb_base", "rope_theta")]
@@ -40,6 +41,7 @@ public sealed record GptNeoXConfig(
     int MaxPositionEmbeddings = 2048,
     float LayerNormEps = 1e-5f,
     float HiddenDropout = 0,
+    float AttentionDropout = 0,
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = false,
     int? BosTokenId = 0,
@@ -47,7 +49,7 @@ public sealed record GptNeoXConfig(
 {
     /// <inheritdoc/>
     [JsonIgnore]
-    public override int ContextLength => MaxPositionEmbeddings;
+    public override int ContextLength => Models.RopeScaling.ContextLength(MaxPositionEmbeddings, RopeScaling);
 
     /// <inheritdoc/>
     [JsonIgnore]
@@ -68,6 +70,8 @@ public sealed record GptNeoXConfig(
             AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
             Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
             Knows(nameof(HiddenAct), HiddenAct),
+            Probability(nameof(HiddenDropout), HiddenDropout),
+            Probability(nameof(AttentionDropout), AttentionDropout),
             NumAttentionHeads < 1 ? null : Rotates(nameof(RotaryPct), RotaryWidth, HeadWidth),
             NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), RopeScaling, RotaryWidth),
         }.OfType<ValidationResult>(),
@@ -126,6 +130,7 @@ public sealed class GptNeoX : StackedDecoder
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
         };
     }
 }

@@ -44,5 +44,6 @@ public sealed class Llama : LlamaStyleDecoder
         new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
         };
 }

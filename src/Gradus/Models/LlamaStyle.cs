@@ -11,6 +11,7 @@ namespace Gradus.Models;
 /// <summary>The hyperparameters that Llama and its descendants have in common.</summary>
 /// <param name="HeadDim">Values per head D; C/H where null.</param>
 /// <param name="RmsNormEps">ε of the norms.</param>
+[OnlyUsual("partial_rotary_factor", "1")]
 public abstract record LlamaStyleConfig(
     int VocabSize,
     int HiddenSize,
@@ -32,10 +33,13 @@ public abstract record LlamaStyleConfig(
 {
     internal override int HeadWidth => HeadDim ?? base.HeadWidth;
 
+    /// <summary>Whether a file without <c>head_dim</c> means a number of the family rather than C/H.</summary>
+    private protected virtual bool NeedsHeadDim => false;
+
     internal override string RotaryProperty => HeadDim is null ? base.RotaryProperty : nameof(HeadDim);
 
     private protected override IEnumerable<ValidationResult> HeadProblems() => HeadDim is null
-        ? base.HeadProblems()
+        ? NeedsHeadDim ? [new ValidationResult("is null; give the values per head", [nameof(HeadDim)])] : base.HeadProblems()
         : new[]
         {
             AtLeast(nameof(HeadDim), HeadDim.Value, 1),
@@ -81,13 +85,10 @@ public abstract class LlamaStyleDecoder : StackedDecoder
     private readonly float _embeddingScale;
 
     private protected LlamaStyleDecoder(LlamaStyleConfig config, Scope scope, BlockBuilder block, float normOffset = 0, float embeddingScale = 1)
-        : base(config, scope, Build(config, scope, block, normOffset))
+        : base(config, scope, RotaryStack(config, scope, block, body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, normOffset)))
     {
         _embeddingScale = embeddingScale;
     }
-
-    /// <summary>Makes a block of a model from its place.</summary>
-    internal delegate IBlock BlockBuilder(int layer, RotaryEmbedding rotary, Scope place);
 
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass)
@@ -128,15 +129,4 @@ public abstract class LlamaStyleDecoder : StackedDecoder
     /// <summary>Causal attention, scaled by 1/√D, to at most <paramref name="window"/> tokens; 0 or null for all.</summary>
     private protected static AttentionOptions Causal(LlamaStyleConfig config, int? window = null) =>
         new(1f / MathF.Sqrt(config.HeadWidth), Causal: true, Window: window ?? 0);
-
-    private static DecoderStack Build(LlamaStyleConfig config, Scope scope, BlockBuilder block, float normOffset)
-    {
-        Scope body = scope["model"];
-        RotaryEmbedding rotary = config.Rotary(scope);
-        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init);
-        IBlock[] blocks = Repeat(config.NumHiddenLayers, body["layers"], (i, place) => block(i, rotary, place));
-        RmsNorm norm = body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, normOffset);
-        Linear head = MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: false, config.Init);
-        return new DecoderStack(tokens, blocks, norm, head, config.KeyValueHeads, config.HeadWidth, rotary);
-    }
 }

@@ -42,5 +42,6 @@ public sealed class Mistral : LlamaStyleDecoder
         new(layer, Projections(config, place, bias: false), Output(config, place, bias: false), Causal(config, config.SlidingWindow))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
         };
 }

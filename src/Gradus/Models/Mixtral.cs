@@ -6,7 +6,7 @@ namespace Gradus.Models;
 
 /// <summary>
 /// Mixtral (Jiang et al., "Mixtral of Experts", 2024): Mistral's blocks, whose feed-forward layer is a sparse mixture of experts. Tensor
-/// names of Hugging Face's MixtralForCausalLM. Left out: the noise of <c>router_jitter_noise</c>.
+/// names of Hugging Face's MixtralForCausalLM.
 /// </summary>
 /// <param name="HiddenAct">Activation of the experts' gates.</param>
 /// <param name="SlidingWindow">Tokens that a token sees, itself included; all where null.</param>
@@ -14,12 +14,13 @@ namespace Gradus.Models;
 /// <param name="NumExpertsPerTok">Experts that a token goes to.</param>
 /// <param name="OutputRouterLogits">Whether training adds the load-balancing loss.</param>
 /// <param name="RouterAuxLossCoef">What that loss is multiplied by.</param>
+/// <param name="RouterJitterNoise">In training, the input of router and experts is multiplied by numbers from 1 ± this; ≥ 0.</param>
 public sealed record MixtralConfig(
     int VocabSize = 32000, int HiddenSize = 4096, int IntermediateSize = 14336, int NumHiddenLayers = 32,
     int NumAttentionHeads = 32, int? NumKeyValueHeads = 8, int? HeadDim = null, string HiddenAct = "silu",
     int MaxPositionEmbeddings = 131072, float RmsNormEps = 1e-5f, double RopeTheta = 1e6, RopeScaling? RopeScaling = null,
     int? SlidingWindow = null, int NumLocalExperts = 8, int NumExpertsPerTok = 2, bool OutputRouterLogits = false,
-    float RouterAuxLossCoef = 0.001f, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
+    float RouterAuxLossCoef = 0.001f, float RouterJitterNoise = 0, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
     int? BosTokenId = 1, TokenIds? EosTokenId = null)
     : LlamaStyleConfig(
         VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
@@ -33,7 +34,11 @@ public sealed record MixtralConfig(
 
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
-        [.. base.Validate(validationContext), .. Chooses(nameof(NumExpertsPerTok), NumExpertsPerTok, NumLocalExperts)];
+    [
+        .. base.Validate(validationContext),
+        .. Chooses(nameof(NumExpertsPerTok), NumExpertsPerTok, NumLocalExperts),
+        .. RouterJitterNoise is >= 0 and < 1 ? [] : new[] { new ValidationResult($"is a noise, at least 0 and under 1, but is {RouterJitterNoise}", [nameof(RouterJitterNoise)]) },
+    ];
 }
 
 /// <inheritdoc cref="MixtralConfig"/>
@@ -56,13 +61,17 @@ public sealed class Mixtral : LlamaStyleDecoder
         new(layer, Projections(config, place, bias: false), Output(config, place, bias: false), Causal(config, config.SlidingWindow))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
         };
 
     private static SparseExperts Experts(MixtralConfig config, Scope place) => new(
         place.Linear("gate", config.HiddenSize, config.NumLocalExperts, bias: false, config.Init),
         Repeat(config.NumLocalExperts, place["experts"], (_, expert) => Expert(config, expert)),
         config.NumExpertsPerTok,
-        renormalize: true);
+        renormalize: true)
+    {
+        Jitter = config.RouterJitterNoise,
+    };
 
     private static GatedMlp Expert(MixtralConfig config, Scope place) => new(
         gate: place.Linear("w1", config.HiddenSize, config.IntermediateSize, bias: false, config.Init),

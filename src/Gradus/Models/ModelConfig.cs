@@ -35,6 +35,9 @@ namespace Gradus.Models;
 [JsonDerivedType(typeof(Starcoder2Config), "starcoder2")]
 [JsonDerivedType(typeof(T5Config), "t5")]
 [JsonDerivedType(typeof(XLNetConfig), "xlnet")]
+[OnlyUsual("add_cross_attention", "false")]
+[OnlyUsual("tie_encoder_decoder", "false")]
+[OnlyUsual("pruned_heads", "{}")]
 public abstract record ModelConfig : IValidatableObject
 {
     /// <summary>The context of architectures that have no longest one: tokens enough for anybody, and buffers of that size still fit.</summary>

@@ -40,6 +40,7 @@ public sealed class Olmo2 : LlamaStyleDecoder
         new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
             QueryNorm = place.RmsNorm("q_norm", config.NumAttentionHeads * config.HeadWidth, config.RmsNormEps),
             KeyNorm = place.RmsNorm("k_norm", config.KeyValueHeads * config.HeadWidth, config.RmsNormEps),
         };

@@ -7,7 +7,7 @@ namespace Gradus.Models;
 
 /// <summary>
 /// OPT (Zhang et al., "OPT: Open Pre-trained Transformer Language Models", 2022): GPT-3's blocks with learned positions; the 350M model
-/// has its norms behind the sums and narrower embeddings. Tensor names of Hugging Face's OPTForCausalLM. Left out: dropping whole layers.
+/// has its norms behind the sums and narrower embeddings. Tensor names of Hugging Face's OPTForCausalLM.
 /// </summary>
 /// <param name="HiddenSize">Width C.</param>
 /// <param name="NumHiddenLayers">Blocks.</param>
@@ -19,6 +19,8 @@ namespace Gradus.Models;
 /// <param name="RemoveFinalLayerNorm">Whether there is no norm before the head.</param>
 /// <param name="WordEmbedProjDim">Width of the token table and of the head's input; C where null.</param>
 /// <param name="Dropout">Dropout of what is added to the residual stream, in [0, 1).</param>
+/// <param name="AttentionDropout">Dropout of attention probabilities, in [0, 1).</param>
+/// <param name="Layerdrop">Probability with which training leaves a block out, in [0, 1) (Fan et al., "LayerDrop", 2019).</param>
 /// <param name="EnableBias">Whether the linear layers have biases.</param>
 /// <param name="LayerNormElementwiseAffine">Whether the norms have weights and biases.</param>
 /// <param name="InitStd">Standard deviation of new weights.</param>
@@ -34,6 +36,8 @@ public sealed record OptConfig(
     [property: JsonPropertyName("_remove_final_layer_norm")] bool RemoveFinalLayerNorm = false,
     int? WordEmbedProjDim = null,
     float Dropout = 0.1f,
+    float AttentionDropout = 0,
+    float Layerdrop = 0,
     bool EnableBias = true,
     bool LayerNormElementwiseAffine = true,
     float InitStd = 0.02f,
@@ -63,6 +67,9 @@ public sealed record OptConfig(
             AtLeast(nameof(WordEmbedProjDim), WordEmbedProjDim ?? 1, 1),
             Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
             Knows(nameof(ActivationFunction), ActivationFunction),
+            Probability(nameof(Dropout), Dropout),
+            Probability(nameof(AttentionDropout), AttentionDropout),
+            Probability(nameof(Layerdrop), Layerdrop),
         }.OfType<ValidationResult>(),
     ];
 }
@@ -82,6 +89,7 @@ public sealed class Opt : StackedDecoder
     public Opt(OptConfig config, Scope scope)
         : base(config, scope, Build(config, scope))
     {
+        BlockDropout = config.Layerdrop;
         Scope body = scope["model.decoder"];
         int c = config.HiddenSize, narrow = config.EmbeddingWidth;
         _positions = body.Embedding("embed_positions", config.MaxPositionEmbeddings + FirstPosition, c, config.Init);
@@ -106,7 +114,7 @@ public sealed class Opt : StackedDecoder
     private static DecoderStack Build(OptConfig config, Scope scope)
     {
         Scope body = scope["model.decoder"];
-        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.EmbeddingWidth, config.Init);
+        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.EmbeddingWidth, config.Init, config.PadTokenId);
         return new DecoderStack(
             tokens,
             Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, place)),
@@ -146,7 +154,10 @@ public sealed class Opt : StackedDecoder
             layer,
             new SeparateProjections(place, c, heads, heads, d, config.EnableBias, config.Init),
             place.Linear("out_proj", c, c, config.EnableBias, config.Init),
-            new AttentionOptions(1f / MathF.Sqrt(d), Causal: true));
+            new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
+        {
+            Dropout = config.AttentionDropout,
+        };
     }
 
     private static LayerNorm Norm(OptConfig config, Scope place, string name) =>

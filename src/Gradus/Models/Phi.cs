@@ -53,24 +53,13 @@ public sealed class Phi : StackedDecoder
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Phi(PhiConfig config, Scope scope)
-        : base(config, scope, Build(config, scope))
+        : base(config, scope, RotaryStack(
+            config,
+            scope,
+            (layer, rotary, place) => Block(config, layer, rotary, place),
+            body => body.LayerNorm("final_layernorm", config.HiddenSize, config.LayerNormEps), headBias: true))
     {
         EmbeddingDropout = config.EmbdPdrop;
-    }
-
-    private static DecoderStack Build(PhiConfig config, Scope scope)
-    {
-        Scope body = scope["model"];
-        RotaryEmbedding rotary = config.Rotary(scope);
-        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init);
-        return new DecoderStack(
-            tokens,
-            Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, rotary, place)),
-            body.LayerNorm("final_layernorm", config.HiddenSize, config.LayerNormEps),
-            MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: true, config.Init),
-            config.KeyValueHeads,
-            config.HeadWidth,
-            rotary);
     }
 
     // x + attention(norm(x)) + mlp(norm(x)).
@@ -94,6 +83,7 @@ public sealed class Phi : StackedDecoder
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
             QueryNorm = config.QkLayernorm ? place.LayerNorm("q_layernorm", d, config.LayerNormEps) : null,
             KeyNorm = config.QkLayernorm ? place.LayerNorm("k_layernorm", d, config.LayerNormEps) : null,
         };

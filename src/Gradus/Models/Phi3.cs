@@ -69,6 +69,7 @@ public sealed class Phi3 : LlamaStyleDecoder
             Causal(config, config.SlidingWindow))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
         };
     }
 

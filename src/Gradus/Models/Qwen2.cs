@@ -52,5 +52,6 @@ public sealed class Qwen2 : LlamaStyleDecoder
         new(layer, Projections(config, place, bias: true), Output(config, place, bias: false), Causal(config, config.Window(layer)))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
         };
 }

@@ -48,7 +48,11 @@ public sealed class Qwen2Moe : QwenMoeDecoder
     private static SelfAttention Attention(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope place)
     {
         AttentionOptions options = Causal(config, config.Window);
-        return new(layer, Projections(config, place, config.QkvBias), Output(config, place, bias: false), options) { Rotary = rotary };
+        return new(layer, Projections(config, place, config.QkvBias), Output(config, place, bias: false), options)
+        {
+            Rotary = rotary,
+            Dropout = config.AttentionDropout,
+        };
     }
 
     // experts(x) + σ(gate(x)) · shared(x).

@@ -29,6 +29,8 @@ public sealed record Qwen3Config(
     [JsonIgnore]
     public override string ArchitectureClass => "Qwen3ForCausalLM";
 
+    private protected override bool NeedsHeadDim => true;
+
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
     /// <inheritdoc/>
@@ -54,6 +56,7 @@ public sealed class Qwen3 : LlamaStyleDecoder
         new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config, config.Window(layer)))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
             QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
             KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
         };

@@ -49,6 +49,7 @@ public sealed class Qwen3Moe : QwenMoeDecoder
         return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options)
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
             QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
             KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
         };

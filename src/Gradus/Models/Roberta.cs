@@ -74,14 +74,14 @@ public sealed class Roberta : EncoderModel
     };
 
     private readonly BertEmbeddings _embeddings;
-    private readonly int _firstPosition;
+    private readonly int _padding;
 
     private Roberta(RobertaConfig config, Scope scope, bool bare)
         : base(config, scope)
     {
         _embeddings = new BertEmbeddings(
-            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.Sizes, scope["embeddings"]);
-        _firstPosition = config.PadTokenId + 1;
+            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.PadTokenId, config.Sizes, scope["embeddings"]);
+        _padding = config.PadTokenId;
         Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
         // Only the bare body has one, and it may be stored without.
         if (bare && scope.Has("pooler.dense.weight"))
@@ -96,17 +96,26 @@ public sealed class Roberta : EncoderModel
     /// <inheritdoc/>
     protected override IReadOnlyList<IBlock> Blocks { get; }
 
-    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
-    public static LanguageModel Build(RobertaConfig config, Scope scope)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(scope);
-        return Classes[config.Architecture](config, scope);
-    }
-
     /// <inheritdoc/>
-    protected override Tensor Embed(Pass pass) =>
-        _embeddings.Forward(pass, pass.Workspace.From([.. pass.Positions.Span<int>().ToArray().Select(p => p + _firstPosition)]));
+    protected override Tensor Embed(Pass pass) => _embeddings.Forward(pass, pass.Workspace.From(Rows(pass)));
+
+    // A padding token in the midst of a text has the padding's position, and those behind it do not count it.
+    private int[] Rows(Pass pass)
+    {
+        ReadOnlySpan<int> ids = pass.Ids.Span<int>(), positions = pass.Positions.Span<int>();
+        int[] rows = new int[ids.Length];
+        for (int s = 0; s < pass.Layout.Sequences; s++)
+        {
+            int padding = 0, start = pass.Layout.QueryStart(s);
+            for (int i = start; i < start + pass.Layout.QueryCount(s); i++)
+            {
+                bool isPadding = ids[i] == _padding;
+                padding += isPadding ? 1 : 0;
+                rows[i] = isPadding ? _padding : _padding + 1 + positions[i] - padding;
+            }
+        }
+        return rows;
+    }
 
     private static TaskModel WithHead(RobertaConfig config, Scope scope, Func<Roberta, Scope, TaskHead> head)
     {

@@ -63,5 +63,6 @@ public sealed class SmolLm3 : LlamaStyleDecoder
         new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config, config.Window(layer)))
         {
             Rotary = config.HasPositions(layer) ? rotary : null,
+            Dropout = config.AttentionDropout,
         };
 }

@@ -58,6 +58,30 @@ public abstract class StackedDecoder : DecoderModel
         ? scope.TiedLinear(name, tokens.Table, bias)
         : scope.Linear(name, width, config.VocabSize, bias, init);
 
+    /// <summary>Makes a block of a decoder with rotary positions from its place.</summary>
+    internal delegate IBlock BlockBuilder(int layer, RotaryEmbedding rotary, Scope place);
+
+    /// <summary>The parts of a decoder with rotary positions under the names of LlamaForCausalLM: <c>model.embed_tokens</c>, <c>model.layers</c>, <c>lm_head</c>.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="scope">The root of the model.</param>
+    /// <param name="block">Makes the blocks.</param>
+    /// <param name="norm">Makes the last norm of its place, <c>model</c>.</param>
+    /// <param name="headBias">Whether the head has a bias.</param>
+    private protected static DecoderStack RotaryStack(RotaryDecoderConfig config, Scope scope, BlockBuilder block, Func<Scope, INorm> norm, bool headBias = false)
+    {
+        Scope body = scope["model"];
+        RotaryEmbedding rotary = config.Rotary(scope);
+        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init, config.PadTokenId);
+        return new DecoderStack(
+            tokens,
+            Repeat(config.NumHiddenLayers, body["layers"], (i, place) => block(i, rotary, place)),
+            norm(body),
+            MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, headBias, config.Init),
+            config.KeyValueHeads,
+            config.HeadWidth,
+            rotary);
+    }
+
     /// <summary>As many blocks as asked for, each from its place below <paramref name="scope"/>.</summary>
     private protected static IBlock[] Repeat(int count, Scope scope, Func<int, Scope, IBlock> block)
     {

@@ -49,24 +49,13 @@ public sealed class Starcoder2 : StackedDecoder
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Starcoder2(Starcoder2Config config, Scope scope)
-        : base(config, scope, Build(config, scope))
+        : base(config, scope, RotaryStack(
+            config,
+            scope,
+            (layer, rotary, place) => Block(config, layer, rotary, place),
+            body => body.LayerNorm("norm", config.HiddenSize, config.NormEpsilon)))
     {
         EmbeddingDropout = config.EmbeddingDropout;
-    }
-
-    private static DecoderStack Build(Starcoder2Config config, Scope scope)
-    {
-        Scope body = scope["model"];
-        RotaryEmbedding rotary = config.Rotary(scope);
-        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.HiddenSize, config.Init);
-        return new DecoderStack(
-            tokens,
-            Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, rotary, place)),
-            body.LayerNorm("norm", config.HiddenSize, config.NormEpsilon),
-            MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: false, config.Init),
-            config.KeyValueHeads,
-            config.HeadWidth,
-            rotary);
     }
 
     // x + attention(norm(x)), then x + mlp(norm(x)).
@@ -90,6 +79,7 @@ public sealed class Starcoder2 : StackedDecoder
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true, config.SlidingWindow ?? 0))
         {
             Rotary = rotary,
+            Dropout = config.AttentionDropout,
         };
     }
 }

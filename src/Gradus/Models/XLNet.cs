@@ -134,14 +134,6 @@ public sealed class XLNet : BodyModel
         _blocks = [.. Enumerable.Range(0, config.NLayer).Select(i => new Block(config, i, scope["layer"][i]))];
     }
 
-    /// <summary>Builds the model that the configuration's <see cref="ModelConfig.Architecture"/> names.</summary>
-    public static LanguageModel Build(XLNetConfig config, Scope scope)
-    {
-        ArgumentNullException.ThrowIfNull(config);
-        ArgumentNullException.ThrowIfNull(scope);
-        return Classes[config.Architecture](config, scope);
-    }
-
     /// <summary>The content stream of a segment by itself, in its natural order: (N, C).</summary>
     public override Tensor Hidden(Pass pass) => Hidden(pass, null);
 

@@ -224,34 +224,16 @@ public sealed class KvCache : SequenceCache
 
     private void Grow(int pages)
     {
+        Shape shape = new(pages, PageSize, _heads, _width);
         for (int layer = 0; layer < _keys.Length; layer++)
         {
-            _keys[layer] = Larger(_keys[layer], pages);
-            _values[layer] = Larger(_values[layer], pages);
+            _keys[layer] = Larger(_store, _keys[layer], shape);
+            _values[layer] = Larger(_store, _values[layer], shape);
         }
         for (int page = pages - 1; page >= _pageCount; page--)
             _freePages.Push(page);
         Array.Resize(ref _owners, pages);
         _pageCount = pages;
-    }
-
-    private Tensor Larger(Tensor? old, int pages)
-    {
-        Tensor larger = _store.Zeros(new Shape(pages, PageSize, _heads, _width));
-        if (old is not null)
-        {
-            Tensor front = larger.Rows(0, old.Shape[0]);
-            _store.Device.Scale(old, 1f, front);
-            front.Free();
-            old.Free();
-        }
-        return larger;
-    }
-
-    private static void Ensure(ref int[] array, int length)
-    {
-        if (array.Length < length)
-            array = new int[Math.Max(length, array.Length * 2)];
     }
 
     /// <inheritdoc/>

@@ -5,10 +5,11 @@ namespace Gradus.Nn;
 /// <summary>A table of vectors, one for each token or position.</summary>
 public sealed class Embedding
 {
-    internal Embedding(string path, Parameter table)
+    internal Embedding(string path, Parameter table, int? padding = null)
     {
         Path = path;
         Table = table;
+        Padding = padding;
     }
 
     /// <summary>The dotted path of the layer: <c>model.embed_tokens</c>.</summary>
@@ -17,6 +18,9 @@ public sealed class Embedding
     /// <summary>(count, width).</summary>
     public Parameter Table { get; }
 
+    /// <summary>The row of the padding token, which lookups give no gradient; null for none.</summary>
+    public int? Padding { get; }
+
     /// <summary>What changes the lookup, or null.</summary>
     public EmbeddingAdapter? Adapter { get; set; }
 
@@ -24,7 +28,7 @@ public sealed class Embedding
     public Tensor Forward(Tensor ids) => Adapter is { } adapter ? adapter.Forward(this, ids) : Base(ids);
 
     /// <summary>The lookup without its adapter.</summary>
-    public Tensor Base(Tensor ids) => Table.Value.Gather(ids);
+    public Tensor Base(Tensor ids) => Table.Value.Gather(ids, Padding);
 }
 
 /// <summary>A normalization of vectors.</summary>

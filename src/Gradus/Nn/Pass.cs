@@ -10,6 +10,7 @@ public sealed class Pass
     private ulong _key;
     private ulong _drawn;
     private Tensor? _positionsByLength;
+    private RotaryAngles? _angles;
     private readonly AttentionLayout? _sourceLayout;
     private RecurrentLayout? _timeMajor;
     private bool _isOrdered;
@@ -50,6 +51,7 @@ public sealed class Pass
         Ids = Workspace.From(ids);
         Positions = Workspace.From(positions);
         _positionsByLength = null;
+        _angles = null;
         LongestPosition = 0;
         _isOrdered = false;
         foreach (int position in positions)
@@ -128,12 +130,40 @@ public sealed class Pass
         Span<int> to = positions.Span<int>();
         for (int s = 0; s < Layout.Sequences; s++)
         {
-            int length = Cache?.Own?.FullLength(s) ?? LongestPosition, start = Layout.QueryStart(s);
+            int length = LengthOf(s), start = Layout.QueryStart(s);
             for (int i = start; i < start + Layout.QueryCount(s); i++)
                 to[i] = from[i] + (length > shortLimit ? shortLimit : 0);
         }
         return _positionsByLength = positions;
     }
+
+    /// <summary>The longest of the pass's sequences when all that is known of them has been read, in tokens.</summary>
+    internal int LongestSequence
+    {
+        get
+        {
+            int longest = 0;
+            for (int s = 0; s < Layout.Sequences; s++)
+                longest = Math.Max(longest, LengthOf(s));
+            return longest;
+        }
+    }
+
+    /// <summary>
+    /// The angles of every token where frequencies depend on the length of its sequence, which is understood as for
+    /// <see cref="PositionsByLength"/>. Keys in the cache stay as they were turned when they were new, as in transformers.
+    /// </summary>
+    internal RotaryAngles AnglesByLength(RotaryEmbedding rotary)
+    {
+        if (_angles?.Owner == rotary)
+            return _angles;
+        int[] lengths = new int[Positions.Count];
+        for (int s = 0; s < Layout.Sequences; s++)
+            lengths.AsSpan(Layout.QueryStart(s), Layout.QueryCount(s)).Fill(LengthOf(s));
+        return _angles = rotary.Angles(Workspace, Positions.Span<int>(), lengths);
+    }
+
+    private int LengthOf(int sequence) => Cache?.Own?.FullLength(sequence) ?? LongestPosition;
 
     /// <summary>Turns dropout on.</summary>
     /// <param name="key">Names the step; the same key drops the same elements.</param>
@@ -149,6 +179,24 @@ public sealed class Pass
     {
         ArgumentNullException.ThrowIfNull(x);
         return Training && probability > 0 ? x.Dropout(probability, CounterRandom.Derive(_key, _drawn++)) : x;
+    }
+
+    /// <summary>Whether training leaves a block out this time (Fan et al., "Reducing Transformer Depth on Demand with Structured Dropout", 2019).</summary>
+    /// <param name="probability">In [0, 1).</param>
+    public bool Leaves(float probability) => Training && probability > 0 && CounterRandom.Uniform(CounterRandom.Derive(_key, _drawn++), 0) < probability;
+
+    /// <summary>In training, every value multiplied by a number of its own from [1 − noise, 1 + noise) (Fedus et al., "Switch Transformers", 2021).</summary>
+    public Tensor Jitter(Tensor x, float noise)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        if (!Training || noise <= 0)
+            return x;
+        ulong key = CounterRandom.Derive(_key, _drawn++);
+        Tensor factors = x.Workspace.Empty(x.Shape);
+        Span<float> values = factors.Span();
+        for (int i = 0; i < values.Length; i++)
+            values[i] = (float)(1 + (noise * ((2 * CounterRandom.Uniform(key, i)) - 1)));
+        return x.Multiply(factors);
     }
 
     /// <summary>Attention of a layer: over the batch itself, or over the cache after this batch's keys and values were added to it.</summary>

@@ -127,35 +127,17 @@ public sealed class RecurrentCache : SequenceCache
 
     private void Grow(int pages)
     {
+        Shape shape = new(pages, _units);
         for (int layer = 0; layer < _hidden.Length; layer++)
         {
-            _hidden[layer] = Larger(_hidden[layer], pages);
+            _hidden[layer] = Larger(_store, _hidden[layer], shape);
             if (_memory is not null)
-                _memory[layer] = Larger(_memory[layer], pages);
+                _memory[layer] = Larger(_store, _memory[layer], shape);
         }
         for (int page = pages - 1; page >= Math.Max(_pages, 1); page--)
             _free.Push(page);
         Array.Resize(ref _owners, pages);
         _pages = pages;
-    }
-
-    private Tensor Larger(Tensor? old, int pages)
-    {
-        Tensor larger = _store.Zeros(new Shape(pages, _units));
-        if (old is not null)
-        {
-            Tensor front = larger.Rows(0, old.Shape[0]);
-            _store.Device.Scale(old, 1f, front);
-            front.Free();
-            old.Free();
-        }
-        return larger;
-    }
-
-    private static void Ensure(ref int[] array, int length)
-    {
-        if (array.Length < length)
-            array = new int[Math.Max(length, array.Length * 2)];
     }
 
     /// <summary>The planned sequences' pages as the layers see them.</summary>

@@ -38,7 +38,10 @@ public sealed class RotaryEmbedding
     /// <summary>Other frequencies for long sequences (LongRoPE), or null.</summary>
     public double[]? LongFrequencies { get; init; }
 
-    /// <summary>The longest sequence that does without <see cref="LongFrequencies"/>, in tokens.</summary>
+    /// <summary>Frequencies that depend on the length of a sequence beyond <see cref="ShortLimit"/> (dynamic NTK), or null.</summary>
+    public Func<int, double[]>? FrequenciesOfLength { get; init; }
+
+    /// <summary>The longest sequence that does without <see cref="LongFrequencies"/> and <see cref="FrequenciesOfLength"/>, in tokens.</summary>
     public int ShortLimit { get; init; }
 
     // The rows of the short frequencies come first: a long sequence's position p is row ShortLimit + p.
@@ -59,8 +62,33 @@ public sealed class RotaryEmbedding
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(pass);
+        if (FrequenciesOfLength is not null && pass.LongestSequence > ShortLimit)
+        {
+            RotaryAngles angles = pass.AnglesByLength(this);
+            return x.Rotate(angles.Cos, angles.Sin, angles.Rows, Interleaved);
+        }
         Tables tables = TablesFor(pass.LongestPosition);
         return x.Rotate(tables.Cos, tables.Sin, LongFrequencies is null ? pass.Positions : pass.PositionsByLength(ShortLimit), Interleaved);
+    }
+
+    /// <summary>Cosines and sines of single positions, each in a sequence of a length of its own: a row for each.</summary>
+    /// <param name="workspace">Where they live.</param>
+    /// <param name="positions">(N), I32.</param>
+    /// <param name="lengths">N lengths.</param>
+    internal RotaryAngles Angles(Workspace workspace, ReadOnlySpan<int> positions, ReadOnlySpan<int> lengths)
+    {
+        Shape shape = new(positions.Length, _frequencies.Length);
+        RotaryAngles angles = new(this, workspace.Empty(shape), workspace.Empty(shape), workspace.Empty(new Shape(positions.Length), DType.I32));
+        double[] frequencies = _frequencies;
+        for (int i = 0; i < positions.Length; i++)
+        {
+            CheckLimit(lengths[i]);
+            if (i == 0 || lengths[i] != lengths[i - 1])
+                frequencies = lengths[i] > ShortLimit ? FrequenciesOfLength!(lengths[i]) : _frequencies;
+            FillRow(angles.Cos, angles.Sin, i, positions[i], frequencies);
+            angles.Rows.Span<int>()[i] = i;
+        }
+        return angles;
     }
 
     private Tables TablesFor(int positions)
@@ -79,8 +107,7 @@ public sealed class RotaryEmbedding
 
     private Tables Make(int positions)
     {
-        if (positions > Limit)
-            throw new ArgumentException($"The sequence has {positions} tokens, but the model takes at most {Limit}; shorten it.");
+        CheckLimit(positions);
         int rows = (int)Math.Min(Limit, Math.Max(256, BitOperations.RoundUpToPowerOf2((uint)positions)));
         Shape shape = new(ShortRows + rows, _frequencies.Length);
         Tables tables = new(_store.Empty(shape), _store.Empty(shape));
@@ -89,21 +116,37 @@ public sealed class RotaryEmbedding
         return tables;
     }
 
+    private void CheckLimit(int positions)
+    {
+        if (positions > Limit)
+            throw new ArgumentException($"The sequence has {positions} tokens, but the model takes at most {Limit}; shorten it.");
+    }
+
     private void Fill(Tables tables, int first, int count, double[] frequencies)
     {
-        Span<float> cos = tables.Cos.Span(), sin = tables.Sin.Span();
         for (int p = 0; p < count; p++)
+            FillRow(tables.Cos, tables.Sin, first + p, p, frequencies);
+    }
+
+    private void FillRow(Tensor cos, Tensor sin, int row, int position, double[] frequencies)
+    {
+        int at = row * frequencies.Length;
+        Span<float> cosines = cos.Span()[at..], sines = sin.Span()[at..];
+        for (int i = 0; i < frequencies.Length; i++)
         {
-            for (int i = 0; i < frequencies.Length; i++)
-            {
-                // The angle in F32 too: of a distant position, its rounding is part of what the model has learned.
-                (double s, double c) = Math.SinCos((float)(p * (float)frequencies[i]));
-                int at = ((first + p) * frequencies.Length) + i;
-                cos[at] = (float)c * _magnitude;
-                sin[at] = (float)s * _magnitude;
-            }
+            // The angle in F32 too: of a distant position, its rounding is part of what the model has learned.
+            (double s, double c) = Math.SinCos((float)(position * (float)frequencies[i]));
+            cosines[i] = (float)c * _magnitude;
+            sines[i] = (float)s * _magnitude;
         }
     }
 
     private sealed record Tables(Tensor Cos, Tensor Sin);
 }
+
+/// <summary>The angles of the tokens of one pass.</summary>
+/// <param name="Owner">Whose they are.</param>
+/// <param name="Cos">(N, pairs).</param>
+/// <param name="Sin">(N, pairs).</param>
+/// <param name="Rows">(N), I32: each token's row.</param>
+internal sealed record RotaryAngles(RotaryEmbedding Owner, Tensor Cos, Tensor Sin, Tensor Rows);

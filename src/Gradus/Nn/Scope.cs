@@ -171,10 +171,28 @@ public sealed class Scope
     }
 
     /// <summary>An embedding table: parameter <c>weight</c> (count, width).</summary>
-    public Embedding Embedding(string name, int count, int width, Init init)
+    /// <param name="name">The layer's name below this place.</param>
+    /// <param name="count">Rows.</param>
+    /// <param name="width">Columns.</param>
+    /// <param name="init">How the table starts out.</param>
+    /// <param name="padding">The padding token: its row starts out as zeros and lookups give it no gradient. A negative one counts from the end; null for none.</param>
+    public Embedding Embedding(string name, int count, int width, Init init, int? padding = null)
     {
         Scope place = this[name];
-        Embedding embedding = new(place.Path, place.Parameter("weight", new Shape(count, width), init));
+        int? row = padding < 0 ? count + padding : padding;
+        if (row < 0 || row >= count)
+            row = null;
+        Parameter table = place.Parameter("weight", new Shape(count, width), row is null ? init : Init.WithZeros(init, row.Value * width, width));
+        Embedding embedding = new(place.Path, table, row);
+        _parts.Add(embedding);
+        return embedding;
+    }
+
+    /// <summary>An embedding table that is not trained: buffer <c>weight</c> (count, width).</summary>
+    public Embedding FixedEmbedding(string name, int count, int width, Init init)
+    {
+        Scope place = this[name];
+        Embedding embedding = new(place.Path, place.Buffer("weight", new Shape(count, width), init));
         _parts.Add(embedding);
         return embedding;
     }

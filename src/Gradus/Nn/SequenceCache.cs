@@ -59,6 +59,27 @@ public abstract class SequenceCache : IDisposable
 
     /// <inheritdoc cref="Dispose()"/>
     protected abstract void Dispose(bool disposing);
+
+    /// <summary>A tensor of a larger shape that begins with the rows of another, which it replaces; the rest is zero.</summary>
+    private protected static Tensor Larger(Workspace store, Tensor? old, Shape shape)
+    {
+        Tensor larger = store.Zeros(shape);
+        if (old is not null)
+        {
+            Tensor front = larger.Rows(0, old.Shape[0]);
+            store.Device.Scale(old, 1f, front);
+            front.Free();
+            old.Free();
+        }
+        return larger;
+    }
+
+    /// <summary>Makes an array of scratch values long enough; its contents are lost.</summary>
+    private protected static void Ensure(ref int[] array, int length)
+    {
+        if (array.Length < length)
+            array = new int[Math.Max(length, array.Length * 2)];
+    }
 }
 
 /// <summary>The place of one sequence in a cache.</summary>

@@ -38,11 +38,15 @@ public sealed class SparseExperts : IBlock
         _renormalize = renormalize;
     }
 
+    /// <summary>Noise that training multiplies the layer's input by, in [0, 1) (<see cref="Pass.Jitter"/>).</summary>
+    public float Jitter { get; init; }
+
     /// <inheritdoc/>
     public Tensor Forward(Tensor x, Pass pass)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(pass);
+        x = pass.Jitter(x, Jitter);
         int n = x.Shape[0], chosen = n * _top;
         Tensor logits = _router.Forward(x, pass);                       // (N, E)
         pass.RouterLogits?.Add(logits);

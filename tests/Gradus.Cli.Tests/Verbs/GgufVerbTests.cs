@@ -2,6 +2,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gradus.Files;
 using Gradus.Files.Gguf;
+using Gradus.Models;
+using Gradus.Nn;
+using Gradus.Tensors.Cpu;
 using Gradus.Testing;
 
 namespace Gradus.Cli.Tests.Verbs;
@@ -34,6 +37,30 @@ public sealed class GgufVerbTests : IDisposable
             JsonElement written = CommandLineRun.Of("generate", path, "--prompt", expected.GetProperty("prompt").GetString()!, "--greedy", "--max-tokens", $"{length}", "--json").Json();
             Assert.Equal(ids.Take(length), written.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()));
         }
+    }
+
+    [Fact]
+    public void ASentenceEncoderKeepsItsPooling()
+    {
+        string encoder = Path.Combine(_folder.FullName, "encoder"), file = Path.Combine(_folder.FullName, "encoder.gguf"), back = Path.Combine(_folder.FullName, "back");
+        string[] words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "b", "##c"];
+        BertConfig config = new BertConfig(words.Length, 16, 1, 2, 24, MaxPositionEmbeddings: 32) with { Architecture = "BertModel" };
+        using (LanguageModel model = Checkpoint.Create(config, 2, CpuDevice.Default))
+        using (AtomicFolder folder = AtomicFolder.Begin(encoder))
+        {
+            Checkpoint.Write(folder, model);
+            SentencePooling.Write(folder, Pooling.First, config.HiddenSize);
+            folder.WriteAllText("vocab.txt", string.Join('\n', words));
+            folder.Commit();
+        }
+        CommandLineRun.Of("convert", encoder, file).Succeeds();
+        CommandLineRun.Of("convert", file, back).Succeeds();
+        Assert.Equal(Pooling.First, SentencePooling.Find(back));
+        Assert.False(File.Exists(Path.Combine(back, "generation_config.json")));
+        JsonElement facts = CommandLineRun.Of("inspect", back, "--json").Json();
+        Assert.Equal("BertModel", facts.GetProperty("architecture").GetString());
+        Assert.Equal(words.Length, facts.GetProperty("tokenizer").GetProperty("vocabulary_size").GetInt32());
+        CommandLineRun.Of("generate", file, "-p", "a").Fails(2, "BertModel does not write text");
     }
 
     [SharedFact("data", "stories260k-weights")]

@@ -14,15 +14,11 @@ public sealed class EncoderDecoderGoldens
 
     [SharedTheory("golden", "models")]
     [MemberData(nameof(Cases))]
-    public void ComputesTheSameNumbers(string name, string device)
+    public void ComputesTheSameNumbers(string name, string device) => ModelGoldens.EachBatch<EncoderDecoderModel>(name, device, (model, folder, batch, about, io) =>
     {
-        string folder = ModelGoldens.Folder(name);
-        using EncoderDecoderModel model = Assert.IsAssignableFrom<EncoderDecoderModel>(Checkpoint.Load(folder, TestDevices.Get(device)));
         Assert.Equal((long)ModelGoldens.Meta(name)["n_params"]!, model.ParameterCount);
-        using TensorsOf io = new(Path.Combine(folder, "io.safetensors"));
-        foreach ((string batch, JsonNode? about) in ModelGoldens.Meta(name)["batches"]!.AsObject())
-            new GoldenBatch(folder, batch, about!.AsObject(), io).Check(model);
-    }
+        new GoldenBatch(folder, batch, about, io).Check(model);
+    });
 
     private sealed class GoldenBatch(string folder, string name, JsonObject about, TensorsOf io)
     {

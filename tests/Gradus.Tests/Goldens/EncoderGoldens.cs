@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -15,16 +14,8 @@ public sealed class EncoderGoldens
 
     [SharedTheory("golden", "models")]
     [MemberData(nameof(Cases))]
-    public void ComputesTheSameNumbers(string name, string device)
-    {
-        string folder = ModelGoldens.Folder(name);
-        JsonObject meta = ModelGoldens.Meta(name);
-        using TaskModel model = Assert.IsType<TaskModel>(Checkpoint.Load(folder, TestDevices.Get(device)));
-        Assert.Equal((string)meta["model_class"]!, model.Config.Architecture);
-        using TensorsOf io = new(Path.Combine(folder, "io.safetensors"));
-        foreach ((string batch, JsonNode? about) in meta["batches"]!.AsObject())
-            new GoldenBatch(folder, batch, about!.AsObject(), io).Check(model);
-    }
+    public void ComputesTheSameNumbers(string name, string device) =>
+        ModelGoldens.EachBatch<TaskModel>(name, device, (model, folder, batch, about, io) => new GoldenBatch(folder, batch, about, io).Check(model));
 
     private sealed class GoldenBatch(string folder, string name, JsonObject about, TensorsOf io)
     {

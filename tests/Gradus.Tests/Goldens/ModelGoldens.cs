@@ -34,6 +34,20 @@ public sealed class ModelGoldens
         return cases;
     }
 
+    /// <summary>Loads a case's model on a device and hands it out with each of its batches: the case's folder, the batch's name, what is known of it, its tensors.</summary>
+    internal static void EachBatch<T>(string name, string device, Action<T, string, string, JsonObject, TensorsOf> check)
+        where T : LanguageModel
+    {
+        string folder = Folder(name);
+        JsonObject meta = Meta(name);
+        using T model = Assert.IsType<T>(Checkpoint.Load(folder, TestDevices.Get(device)), exactMatch: false);
+        if (model is TaskModel)
+            Assert.Equal((string)meta["model_class"]!, model.Config.Architecture);
+        using TensorsOf io = new(Path.Combine(folder, "io.safetensors"));
+        foreach ((string batch, JsonNode? about) in meta["batches"]!.AsObject())
+            check(model, folder, batch, about!.AsObject(), io);
+    }
+
     internal static string Folder(string name) => SharedFolder.Find("golden", "models", name)!;
 
     internal static JsonObject Meta(string name) => Checkpoint.ReadObject(Path.Combine(Folder(name), "meta.json"));

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -14,17 +13,11 @@ public sealed class RecurrentGoldens
 
     [SharedTheory("golden", "models")]
     [MemberData(nameof(Cases))]
-    public void ComputesTheSameNumbers(string name, string device)
+    public void ComputesTheSameNumbers(string name, string device) => ModelGoldens.EachBatch<RnnLm>(name, device, (model, folder, batch, about, io) =>
     {
-        string folder = ModelGoldens.Folder(name);
-        using GenerativeModel model = Assert.IsType<RnnLm>(Checkpoint.Load(folder, TestDevices.Get(device)));
-        using TensorsOf io = new(Path.Combine(folder, "io.safetensors"));
-        foreach ((string batch, JsonNode? about) in ModelGoldens.Meta(name)["batches"]!.AsObject())
-        {
-            foreach (bool recompute in new[] { false, true })
-                new GoldenBatch(folder, batch, about!.AsObject(), io).Check((RnnLm)model, recompute);
-        }
-    }
+        foreach (bool recompute in new[] { false, true })
+            new GoldenBatch(folder, batch, about, io).Check(model, recompute);
+    });
 
     private sealed class GoldenBatch(string folder, string name, JsonObject about, TensorsOf io)
     {

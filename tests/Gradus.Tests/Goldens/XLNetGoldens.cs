@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -14,14 +13,8 @@ public sealed class XLNetGoldens
 
     [SharedTheory("golden", "models")]
     [MemberData(nameof(Cases))]
-    public void ComputesTheSameNumbers(string name, string device)
-    {
-        string folder = ModelGoldens.Folder(name);
-        using TaskModel model = Assert.IsType<TaskModel>(Checkpoint.Load(folder, TestDevices.Get(device)));
-        using TensorsOf io = new(Path.Combine(folder, "io.safetensors"));
-        foreach ((string batch, JsonNode? about) in ModelGoldens.Meta(name)["batches"]!.AsObject())
-            new GoldenBatch(folder, batch, about!.AsObject(), io).Check(model);
-    }
+    public void ComputesTheSameNumbers(string name, string device) =>
+        ModelGoldens.EachBatch<TaskModel>(name, device, (model, folder, batch, about, io) => new GoldenBatch(folder, batch, about, io).Check(model));
 
     private sealed class GoldenBatch
     {

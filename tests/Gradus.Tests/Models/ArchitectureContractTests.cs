@@ -35,7 +35,8 @@ public sealed class ArchitectureContractTests
         string[] missing = [.. Architectures.ModelTypes.Except(TinyModels.All.Select(TinyModels.Config).Concat(EncoderCases.Tiny).Select(ModelType))];
         Assert.True(missing.Length == 0, $"No small model of {string.Join(", ", missing)}: add a configuration to TinyModels or EncoderCases.");
         foreach (string name in TinyModels.Decoders)
-            Assert.Equal(name, ModelType(TinyModels.Config(name)));
+            Assert.Equal(name.Split('/')[0], ModelType(TinyModels.Config(name)));
+        Assert.All(TinyModels.Decoders, n => Assert.Contains($"{n.Split('/')[0]}/2", TinyModels.Decoders));
 
         static string ModelType(ModelConfig config) => (string)Architectures.ToJson(config)["model_type"]!;
     }

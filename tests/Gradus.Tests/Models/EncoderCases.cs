@@ -21,6 +21,16 @@ internal static class EncoderCases
         new XLNetConfig(Words, 24, 2, 3, 40, InitializerRange: 0.3f),
     ];
 
+    // With the options the other way round.
+    private static readonly EncoderConfig[] Variants =
+    [
+        new BertConfig(Words, 24, 1, 4, 40, "relu", MaxPositionEmbeddings: 32, TypeVocabSize: 3, InitializerRange: 0.3f, ClassifierDropout: 0.2f, TieWordEmbeddings: false),
+        new DistilBertConfig(Words, 32, SinusoidalPosEmbds: true, NLayers: 1, NHeads: 4, Dim: 24, HiddenDim: 40, Activation: "relu", InitializerRange: 0.3f, TieWordEmbeddings: false),
+        new ElectraConfig(Words, 24, 24, 1, 4, 40, "relu", MaxPositionEmbeddings: 32, InitializerRange: 0.3f, TieWordEmbeddings: false),
+        new RobertaConfig(Words, 24, 1, 4, 40, "gelu_new", MaxPositionEmbeddings: 36, PadTokenId: 3, InitializerRange: 0.3f, TieWordEmbeddings: false),
+        new XLNetConfig(Words, 24, 1, 4, 40, "relu", "uni", InitializerRange: 0.3f, ClampLen: 4, SummaryType: "mean", SummaryUseProj: false, SummaryActivation: null, TieWordEmbeddings: false),
+    ];
+
     /// <summary>The encoders that the registry knows.</summary>
     public static IEnumerable<Type> Registered => typeof(ModelConfig).GetCustomAttributes(typeof(JsonDerivedTypeAttribute), false)
         .Cast<JsonDerivedTypeAttribute>().Select(a => a.DerivedType).Where(t => t.IsSubclassOf(typeof(EncoderConfig)));
@@ -32,14 +42,19 @@ internal static class EncoderCases
     public static IEnumerable<string> Names =>
     [
         .. Tiny.SelectMany(c => c.ArchitectureClasses),
-        .. TinyModels.Decoders.Select(n => Architectures.ClassifierOf(DecoderConfig(n))),
+        .. Variants.SelectMany(c => c.ArchitectureClasses).Select(n => $"{n}/2"),
+        .. TinyModels.Decoders.Select(TinyModels.Config).Select(Architectures.ClassifierOf).Distinct(),
     ];
 
     /// <summary>The configuration of a class, with three labels.</summary>
-    public static ModelConfig Config(string name) =>
-        (Tiny.FirstOrDefault(c => c.ArchitectureClasses.Contains(name)) ?? TinyModels.Decoders.Select(DecoderConfig).First(c => Architectures.ClassifierOf(c) == name))
-        with
-        { Architecture = name, Labels = LabelSet.OfCount(3) };
+    public static ModelConfig Config(string name)
+    {
+        string named = name.Split('/')[0];
+        ModelConfig? encoder = (named == name ? Tiny : Variants).FirstOrDefault(c => c.ArchitectureClasses.Contains(named));
+        return (encoder ?? TinyModels.Decoders.Select(TinyModels.Config).First(c => Architectures.ClassifierOf(c) == named))
+            with
+            { Architecture = named, Labels = LabelSet.OfCount(3) };
+    }
 
     public static LanguageModel Make(ModelConfig config, Device device) =>
         Architectures.Build(config, new Scope(ParameterSource.Random(11), new Workspace(device)));
@@ -102,10 +117,4 @@ internal static class EncoderCases
         SpanHead => workspace.From([.. Enumerable.Range(0, 2 * batch.Sequences).Select(i => 1 + (i % 2))]),
         _ => workspace.From([.. Enumerable.Range(0, batch.Sequences).Select(s => s % 2)]),
     };
-
-    private static ModelConfig DecoderConfig(string name)
-    {
-        using DecoderModel model = (DecoderModel)TinyModels.Make(name, ReferenceDevice.Instance);
-        return model.Config;
-    }
 }

@@ -6,26 +6,10 @@ using Gradus.Tests.Generation;
 
 namespace Gradus.Tests.Models;
 
-/// <summary>Recurrent language models: what every model must do, and the state that they carry along.</summary>
+/// <summary>Recurrent language models: the state that they carry along.</summary>
 public sealed class RecurrentContractTests
 {
     public static TheoryData<string> Names() => [.. TinyModels.Names.Where(n => TinyModels.Make(n, ReferenceDevice.Instance) is RnnLm)];
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void BatchedIsSingle(string name) => ContractChecks.BatchedIsSingle(Make(name));
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void EveryParameterLearns(string name) => ContractChecks.EveryParameterLearns(Make(name));
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void SavedIsLoaded(string name) => ContractChecks.SavedIsLoaded(Make(name));
-
-    [Theory]
-    [MemberData(nameof(Names))]
-    public void BeamsAreTheModels(string name) => ContractChecks.BeamsAreTheModels(Make(name));
 
     [Theory]
     [MemberData(nameof(Names))]

@@ -1,4 +1,6 @@
 using System.Text.Json.Nodes;
+using Gradus.Models;
+using Gradus.Nn;
 using Gradus.Text;
 
 namespace Gradus.Files.Gguf;
@@ -6,7 +8,8 @@ namespace Gradus.Files.Gguf;
 /// <summary>How a model is written as GGUF.</summary>
 /// <param name="Storage">The type of the matrices.</param>
 /// <param name="Name">The model's name, <c>general.name</c>; null leaves it out.</param>
-public sealed record GgufExportOptions(GgufStorage Storage, string? Name = null);
+/// <param name="Pooling">How a sentence encoder makes one vector of a text; null where the model is none.</param>
+public sealed record GgufExportOptions(GgufStorage Storage, string? Name = null, Pooling? Pooling = null);
 
 /// <summary>A checkpoint of transformers made ready to be written as GGUF: names, layout, types and metadata of llama.cpp.</summary>
 public sealed class GgufExport : IDisposable
@@ -45,7 +48,7 @@ public sealed class GgufExport : IDisposable
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(tensors);
         ArgumentNullException.ThrowIfNull(options);
-        HyperParameters parameters = new(config, tensors.Path);
+        HyperParameters parameters = new(Architectures.Present(config), tensors.Path);
         GgufFamily family = GgufFamilies.OfCheckpoint(parameters);
         MappedTensorFile mapped = MappedTensorFile.Create(tensors, GgufNames.ToGguf(family, parameters, tensors));
         bool hasHead = mapped.TryGet("output.weight", out _);
@@ -59,7 +62,9 @@ public sealed class GgufExport : IDisposable
         if (options.Storage.IsPacked)
             metadata.Set("general.quantization_version", 2u);
         family.Write(parameters, metadata);
-        metadata.Set(GgufModel.ConfigKeyName, config.ToJsonString());
+        if (options.Pooling is { } pooling)
+            metadata.Set($"{family.Architecture}.{GgufModel.PoolingKeyName}", GgufModel.PoolingNumber(pooling));
+        metadata.Set(GgufModel.ConfigKeyName, family.Note(new HyperParameters(config, tensors.Path)).ToJsonString());
         WriteTokenizer(metadata, tokenizer, parameters, generation);
         return new GgufExport(mapped, metadata, entries, [.. family.Deviations(parameters)]);
     }

@@ -8,6 +8,8 @@ internal static class GgufFamilies
     /// <summary>All of them.</summary>
     public static IReadOnlyList<GgufFamily> All { get; } =
     [
+        new RobertaFamily(),
+        new BertFamily(),
         new BloomFamily(),
         new FalconFamily(),
         new GemmaFamily(),

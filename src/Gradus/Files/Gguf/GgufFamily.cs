@@ -58,6 +58,12 @@ internal abstract class GgufFamily(string modelType, string architecture, string
     /// <summary>Beginnings of the names of tensors that llama.cpp has no place for, such as heads that it does not run.</summary>
     public virtual IReadOnlyList<string> LeftOut => [];
 
+    /// <summary>What models with a head put before the names of the table, with its point; empty where the table has it.</summary>
+    public virtual string BodyPrefix => "";
+
+    /// <summary>The config.json that a file of this program notes: that of what the file holds.</summary>
+    public virtual JsonObject Note(HyperParameters config) => config.Json;
+
     /// <summary>Keys with the same meaning in both formats.</summary>
     protected abstract IReadOnlyList<ConfigKey> Keys { get; }
 

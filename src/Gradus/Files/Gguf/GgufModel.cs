@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Gradus.Nn;
 
 namespace Gradus.Files.Gguf;
 
@@ -14,6 +15,8 @@ public sealed class GgufModel : IDisposable
     /// llama.cpp does not apply, the name of the model type). Files of others lack it.
     /// </summary>
     public const string ConfigKeyName = "gradus.config";
+
+    internal const string PoolingKeyName = "pooling_type";
 
     private GgufModel(GgufFile file, JsonObject config, MappedTensorFile tensors)
     {
@@ -30,6 +33,27 @@ public sealed class GgufModel : IDisposable
 
     /// <summary>The tensors under the names of transformers; closed with this.</summary>
     public TensorFile Tensors { get; }
+
+    /// <summary>How the model makes one vector of a text; null where the file does not say, or says that it makes none.</summary>
+    public Pooling? Pooling => File.Values.TryGet("general.architecture", out string? architecture)
+        && File.Values.TryGetInteger($"{architecture}.{PoolingKeyName}", out long number)
+        ? number switch
+        {
+            1 => Nn.Pooling.Mean,
+            2 => Nn.Pooling.First,
+            3 => Nn.Pooling.Last,
+            _ => null,
+        }
+        : null;
+
+    /// <summary>The number of llama.cpp's enum llama_pooling_type.</summary>
+    internal static uint PoolingNumber(Pooling pooling) => pooling switch
+    {
+        Nn.Pooling.Mean => 1,
+        Nn.Pooling.First => 2,
+        Nn.Pooling.Last => 3,
+        _ => throw new ArgumentOutOfRangeException(nameof(pooling), pooling, null),
+    };
 
     /// <summary>Whether a path is a GGUF file, by its first bytes.</summary>
     public static bool IsGguf(string path)

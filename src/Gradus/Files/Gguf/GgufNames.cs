@@ -27,7 +27,7 @@ internal static class GgufNames
             List<TensorEntry> sources = [];
             foreach (string name in place.HuggingFaceNames)
             {
-                if (Find(checkpoint, name) is { } entry && used.Add(entry.Name))
+                if (Find(checkpoint, family, name) is { } entry && used.Add(entry.Name))
                     sources.Add(entry);
             }
             if (sources.Count == 0)
@@ -94,12 +94,18 @@ internal static class GgufNames
     private static bool IsLeftOut(GgufFamily family, string name, bool tied) =>
         (tied && name == family.HeadName + ".weight")
         || CheckpointSource.IsBuffer(name)
-        || family.LeftOut.Any(start => name.StartsWith(start, StringComparison.Ordinal));
+        || family.LeftOut.Any(start => name.StartsWith(start, StringComparison.Ordinal) || name.StartsWith(family.BodyPrefix + start, StringComparison.Ordinal));
 
-    private static TensorEntry? Find(TensorFile checkpoint, string name)
+    private static TensorEntry? Find(TensorFile checkpoint, GgufFamily family, string name)
     {
-        if (checkpoint.TryGet(name, out TensorEntry? entry))
+        if (checkpoint.TryGet(name, out TensorEntry? entry) || checkpoint.TryGet(family.BodyPrefix + name, out entry))
             return entry;
+        // What checkpoints that began in TensorFlow call the parameters of norms.
+        foreach ((string present, string former) in new[] { ("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta") })
+        {
+            if (name.EndsWith(present, StringComparison.Ordinal))
+                return Find(checkpoint, family, name[..^present.Length] + former);
+        }
         foreach (string prefix in BodyPrefixes)
         {
             if (name.StartsWith(prefix, StringComparison.Ordinal) && checkpoint.TryGet(name[prefix.Length..], out entry))

@@ -14,13 +14,19 @@ internal static class GgufRope
     public static IReadOnlyList<string> TensorNames { get; } = [Freqs, Short, Long];
 
     /// <summary>Writes what is metadata.</summary>
+    /// <param name="config">The hyperparameters.</param>
+    /// <param name="metadata">Where to.</param>
+    /// <param name="architecture">The architecture in GGUF.</param>
+    /// <param name="takesFactors">Whether the architecture takes divisors of the frequencies as tensors.</param>
     /// <exception cref="InvalidDataException">The kind of scaling is not known.</exception>
-    public static void Write(HyperParameters config, GgufMetadata metadata, string architecture)
+    public static void Write(HyperParameters config, GgufMetadata metadata, string architecture, bool takesFactors = true)
     {
         if (Scaling(config, out string kind) is not { } scaling)
             return;
+        if (!takesFactors && kind is "llama3" or "longrope" or "su")
+            throw Malformed.File(config.Place, $"rope_scaling: the kind {Malformed.Quote(kind)} has no form in GGUF for the architecture {architecture}; default, linear and yarn have.");
         string key = $"{architecture}.rope.scaling.";
-        double factor = scaling.Number("factor") ?? 1;
+        double factor = scaling.Number("factor") ?? (kind == "yarn" ? config.Size("max_position_embeddings") / (double)Original(config, scaling) : 1);
         switch (kind)
         {
             case "default" or "llama3":
@@ -38,7 +44,7 @@ internal static class GgufRope
                 if (scaling.Number("beta_slow") is { } slow)
                     metadata.Set(key + "yarn_beta_slow", (float)slow);
                 // llama.cpp multiplies its factor with YaRN's own, transformers replaces that.
-                if (scaling.Number("attention_factor") is { } attention)
+                if (YarnAttention(scaling, factor) is { } attention)
                     metadata.Set(key + "attn_factor", (float)(attention / YarnMagnitude(factor)));
                 return;
             case "longrope" or "su":
@@ -137,7 +143,11 @@ internal static class GgufRope
 
     private static double Theta(HyperParameters config) => config.Number("rope_theta") ?? 10000;
 
-    private static double YarnMagnitude(double factor) => factor <= 1 ? 1 : (0.1 * Math.Log(factor)) + 1;
+    private static double YarnMagnitude(double factor, double scale = 1) => factor <= 1 ? 1 : (0.1 * scale * Math.Log(factor)) + 1;
+
+    // Where it is another than YaRN's own: given, or made of two scales.
+    private static double? YarnAttention(HyperParameters scaling, double factor) => scaling.Number("attention_factor")
+        ?? (scaling.Number("mscale") is > 0 and { } one && scaling.Number("mscale_all_dim") is > 0 and { } all ? YarnMagnitude(factor, one) / YarnMagnitude(factor, all) : null);
 
     private static double LongMagnitude(HyperParameters config, HyperParameters scaling)
     {

@@ -110,8 +110,9 @@ public static partial class GgufVocabulary
 
         public List<KeyValuePair<string, object>> Finish()
         {
-            SetId("bos_token_id", _tokenizer.BosId);
-            SetId("eos_token_id", _tokenizer.EosId);
+            // Around a text llama.cpp puts these two, whatever the tokenizer calls them: BERT's are [CLS] and [SEP].
+            SetId("bos_token_id", _tokenizer.BosId ?? _tokenizer.ClassifierId);
+            SetId("eos_token_id", _tokenizer.EosId ?? _tokenizer.SeparatorId);
             SetId("unknown_token_id", _tokenizer.UnknownId);
             SetId("seperator_token_id", _tokenizer.SeparatorId);
             SetId("padding_token_id", _tokenizer.PadId);

@@ -129,8 +129,8 @@ public sealed class GgufConversionGoldens : IDisposable
         return path;
     }
 
-    // As another program would have written it.
-    private static string WithoutNote(string path)
+    /// <summary>A copy as another program would have written it.</summary>
+    internal static string WithoutNote(string path)
     {
         string plain = Path.ChangeExtension(path, ".plain.gguf");
         using GgufFile file = GgufFile.Open(path);

@@ -80,6 +80,52 @@ public sealed class GgufModelTests : IDisposable
         }
     }
 
+    // Version 5 of transformers gathers what concerns rotary positions in rope_parameters.
+    [Fact]
+    public void AnyVersionOfTheConfigurationIsUnderstood()
+    {
+        JsonObject config = Architectures.ToJson(Config);
+        config.Remove("rope_theta");
+        config.Remove("rope_scaling");
+        config["rope_parameters"] = JsonNode.Parse("""{ "rope_type": "yarn", "rope_theta": 500000.0, "original_max_position_embeddings": 8, "mscale": 0.8, "mscale_all_dim": 0.5 }""");
+        GgufMetadata metadata = Metadata(config, Config);
+        Assert.Equal(500000, Number(metadata, "llama.rope.freq_base"));
+        Assert.Equal(4, Number(metadata, "llama.rope.scaling.factor"));
+        Assert.Equal(8, Number(metadata, "llama.rope.scaling.original_context_length"));
+        double log = 0.1 * Math.Log(4);
+        Assert.Equal(((0.8 * log) + 1) / ((0.5 * log) + 1) / (log + 1), Number(metadata, "llama.rope.scaling.attn_factor"), 1e-6);
+    }
+
+    [Fact]
+    public void ScalingIsWrittenForFamiliesWithOtherKeys()
+    {
+        foreach (ModelConfig config in new ModelConfig[]
+        {
+            new GptNeoXConfig(40, 32, 1, 4, 64, MaxPositionEmbeddings: 32, RopeScaling: new RopeScaling("linear", Factor: 3)),
+            new FalconConfig(40, 32, 1, 4, MaxPositionEmbeddings: 32, RopeScaling: new RopeScaling("linear", Factor: 3)),
+        })
+        {
+            JsonObject json = Architectures.ToJson(config);
+            GgufMetadata metadata = Metadata(json, config);
+            Assert.True(metadata.TryGet("general.architecture", out string? architecture));
+            Assert.Equal(3, Number(metadata, $"{architecture}.rope.scaling.factor"));
+            json["rope_scaling"] = JsonNode.Parse("""{ "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4 }""");
+            Assert.Contains("'llama3'", Assert.Throws<InvalidDataException>(() => Metadata(json, config)).Message, StringComparison.Ordinal);
+        }
+        Assert.Contains("'dynamic'", Assert.Throws<InvalidDataException>(() =>
+            Metadata(Architectures.ToJson(Config with { RopeScaling = new RopeScaling("dynamic", Factor: 2) }), Config)).Message, StringComparison.Ordinal);
+    }
+
+    private static double Number(GgufMetadata metadata, string key) => metadata.TryGetNumber(key, out double number) ? number
+        : metadata.TryGetInteger(key, out long integer) ? integer : throw new InvalidDataException(key);
+
+    private static GgufMetadata Metadata(JsonObject json, ModelConfig config)
+    {
+        using GgufExport export = GgufExport.Plan(
+            json, new ParameterFile("model", Checkpoint.Create(config, 1, CpuDevice.Default)), null, new GgufExportOptions(GgufStorage.Get("f32")));
+        return export.Metadata;
+    }
+
     [Fact]
     public void AnUnknownFamilyIsNamed()
     {

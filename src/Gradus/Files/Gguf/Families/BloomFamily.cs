@@ -31,19 +31,7 @@ internal sealed class BloomFamily() : GgufFamily("bloom", "bloom", "BloomForCaus
         int heads = config.Size("n_head", "num_attention_heads");
         config.Rows(3, config.Size("hidden_size"));
         int[] fused = FusedRows.Ungroup(heads, 1, Embedding(config) / heads);
-        return
-        [
-            new("transformer.word_embeddings", "token_embd"),
-            new("transformer.word_embeddings_layernorm", "token_embd_norm"),
-            new("transformer.ln_f", "output_norm"),
-            new("lm_head", "output"),
-            new("transformer.h.{n}.input_layernorm", "blk.{n}.attn_norm"),
-            TensorRule.Reordered("transformer.h.{n}.self_attention.query_key_value", "blk.{n}.attn_qkv", fused),
-            new("transformer.h.{n}.self_attention.dense", "blk.{n}.attn_output"),
-            new("transformer.h.{n}.post_attention_layernorm", "blk.{n}.ffn_norm"),
-            new("transformer.h.{n}.mlp.dense_h_to_4h", "blk.{n}.ffn_up"),
-            new("transformer.h.{n}.mlp.dense_4h_to_h", "blk.{n}.ffn_down"),
-        ];
+        return [.. FusedRows.Tensors("input_layernorm", fused), new("transformer.word_embeddings_layernorm", "token_embd_norm")];
     }
 
     /// <inheritdoc/>

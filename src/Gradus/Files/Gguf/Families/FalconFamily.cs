@@ -34,19 +34,7 @@ internal sealed class FalconFamily() : GgufFamily("falcon", "falcon", "FalconFor
         config.Rows(3, config.Size("hidden_size"));
         int[] fused = FusedRows.Ungroup(groups, heads / groups, config.Size("hidden_size") / heads);
         bool twoNorms = config.Flag("new_decoder_architecture", false) && (config.Integer("num_ln_in_parallel_attn") ?? 2) == 2;
-        return
-        [
-            new("transformer.word_embeddings", "token_embd"),
-            new("transformer.ln_f", "output_norm"),
-            new("lm_head", "output"),
-            new(twoNorms ? "transformer.h.{n}.ln_mlp" : "transformer.h.{n}.input_layernorm", "blk.{n}.attn_norm"),
-            new("transformer.h.{n}.ln_attn", "blk.{n}.attn_norm_2"),
-            TensorRule.Reordered("transformer.h.{n}.self_attention.query_key_value", "blk.{n}.attn_qkv", fused),
-            new("transformer.h.{n}.self_attention.dense", "blk.{n}.attn_output"),
-            new("transformer.h.{n}.post_attention_layernorm", "blk.{n}.ffn_norm"),
-            new("transformer.h.{n}.mlp.dense_h_to_4h", "blk.{n}.ffn_up"),
-            new("transformer.h.{n}.mlp.dense_4h_to_h", "blk.{n}.ffn_down"),
-        ];
+        return [.. FusedRows.Tensors(twoNorms ? "ln_mlp" : "input_layernorm", fused), new("transformer.h.{n}.ln_attn", "blk.{n}.attn_norm_2")];
     }
 
     /// <inheritdoc/>
@@ -59,6 +47,7 @@ internal sealed class FalconFamily() : GgufFamily("falcon", "falcon", "FalconFor
         if (!config.Has("ffn_hidden_size"))
             metadata.Set(Key("feed_forward_length"), (uint)(4 * config.Size("hidden_size")));
         metadata.Set(Key("tensor_data_layout"), "jploski");
+        GgufRope.Write(config, metadata, Architecture, takesFactors: false);
     }
 
     /// <inheritdoc/>
@@ -72,6 +61,8 @@ internal sealed class FalconFamily() : GgufFamily("falcon", "falcon", "FalconFor
         config["multi_query"] = groups < heads;
         config["new_decoder_architecture"] = twoNorms || (groups > 1 && groups < heads);
         config["num_ln_in_parallel_attn"] = twoNorms ? 2 : 1;
+        if (GgufRope.Read(file, Architecture, new HyperParameters(config, file.Path)) is { } scaling)
+            config["rope_scaling"] = scaling;
     }
 
     /// <inheritdoc/>

@@ -47,6 +47,7 @@ internal sealed class GptNeoXFamily() : GgufFamily("gpt_neox", "gptneox", "GPTNe
     {
         base.Write(config, metadata);
         metadata.Set(Key("rope.dimension_count"), (uint)((config.Number("rotary_pct") ?? 0.25) * Width(config)));
+        GgufRope.Write(config, metadata, Architecture, takesFactors: false);
     }
 
     /// <inheritdoc/>
@@ -56,6 +57,8 @@ internal sealed class GptNeoXFamily() : GgufFamily("gpt_neox", "gptneox", "GPTNe
         int width = Width(new HyperParameters(config, file.Path));
         if (file.Values.TryGetInteger(Key("rope.dimension_count"), out long rotated))
             config["rotary_pct"] = GgufRope.Fraction((int)rotated, width);
+        if (GgufRope.Read(file, Architecture, new HyperParameters(config, file.Path)) is { } scaling)
+            config["rope_scaling"] = scaling;
     }
 
     private static int Width(HyperParameters config) => config.Rows(3, config.Size("hidden_size")) / 3 / config.Size("num_attention_heads");
