@@ -237,6 +237,7 @@ public sealed class ModelAdapter : IDisposable
 
     private static void Store(Tensor value, Parameter parameter)
     {
+        parameter.Value.MakeWritable();
         parameter.Value.Device.Convert(value, parameter.Value);
         parameter.MarkChanged();
     }

@@ -47,7 +47,7 @@ internal static class PrincipalPart
     {
         using Workspace scratch = new(Device(layer));
         Tensor dense = layer.Weight.Dense(scratch);
-        ReadOnlySpan<float> w = dense.Span();
+        ReadOnlySpan<float> w = dense.Values();
         int outputs = dense.Shape[0], inputs = dense.Shape[1];
         double[][] columns = new double[transposed ? outputs : inputs][];
         for (int c = 0; c < columns.Length; c++)

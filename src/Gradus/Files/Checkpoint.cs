@@ -183,12 +183,12 @@ public static class Checkpoint
             Tensor value = tensors[entry.Name];
             if (value.DType == DType.F32)
             {
-                writer.Write(entry.Name, value.Span());
+                writer.Write(entry.Name, value.Values());
             }
             else
             {
                 using Workspace scratch = new(value.Device);
-                writer.Write(entry.Name, scratch.Adopt(value).ToF32().Span());
+                writer.Write(entry.Name, scratch.Adopt(value).ToF32().Values());
             }
         }
         writer.Complete();

@@ -44,7 +44,7 @@ public static class ModelQuantization
     {
         using Workspace scratch = new(store.Device);
         PackedMatrix matrix = new(store, format, weight.Outputs, weight.Inputs);
-        matrix.Pack(weight.Dense(scratch).Span());
+        matrix.Pack(weight.Dense(scratch).Values());
         return matrix;
     }
 
