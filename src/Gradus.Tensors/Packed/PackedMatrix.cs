@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Gradus.Tensors.Packed;
 
 /// <summary>
@@ -6,7 +8,7 @@ namespace Gradus.Tensors.Packed;
 /// </summary>
 public sealed class PackedMatrix
 {
-    /// <summary>Makes a matrix of zero bytes; <see cref="PutRows"/> or <see cref="Pack"/> fills it.</summary>
+    /// <summary>Makes a matrix of unspecified contents; <see cref="PutRows"/> or <see cref="Pack"/> fills it.</summary>
     /// <param name="store">The workspace that lives as long as the matrix.</param>
     /// <param name="format">The blocks' format.</param>
     /// <param name="rows">The number of rows.</param>
@@ -19,7 +21,28 @@ public sealed class PackedMatrix
         ArgumentNullException.ThrowIfNull(format);
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         (Format, Rows, Columns, RowBytes) = (format, rows, columns, checked((int)format.ByteLength(columns)));
-        Data = store.Zeros(store.Device.PackedShape(format, rows, columns), DType.U8);
+        Data = store.Empty(store.Device.PackedShape(format, rows, columns), DType.U8);
+        if (Data.Shape[0] > rows)
+            ClearPadding();
+    }
+
+    private PackedMatrix(PackedFormat format, int rows, int columns, Tensor data) =>
+        (Format, Rows, Columns, RowBytes, Data) = (format, rows, columns, data.Shape[1], data);
+
+    /// <summary>A matrix whose blocks stay where they lie in a file, or null where the store's device has another order for them.</summary>
+    /// <param name="store">The workspace that lives as long as the matrix.</param>
+    /// <param name="format">The blocks' format.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="columns">The length of a row, whole blocks.</param>
+    /// <param name="address">The first block, in host memory.</param>
+    /// <param name="owner">What holds the memory; it is referenced as long as the matrix.</param>
+    public static PackedMatrix? Borrow(Workspace store, PackedFormat format, int rows, int columns, nint address, SafeHandle owner)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(format);
+        return store.Device.IsHost && store.Device.KeepsPackedRows(format)
+            ? new PackedMatrix(format, rows, columns, store.Borrow(address, new Shape(rows, checked((int)format.ByteLength(columns))), DType.U8, owner))
+            : null;
     }
 
     /// <summary>The blocks' format.</summary>
@@ -50,6 +73,7 @@ public sealed class PackedMatrix
     public void PutRows(int row, ReadOnlySpan<byte> blocks)
     {
         CheckRows(row, blocks.Length);
+        Data.MakeWritable();
         Data.Device.PutPackedRows(blocks, this, row);
     }
 
@@ -94,6 +118,16 @@ public sealed class PackedMatrix
 
     /// <summary>Format and shape, for messages: <c>Q4_K (512, 1024)</c>.</summary>
     public override string ToString() => $"{Format} ({Rows}, {Columns})";
+
+    // Only the last rows are filled up, together with some of the matrix; to clear all of it would touch every page twice.
+    private void ClearPadding()
+    {
+        const int MostRows = 16;
+        int rows = Math.Min(Data.Shape[0], MostRows);
+        Tensor last = Data.Workspace.View(Data, new Shape(rows, RowBytes), (Data.Shape[0] - rows) * (long)RowBytes);
+        last.Clear();
+        last.Free();
+    }
 
     private void CheckRows(int row, int bytes)
     {

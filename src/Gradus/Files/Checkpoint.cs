@@ -144,18 +144,22 @@ public static class Checkpoint
     /// <param name="file">The file of the tensors.</param>
     /// <param name="tensors">The tensors to write, each under its new name.</param>
     /// <param name="type">Type of the stored values: F32, BF16 or F16.</param>
+    /// <param name="maxShardBytes">The most bytes of data in one file; more become shards with an index.</param>
+    /// <returns>The names of the files of tensors.</returns>
     /// <exception cref="InvalidDataException">A value is too large for F16; the message names the tensor.</exception>
-    public static void Write(AtomicFolder folder, JsonObject config, TensorFile file, IReadOnlyList<(string Name, TensorEntry Entry)> tensors, DType type)
+    public static IReadOnlyList<string> Write(
+        AtomicFolder folder, JsonObject config, TensorFile file, IReadOnlyList<(string Name, TensorEntry Entry)> tensors, DType type, long maxShardBytes = long.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(tensors);
         WriteConfig(folder, (JsonObject)config.DeepClone(), type);
         Dictionary<string, TensorEntry> byName = tensors.ToDictionary(t => t.Name, t => t.Entry, StringComparer.Ordinal);
-        using SafetensorsWriter writer = new(folder.Create(WeightsFile), tensors.Select(t => new TensorEntry(t.Name, type, t.Entry.Shape)));
         // A whole number of blocks of every packed format; 16 MiB of floats.
         const int Piece = 1 << 22;
-        writer.WriteAll((entry, to) =>
+        return SafetensorsShards.Write(folder, [.. tensors.Select(t => new TensorEntry(t.Name, type, t.Entry.Shape))], Copy, maxShardBytes: maxShardBytes);
+
+        void Copy(TensorEntry entry, TensorFileWriter to)
         {
             float[] values = new float[(int)Math.Min(Piece, entry.Shape.Count)];
             for (long start = 0; start < entry.Shape.Count; start += Piece)
@@ -166,7 +170,7 @@ public static class Checkpoint
                     CheckRange(file.Path, entry.Name, part);
                 to.Write(entry.Name, part);
             }
-        });
+        }
     }
 
     /// <summary>Writes parameters under their names as one safetensors file, and closes the stream.</summary>

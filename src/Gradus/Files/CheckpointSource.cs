@@ -69,8 +69,10 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
         if (!keepPacked || Find(name).Packed is not { } format || !PackedFormats.TryGet(format.Name, out _))
             return null;
         TensorEntry entry = Use(name, shape);
-        PackedMatrix matrix = new(store, format, shape[0], shape[1]);
         TensorBytes bytes = file.Bytes(entry);
+        if (bytes.Owner is { } owner && PackedMatrix.Borrow(store, format, shape[0], shape[1], (nint)bytes.Pointer, owner) is { } view)
+            return view;
+        PackedMatrix matrix = new(store, format, shape[0], shape[1]);
         const int RowsAtOnce = 64;
         Parallel.For(0, (matrix.Rows + RowsAtOnce - 1) / RowsAtOnce, group =>
         {
@@ -156,12 +158,13 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
 
     private unsafe void Widen(TensorEntry entry, Tensor value)
     {
-        // A block format is cut only between its blocks; 2^24 is a multiple of every block size.
-        const int Piece = 1 << 24;
-        for (long start = 0; start < value.Count; start += Piece)
+        // A block format is cut only between its blocks; 2^22 is a multiple of every block size.
+        const int Piece = 1 << 22;
+        float* values = (float*)value.Address;
+        Parallel.For(0, (int)((value.Count + Piece - 1) / Piece), i =>
         {
-            Span<float> part = new((float*)value.Address + start, (int)Math.Min(Piece, value.Count - start));
-            file.Read(entry, start, part);
-        }
+            long start = (long)i * Piece;
+            file.Read(entry, start, new Span<float>(values + start, (int)Math.Min(Piece, value.Count - start)));
+        });
     }
 }

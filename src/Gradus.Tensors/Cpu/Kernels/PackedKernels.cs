@@ -11,6 +11,8 @@ internal sealed unsafe partial class CpuDevice<T>
         return BlockFormats.Of(format).HasPanels() ? new Shape((rows + PanelLayout.Rows - 1) / PanelLayout.Rows * PanelLayout.Rows, rowBytes) : new Shape(rows, rowBytes);
     }
 
+    public override bool KeepsPackedRows(PackedFormat format) => !BlockFormats.Of(format).HasPanels();
+
     public override void PutPackedRows(ReadOnlySpan<byte> blocks, PackedMatrix matrix, int row)
     {
         fixed (byte* from = blocks)
@@ -63,16 +65,25 @@ internal sealed unsafe partial class CpuDevice<T>
             return;
         }
         int bytes = format.Bytes(), units = matrix.RowBytes / bytes, unitBytes = PanelLayout.UnitBytes(format);
-        for (byte* end = blocks + length; blocks < end; row++)
+        nint panelBytes = PanelLayout.PanelBytes(format, matrix.Columns);
+        for (int end = row + (matrix.RowBytes == 0 ? 0 : length / matrix.RowBytes); row < end;)
         {
-            byte* unit = data + row / PanelLayout.Rows * PanelLayout.PanelBytes(format, matrix.Columns);
-            for (int i = 0; i < units; i++, blocks += bytes, unit += unitBytes)
+            // Unit by unit, so that what sixteen rows write together stays in the cache.
+            int first = row % PanelLayout.Rows, rows = Math.Min(PanelLayout.Rows - first, end - row);
+            byte* unit = data + row / PanelLayout.Rows * panelBytes;
+            for (int i = 0; i < units; i++, unit += unitBytes)
             {
-                if (toMatrix)
-                    PanelLayout.Put(format, blocks, unit, row % PanelLayout.Rows);
-                else
-                    PanelLayout.Get(format, unit, row % PanelLayout.Rows, blocks);
+                for (int r = 0; r < rows; r++)
+                {
+                    byte* block = blocks + (nint)r * matrix.RowBytes + i * bytes;
+                    if (toMatrix)
+                        PanelLayout.Put(format, block, unit, first + r);
+                    else
+                        PanelLayout.Get(format, unit, first + r, block);
+                }
             }
+            blocks += (nint)rows * matrix.RowBytes;
+            row += rows;
         }
     }
 

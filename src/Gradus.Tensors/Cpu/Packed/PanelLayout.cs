@@ -53,26 +53,62 @@ internal static unsafe class PanelLayout
     [SkipLocalsInit]
     public static void Put(BlockFormat format, byte* block, byte* unit, int row)
     {
-        uint* codes = stackalloc uint[BlockFormats.LargestBlock / 4];
-        BlockCodes.Read(format, block, (byte*)codes);
         MoveHead(format, block, unit, row, toUnit: true);
         byte* part = unit + HeadBytes(format) + 4 * row;
+        switch (format)
+        {
+            case BlockFormat.Q8_0:
+                for (int i = 0; i < 8; i++)
+                    *(uint*)(part + i * Register) = *(uint*)(block + 2 + 4 * i) ^ 0x80808080;
+                break;
+            case BlockFormat.Q4_0 or BlockFormat.IQ4_NL:
+                PutNibbles(block + 2, 16, part);
+                break;
+            case BlockFormat.Q4_1:
+                PutNibbles(block + 4, 16, part);
+                break;
+            case BlockFormat.NF4:
+                PutNibbles(block + 4, 32, part);
+                break;
+            case BlockFormat.Q4_K:
+                for (int run = 0; run < 4; run++)
+                    PutNibbles(block + 16 + 32 * run, 32, part + 8 * run * Register);
+                break;
+            default:
+                PutCodes(format, block, part);
+                break;
+        }
+    }
+
+    // Of a run of bytes the low halves are the columns that come first: eight columns are a word of four bytes.
+    private static void PutNibbles(byte* run, int bytes, byte* part)
+    {
+        for (int shift = 0; shift <= 4; shift += 4)
+        {
+            for (int i = 0; i < bytes; i += 8, part += Register)
+            {
+                ulong columns = *(ulong*)(run + i) >> shift & 0x0F0F0F0F0F0F0F0F;
+                *(uint*)part = (uint)columns | (uint)(columns >> 28);
+            }
+        }
+    }
+
+    // Codes of more than four bits, but for Q8_0's.
+    [SkipLocalsInit]
+    private static void PutCodes(BlockFormat format, byte* block, byte* part)
+    {
+        uint* codes = stackalloc uint[BlockFormats.LargestBlock / 4];
+        BlockCodes.Read(format, block, (byte*)codes);
         for (int p = 0; p < format.Weights() / PartColumns; p++, part += PartBytes(format), codes += 8)
         {
             byte* nibbles = part;
-            switch (format)
+            if (format != BlockFormat.Q6_K)
             {
-                case BlockFormat.Q8_0:
-                    for (int i = 0; i < 8; i++)
-                        *(uint*)(part + i * Register) = codes[i];
-                    continue;
-                case BlockFormat.Q5_0 or BlockFormat.Q5_1 or BlockFormat.Q5_K:
-                    uint fifth = 0;
-                    for (int i = 0; i < 8; i++)
-                        fifth |= (codes[i] >> 4 & 0x01010101) << i;
-                    *(uint*)part = fifth;
-                    nibbles += Register;
-                    break;
+                uint fifth = 0;
+                for (int i = 0; i < 8; i++)
+                    fifth |= (codes[i] >> 4 & 0x01010101) << i;
+                *(uint*)part = fifth;
+                nibbles += Register;
             }
             for (int j = 0; j < 4; j++)
             {
@@ -137,23 +173,29 @@ internal static unsafe class PanelLayout
         switch (format)
         {
             case BlockFormat.NF4:
-                Move(block, unit + 4 * row, 4, toUnit);
+                Move<uint>(block, unit + 4 * row, toUnit);
                 break;
             case BlockFormat.Q6_K:
-                Move(block + 208, unit + 2 * row, 2, toUnit);
+                Move<ushort>(block + 208, unit + 2 * row, toUnit);
                 for (int j = 0; j < 16; j++)
-                    Move(block + 192 + j, unit + 32 + 16 * j + row, 1, toUnit);
+                    Move<byte>(block + 192 + j, unit + 32 + 16 * j + row, toUnit);
                 break;
             default:
-                Move(block, unit + 2 * row, 2, toUnit);
+                Move<ushort>(block, unit + 2 * row, toUnit);
                 if (HeadBytes(format) > 32)
-                    Move(block + 2, unit + 32 + 2 * row, 2, toUnit);
+                    Move<ushort>(block + 2, unit + 32 + 2 * row, toUnit);
                 for (int word = 0; word < 3 && HeadBytes(format) > 64; word++)
-                    Move(block + 4 + 4 * word, unit + 64 + word * Register + 4 * row, 4, toUnit);
+                    Move<uint>(block + 4 + 4 * word, unit + 64 + word * Register + 4 * row, toUnit);
                 break;
         }
     }
 
-    private static void Move(byte* inBlock, byte* inUnit, int bytes, bool toUnit) =>
-        Unsafe.CopyBlockUnaligned(toUnit ? inUnit : inBlock, toUnit ? inBlock : inUnit, (uint)bytes);
+    private static void Move<T>(byte* inBlock, byte* inUnit, bool toUnit)
+        where T : unmanaged
+    {
+        if (toUnit)
+            *(T*)inUnit = *(T*)inBlock;
+        else
+            *(T*)inBlock = *(T*)inUnit;
+    }
 }
