@@ -62,7 +62,7 @@ internal static class PrincipalPart
     private static Device Device(Linear layer) => layer.Weight switch
     {
         DenseWeight dense => dense.Parameter.Value.Device,
-        PackedWeight packed => packed.Matrix.Data.Device,
+        PackedWeight packed => packed.Matrix.Device,
         _ => ReferenceDevice.Instance,
     };
 

@@ -70,8 +70,8 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
             return null;
         TensorEntry entry = Use(name, shape);
         TensorBytes bytes = file.Bytes(entry);
-        if (bytes.Owner is { } owner && PackedMatrix.Borrow(store, format, shape[0], shape[1], (nint)bytes.Pointer, owner) is { } view)
-            return view;
+        if (bytes.Owner is { } owner && store.Device.IsHost && bytes.Length > 0)
+            return PackedMatrix.Borrow(store, format, shape[0], shape[1], (nint)bytes.Pointer, owner);
         PackedMatrix matrix = new(store, format, shape[0], shape[1]);
         const int RowsAtOnce = 64;
         Parallel.For(0, (matrix.Rows + RowsAtOnce - 1) / RowsAtOnce, group =>

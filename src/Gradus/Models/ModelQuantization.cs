@@ -49,5 +49,5 @@ public static class ModelQuantization
     }
 
     private static bool IsShared(ModelParts parts, Parameter parameter) =>
-        parts.Embeddings.Any(e => e.Table == parameter) || parts.Linears.Count(l => l.Weight is DenseWeight d && d.Parameter == parameter) > 1;
+        parts.Embeddings.Any(e => e.Uses(parameter)) || parts.Linears.Count(l => l.Weight is DenseWeight d && d.Parameter == parameter) > 1;
 }

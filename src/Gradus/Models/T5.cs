@@ -112,7 +112,7 @@ public sealed class T5 : EncoderDecoderModel
         _encoder = new Half(config, tokens, decodes: false, config.NumLayers, scope["encoder"]);
         _decoder = new Half(config, tokens, decodes: true, config.NumDecoderLayers ?? config.NumLayers, scope["decoder"]);
         Head = config.TieWordEmbeddings
-            ? scope.TiedLinear("lm_head", tokens.Table)
+            ? scope.TiedLinear("lm_head", tokens)
             : scope.Linear("lm_head", config.DModel, config.VocabSize, bias: false, Init.Normal(config.InitializerFactor));
     }
 
