@@ -18,7 +18,7 @@ internal static class ConvertVerb
 
     private static readonly Argument<string> To = new("TO")
     {
-        Description = "The folder to write (config.json, model.safetensors, tokenizer.json), or a file whose name ends with .gguf.",
+        Description = "The folder to write (config.json, model.safetensors, tokenizer.json), or a file whose name ends with .gguf, or with .bin for llama2.c.",
     };
 
     private static readonly Option<string?> Type = new("--dtype")
@@ -56,7 +56,7 @@ internal static class ConvertVerb
     public static Command Create(CommandContext context)
     {
         Type.AcceptOnlyFromAmong([.. GgufStorage.Names]);
-        Verb verb = new("convert", "Write a model of another format, type or with an adapter as a folder in the Hugging Face layout or as a GGUF file.")
+        Verb verb = new("convert", "Write a model of another format, type or with an adapter as a folder in the Hugging Face layout, a GGUF file or a llama2.c file.")
         {
             From, To, Type, TokenizerPath, MaxShardSize, AdapterOnly, Base, Json,
         };
@@ -90,8 +90,9 @@ internal static class ConvertVerb
         string type = parse.GetValue(Type) ?? source.StoredType.ToString().ToLowerInvariant();
         IReadOnlyList<string> files = to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)
             ? WriteGguf(context, source, to, type, shard)
+            : to.EndsWith(".bin", StringComparison.OrdinalIgnoreCase) ? WriteLlama2c(source, from, to, parse.GetValue(Type))
             : WriteFolder(context, source, to, type, shard);
-        Report(context, parse, source, to, type, files);
+        Report(context, parse, source, to, to.EndsWith(".bin", StringComparison.OrdinalIgnoreCase) ? "f32" : type, files);
         return ExitCode.Done;
     }
 
@@ -139,6 +140,25 @@ internal static class ConvertVerb
         return files;
     }
 
+    private static IReadOnlyList<string> WriteLlama2c(ConvertSource source, string from, string to, string? type)
+    {
+        if (type is not (null or "f32"))
+            throw new UsageException($"--dtype {type}: a llama2.c file stores f32; leave --dtype out.");
+        if (Directory.Exists(to))
+            throw new UsageException($"{to}: is a folder; choose another name for the file.");
+        ModelConfig config = source.Known ?? throw new UsageException($"{from}: llama2.c runs Llama only, not {source.Architecture}; write a folder or a .gguf file.");
+        _ = source.Match();
+        try
+        {
+            AtomicFile.Write(to, stream => Llama2cWriter.Write(stream, config, source.Tensors));
+        }
+        catch (NotSupportedException e)
+        {
+            throw new UsageException($"{to}: {e.Message}; write a folder or a .gguf file.");
+        }
+        return [to];
+    }
+
     private static IReadOnlyList<string> WriteGguf(CommandContext context, ConvertSource source, string to, string type, long maxShardBytes)
     {
         if (Directory.Exists(to))
@@ -170,8 +190,8 @@ internal static class ConvertVerb
 
     private static void Report(CommandContext context, ParseResult parse, ConvertSource source, string to, string type, IReadOnlyList<string> files)
     {
-        bool gguf = to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase);
-        string written = gguf ? files[0] : to;
+        bool isFile = to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) || to.EndsWith(".bin", StringComparison.OrdinalIgnoreCase);
+        string written = isFile ? files[0] : to;
         if (source.Tokenizer is null)
             context.Note("no tokenizer was found; give one with --tokenizer, or put tokenizer.json into the new folder.");
         long parameters = source.Tensors.Entries.Sum(e => e.Shape.Count);
@@ -179,7 +199,7 @@ internal static class ConvertVerb
         {
             context.WriteJson(new JsonObject
             {
-                [gguf ? "file" : "folder"] = written,
+                [isFile ? "file" : "folder"] = written,
                 ["files"] = new JsonArray([.. files.Select(f => JsonValue.Create(Path.GetFileName(f)))]),
                 ["architecture"] = source.Architecture,
                 ["parameters"] = parameters,
