@@ -5,7 +5,6 @@ using System.Diagnostics;
 using System.Globalization;
 using Gradus.Files;
 using Gradus.Files.Gguf;
-using Gradus.Generation;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
@@ -35,10 +34,12 @@ internal static class ConversionBench
             }
             GC.Collect();
             double largest = (double)Config.VocabSize * Config.HiddenSize * sizeof(float) / 1e6;
-            foreach (string type in new[] { "bf16", "q4_k", "q6_k", "q8_0", "q4_0" })
+            FirstTokenBench.Measure(output, "safetensors, bf16", hf);
+            foreach (string type in new[] { "bf16", "q8_0", "q4_0", "q6_k", "q4_k" })
+            {
                 Convert(output, hf, gguf, type, largest);
-            FirstToken(output, hf, "safetensors, bf16", keepPacked: false);
-            FirstToken(output, gguf, "GGUF, q4_0", keepPacked: true);
+                FirstTokenBench.Measure(output, $"GGUF, {type}", gguf);
+            }
         }
         finally
         {
@@ -69,17 +70,8 @@ internal static class ConversionBench
         output.WriteLine($"to GGUF {type,-5} {seconds,6:0.0} s  {read / seconds,6:N0} MB/s read  {written / seconds,6:N0} MB/s written  {(peak - before) / 1e6,6:N0} MB at most (largest tensor in F32: {largest:N0} MB)");
     }
 
-    private static void FirstToken(TextWriter output, string path, string name, bool keepPacked)
-    {
-        Stopwatch watch = Stopwatch.StartNew();
-        using LanguageModel model = Checkpoint.Load(path, CpuDevice.Default, keepStoredType: true, keepPacked);
-        double loaded = watch.Elapsed.TotalSeconds;
-        using Generator generator = new((GenerativeModel)model);
-        generator.Run(new GenerationRequest([1, 2, 3]) { MaxNewTokens = 1 });
-        output.WriteLine($"first token of {name}: {watch.Elapsed.TotalSeconds:0.00} s, of which loading {loaded:0.00} s");
-    }
-
-    private static long OwnBytes()
+    /// <summary>Bytes of the process's own memory, files apart.</summary>
+    public static long OwnBytes()
     {
         string line = File.ReadLines("/proc/self/status").First(l => l.StartsWith("RssAnon", StringComparison.Ordinal));
         return long.Parse(line.AsSpan(8).Trim(" \tkB"), CultureInfo.InvariantCulture) * 1024;

@@ -3,6 +3,8 @@
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
 
+if (args is [("page-in" or "first-token") and var verb, var model])
+    return FirstTokenBench.Child(verb, model);
 string[] parts = args.Length == 0 ? ["products", "bf16", "packed", "training", "generation", "conversion", "tokenizers"] : args;
 int[] threads = Environment.ProcessorCount > 1 ? [1, Environment.ProcessorCount] : [1];
 foreach (string part in parts)

@@ -95,6 +95,9 @@ public abstract partial class Device
     /// <summary>The shape, in bytes, of the memory in which this device keeps a packed matrix.</summary>
     public abstract Shape PackedShape(PackedFormat format, int rows, int columns);
 
+    /// <summary>Whether this device keeps the blocks of a format as files have them, row after row.</summary>
+    public abstract bool KeepsPackedRows(PackedFormat format);
+
     /// <summary>Stores rows of blocks, as files have them, from a row on.</summary>
     public abstract void PutPackedRows(ReadOnlySpan<byte> blocks, PackedMatrix matrix, int row);
 

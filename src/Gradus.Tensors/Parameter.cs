@@ -32,7 +32,7 @@ public sealed class Parameter
     /// <summary>The axes of the value.</summary>
     public Shape Shape => Value.Shape;
 
-    /// <summary>Whether training changes it; false at first.</summary>
+    /// <summary>Whether training changes it; false at first. A read-only value is copied when it becomes trainable.</summary>
     /// <exception cref="InvalidOperationException">Set on a parameter that is not stored as F32.</exception>
     public bool Trainable
     {
@@ -41,6 +41,8 @@ public sealed class Parameter
         {
             if (value && Value.DType != DType.F32)
                 throw new InvalidOperationException($"Parameter {Name} is stored as {Value.DType}; only F32 parameters can be trained. Load the model in F32.");
+            if (value)
+                Value.MakeWritable();
             _trainable = value;
             Value.NeedsGradient = value;
         }

@@ -45,6 +45,26 @@ public sealed partial class Tensor
     /// <summary>The address of the first element, in the device's address space.</summary>
     public nint Address => Storage.Address + (nint)ByteOffset;
 
+    /// <summary>
+    /// Whether the values lie in memory that must not be written to (<see cref="Workspace.Borrow"/>). A write to a page of a mapped file ends the
+    /// process, so whoever changes values in place calls <see cref="MakeWritable"/> first.
+    /// </summary>
+    public bool IsReadOnly => Storage.IsBorrowed;
+
+    /// <summary>
+    /// Moves the values into memory of this tensor's workspace if they are read-only; else does nothing. Other handles on the old memory keep it.
+    /// </summary>
+    public unsafe void MakeWritable()
+    {
+        if (!IsReadOnly)
+            return;
+        Workspace.MemoryBlock old = Storage, own = Workspace.Rent(this);
+        long bytes = Count * DType.Size();
+        Buffer.MemoryCopy((void*)Address, (void*)own.Address, bytes, bytes);
+        Attach(own, 0, Shape, DType);
+        old.Release();
+    }
+
     /// <summary>The floats of this tensor, for kernels; the type has been checked.</summary>
     internal unsafe float* Floats
     {
@@ -67,7 +87,7 @@ public sealed partial class Tensor
         }
     }
 
-    /// <summary>The elements as host memory.</summary>
+    /// <summary>The elements as host memory. Those of a read-only tensor are copied first, since they may be written to.</summary>
     /// <typeparam name="T">A type as wide as the elements.</typeparam>
     /// <exception cref="InvalidOperationException">The tensor is not in host memory, or <typeparamref name="T"/> has another size.</exception>
     public unsafe Span<T> Span<T>()
@@ -77,10 +97,11 @@ public sealed partial class Tensor
             throw new InvalidOperationException($"A tensor on {Device.Name} has no host span; copy it to the host first.");
         if (sizeof(T) != DType.Size())
             throw new InvalidOperationException($"A {DType} tensor has elements of {DType.Size()} bytes, not {sizeof(T)}.");
+        MakeWritable();
         return new Span<T>((void*)Address, checked((int)Count));
     }
 
-    /// <summary>The elements of a float tensor as host memory.</summary>
+    /// <summary>The elements of a float tensor as host memory. Those of a read-only tensor are copied first, since they may be written to.</summary>
     public Span<float> Span()
     {
         if (DType != DType.F32)
@@ -88,19 +109,28 @@ public sealed partial class Tensor
         return Span<float>();
     }
 
+    /// <summary>The elements of a float tensor as host memory, to be read.</summary>
+    public unsafe ReadOnlySpan<float> Values() => Device.IsHost
+        ? new ReadOnlySpan<float>(Floats, checked((int)Count))
+        : throw new InvalidOperationException($"A tensor on {Device.Name} has no host span; copy it to the host first.");
+
     /// <summary>The single element of a float tensor.</summary>
     public float Item()
     {
         if (Count != 1)
             throw new InvalidOperationException($"Item: the tensor {Shape} has {Count} elements, not one.");
-        return Span()[0];
+        return Values()[0];
     }
 
     /// <summary>A copy of the elements in a managed array.</summary>
-    public float[] ToArray() => Span().ToArray();
+    public float[] ToArray() => Values().ToArray();
 
     /// <summary>Sets every element to zero.</summary>
-    public void Clear() => Device.Clear(this);
+    public void Clear()
+    {
+        MakeWritable();
+        Device.Clear(this);
+    }
 
     /// <summary>Frees the memory before the workspace does; for large values that are known to be dead.</summary>
     public void Free() => Detach();

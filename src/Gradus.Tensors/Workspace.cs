@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Gradus.Tensors;
 
@@ -156,6 +157,34 @@ public sealed class Workspace : IDisposable
             ? Alias(source, shape, byteOffset)
             : throw new ArgumentOutOfRangeException(nameof(byteOffset), byteOffset, $"View: {shape} from byte {byteOffset} on does not lie inside {source}.");
     }
+
+    /// <summary>
+    /// A read-only tensor of values that lie in somebody else's memory, such as a mapped file: no copy is made. The owner stays alive until the
+    /// last handle on the tensor is freed; see <see cref="Tensor.MakeWritable"/>.
+    /// </summary>
+    /// <param name="address">The first element, in host memory, at a multiple of the element's size.</param>
+    /// <param name="shape">The axes.</param>
+    /// <param name="type">The type of the elements.</param>
+    /// <param name="owner">What holds the memory; it is referenced until the tensor is freed.</param>
+    /// <exception cref="InvalidOperationException">The device does not read host memory.</exception>
+    /// <exception cref="ArgumentException">The address is not a multiple of the element's size.</exception>
+    public Tensor Borrow(nint address, Shape shape, DType type, SafeHandle owner)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        ArgumentNullException.ThrowIfNull(owner);
+        if (!Device.IsHost)
+            throw new InvalidOperationException($"{Device.Name} cannot read host memory; copy the values into a tensor of its own.");
+        if (address % type.Size() != 0)
+            throw new ArgumentException($"A {type} tensor begins at a multiple of {type.Size()} bytes.", nameof(address));
+        bool held = false;
+        owner.DangerousAddRef(ref held);
+        Tensor tensor = NextTensor();
+        tensor.Attach(new MemoryBlock(owner, shape.Count * type.Size(), address), 0, shape, type);
+        return tensor;
+    }
+
+    /// <summary>Memory of this workspace for as many bytes as a tensor has.</summary>
+    internal MemoryBlock Rent(Tensor like) => _pool.Rent(like.Count * like.DType.Size());
 
     /// <summary>
     /// A handle of this workspace on another's tensor: a result of an inner workspace then outlives it, and a value of an outer one
@@ -320,10 +349,14 @@ public sealed class Workspace : IDisposable
         }
     }
 
-    /// <summary>A piece of device memory with the number of tensors that look at it.</summary>
+    /// <summary>A piece of device memory, or of somebody else's, with the number of tensors that look at it.</summary>
     internal sealed class MemoryBlock
     {
         private readonly object _pool;
+
+        // The owner is referenced already.
+        internal MemoryBlock(SafeHandle owner, long bytes, nint address)
+            : this(owner, -1, bytes, address) => References = 1;
 
         internal MemoryBlock(object pool, int sizeClass, long bytes, nint address)
         {
@@ -334,6 +367,8 @@ public sealed class Workspace : IDisposable
         }
 
         internal int SizeClass { get; }
+
+        internal bool IsBorrowed => _pool is SafeHandle;
 
         internal long Bytes { get; }
 
@@ -351,7 +386,11 @@ public sealed class Workspace : IDisposable
 
         internal void Release()
         {
-            if (--References == 0)
+            if (--References > 0)
+                return;
+            if (_pool is SafeHandle owner)
+                owner.DangerousRelease();
+            else
                 ((MemoryPool)_pool).Return(this);
         }
     }

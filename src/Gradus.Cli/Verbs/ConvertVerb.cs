@@ -18,7 +18,7 @@ internal static class ConvertVerb
 
     private static readonly Argument<string> To = new("TO")
     {
-        Description = "The folder to write (config.json, model.safetensors, tokenizer.json), or a file whose name ends with .gguf.",
+        Description = "The folder to write (config.json, model.safetensors, tokenizer.json), or a file whose name ends with .gguf, or with .bin for llama2.c.",
     };
 
     private static readonly Option<string?> Type = new("--dtype")
@@ -31,6 +31,12 @@ internal static class ConvertVerb
     {
         Description = "The tokenizer, where it does not lie beside the model: a file or folder of any format.",
         HelpName = "PATH",
+    };
+
+    private static readonly Option<string?> MaxShardSize = new("--max-shard-size")
+    {
+        Description = "Write files of at most this size (a larger tensor gets one of its own), NAME-00001-of-0000N, rather than one file.",
+        HelpName = "SIZE",
     };
 
     private static readonly Option<bool> AdapterOnly = new("--adapter-only")
@@ -50,15 +56,16 @@ internal static class ConvertVerb
     public static Command Create(CommandContext context)
     {
         Type.AcceptOnlyFromAmong([.. GgufStorage.Names]);
-        Verb verb = new("convert", "Write a model of another format, type or with an adapter as a folder in the Hugging Face layout or as a GGUF file.")
+        Verb verb = new("convert", "Write a model of another format, type or with an adapter as a folder in the Hugging Face layout, a GGUF file or a llama2.c file.")
         {
-            From, To, Type, TokenizerPath, AdapterOnly, Base, Json,
+            From, To, Type, TokenizerPath, MaxShardSize, AdapterOnly, Base, Json,
         };
         verb.Examples =
         [
             ("convert stories260k stories-hf", "turns a llama2.c model and its tokenizer.bin into a Hugging Face folder"),
             ("convert my-model my-model-bf16 --dtype bf16", "halves a model's size"),
             ("convert my-model my-model.gguf --dtype q4_k", "writes a model for llama.cpp, in about 4.5 bits per weight"),
+            ("convert my-model my-model.gguf --max-shard-size 4GB", "writes my-model-00001-of-0000N.gguf …, which llama.cpp and gradus open by the first"),
             ("convert my-model.gguf my-model", "turns a GGUF file into a Hugging Face folder"),
             ("convert runs/lora merged", "writes an adapter's base model with the adapter merged into its weights"),
             ("convert runs/lora lora.gguf --adapter-only", "writes the adapter alone for llama.cpp's --lora"),
@@ -72,6 +79,7 @@ internal static class ConvertVerb
         string to = parse.GetRequiredValue(To);
         if (parse.GetRequiredValue(From) is var from && Path.Exists(from) && Path.GetFullPath(from) == Path.GetFullPath(to))
             throw new UsageException($"{to}: is what is to be converted; write to another folder or file.");
+        long shard = parse.GetValue(MaxShardSize) is { } size ? ByteSize.Parse(size, MaxShardSize.Name) : long.MaxValue;
         if (parse.GetValue(AdapterOnly))
             return WriteAdapter(context, from, to);
         if (GgufModel.IsGguf(from) && IsAdapter(from))
@@ -80,11 +88,11 @@ internal static class ConvertVerb
         if (source.Tokenizer is { } tokenizer && source.Known is { } known)
             ModelFolder.CheckFit(tokenizer, known, from);
         string type = parse.GetValue(Type) ?? source.StoredType.ToString().ToLowerInvariant();
-        if (to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))
-            WriteGguf(context, source, to, type);
-        else
-            WriteFolder(context, source, to, type);
-        Report(context, parse, source, to, type);
+        IReadOnlyList<string> files = to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)
+            ? WriteGguf(context, source, to, type, shard)
+            : to.EndsWith(".bin", StringComparison.OrdinalIgnoreCase) ? WriteLlama2c(source, from, to, parse.GetValue(Type))
+            : WriteFolder(context, source, to, type, shard);
+        Report(context, parse, source, to, to.EndsWith(".bin", StringComparison.OrdinalIgnoreCase) ? "f32" : type, files);
         return ExitCode.Done;
     }
 
@@ -116,13 +124,14 @@ internal static class ConvertVerb
         return ExitCode.Done;
     }
 
-    private static void WriteFolder(CommandContext context, ConvertSource source, string to, string name)
+    private static IReadOnlyList<string> WriteFolder(CommandContext context, ConvertSource source, string to, string name, long maxShardBytes)
     {
         if (!Enum.TryParse(name, ignoreCase: true, out DType type) || type is not (DType.F32 or DType.BF16 or DType.F16))
             throw new UsageException($"--dtype {name}: a folder in the Hugging Face layout stores f32, bf16 or f16; give a file whose name ends with .gguf.");
         IReadOnlyList<(string Name, TensorEntry Entry)> tensors = source.Match();
         using AtomicFolder folder = AtomicFolder.Begin(to);
-        Checkpoint.Write(folder, source.Known is { } known ? Architectures.ToJson(known) : source.Config, source.Tensors, tensors, type);
+        IReadOnlyList<string> files = Checkpoint.Write(
+            folder, source.Known is { } known ? Architectures.ToJson(known) : source.Config, source.Tensors, tensors, type, maxShardBytes);
         source.Tokenizer?.Save(folder.TemporaryPath);
         if (source.GenerationConfig is { } generation && (source.Known is not { } model || Architectures.WritesText(model)))
             Checkpoint.WriteObject(folder, ConvertSource.GenerationConfigFile, generation);
@@ -130,9 +139,29 @@ internal static class ConvertVerb
             SentencePooling.Write(folder, pooling, (int)width);
         context.Cancellation.ThrowIfCancellationRequested();
         folder.Commit();
+        return files;
     }
 
-    private static void WriteGguf(CommandContext context, ConvertSource source, string to, string type)
+    private static IReadOnlyList<string> WriteLlama2c(ConvertSource source, string from, string to, string? type)
+    {
+        if (type is not (null or "f32"))
+            throw new UsageException($"--dtype {type}: a llama2.c file stores f32; leave --dtype out.");
+        if (Directory.Exists(to))
+            throw new UsageException($"{to}: is a folder; choose another name for the file.");
+        ModelConfig config = source.Known ?? throw new UsageException($"{from}: llama2.c runs Llama only, not {source.Architecture}; write a folder or a .gguf file.");
+        _ = source.Match();
+        try
+        {
+            AtomicFile.Write(to, stream => Llama2cWriter.Write(stream, config, source.Tensors));
+        }
+        catch (NotSupportedException e)
+        {
+            throw new UsageException($"{to}: {e.Message}; write a folder or a .gguf file.");
+        }
+        return [to];
+    }
+
+    private static IReadOnlyList<string> WriteGguf(CommandContext context, ConvertSource source, string to, string type, long maxShardBytes)
     {
         if (Directory.Exists(to))
             throw new UsageException($"{to}: is a folder; choose another name for the file.");
@@ -150,16 +179,21 @@ internal static class ConvertVerb
         {
             foreach (string deviation in export.Deviations)
                 context.Note($"llama.cpp will compute other numbers: {deviation}.");
-            AtomicFile.Write(to, stream =>
+            try
             {
-                export.Write(stream);
-                context.Cancellation.ThrowIfCancellationRequested();
-            });
+                return export.Write(to, maxShardBytes, context.Cancellation.ThrowIfCancellationRequested);
+            }
+            catch (ArgumentException e) when (e.ParamName == nameof(maxShardBytes))
+            {
+                throw new UsageException(e.Message.Split(" (Parameter", 2)[0]);
+            }
         }
     }
 
-    private static void Report(CommandContext context, ParseResult parse, ConvertSource source, string to, string type)
+    private static void Report(CommandContext context, ParseResult parse, ConvertSource source, string to, string type, IReadOnlyList<string> files)
     {
+        bool isFile = to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) || to.EndsWith(".bin", StringComparison.OrdinalIgnoreCase);
+        string written = isFile ? files[0] : to;
         if (source.Tokenizer is null)
             context.Note("no tokenizer was found; give one with --tokenizer, or put tokenizer.json into the new folder.");
         long parameters = source.Tensors.Entries.Sum(e => e.Shape.Count);
@@ -167,7 +201,8 @@ internal static class ConvertVerb
         {
             context.WriteJson(new JsonObject
             {
-                [to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) ? "file" : "folder"] = to,
+                [isFile ? "file" : "folder"] = written,
+                ["files"] = new JsonArray([.. files.Select(f => JsonValue.Create(Path.GetFileName(f)))]),
                 ["architecture"] = source.Architecture,
                 ["parameters"] = parameters,
                 ["dtype"] = type,
@@ -178,6 +213,6 @@ internal static class ConvertVerb
         Facts facts = new(context);
         facts.Add("model", $"{source.Architecture}, {parameters:N0} parameters in {type}");
         facts.Add("tokenizer", source.Tokenizer is { } tokenizer ? $"{tokenizer.VocabularySize:N0} tokens" : "none");
-        facts.Add("written to", to);
+        facts.Add("written to", files.Count == 1 ? written : $"{written}, in {files.Count} files");
     }
 }

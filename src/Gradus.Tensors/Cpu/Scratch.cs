@@ -32,6 +32,9 @@ internal sealed unsafe class Scratch
         /// <summary>Unpacked weights on their way into a matrix product.</summary>
         ProductWindow,
 
+        /// <summary>Panels of a matrix whose blocks lie in a file; runs matrix products inside.</summary>
+        ProductPanels,
+
         /// <summary>Attention; may run matrix products inside.</summary>
         Attention,
 

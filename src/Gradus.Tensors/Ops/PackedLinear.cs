@@ -15,7 +15,7 @@ public sealed partial class Tensor
             throw new ArgumentException($"Linear: the input {Shape} has {Shape.Columns} columns, but the weight {weight} takes {weight.Columns}.", nameof(weight));
         if (bias is not null && bias.Count != weight.Rows)
             throw new ArgumentException($"Linear: the weight {weight} makes {weight.Rows} columns, but the bias is {bias.Shape}.", nameof(bias));
-        Workspace w = Workspace.Innermost(this, weight.Data, bias);
+        Workspace w = Workspace.Innermost(this, weight.Handle, bias);
         Tensor y = w.Empty(Shape.WithColumns(weight.Rows));
         w.Device.MatMulPacked(new PackedMatMulTask(this, weight, y, checked((int)Shape.Rows)) { TransposeB = true, Bias = bias, Precision = w.Precision });
         if (w.Records(this, bias))

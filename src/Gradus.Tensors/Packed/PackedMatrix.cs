@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Gradus.Tensors.Packed;
 
 /// <summary>
@@ -6,7 +8,11 @@ namespace Gradus.Tensors.Packed;
 /// </summary>
 public sealed class PackedMatrix
 {
-    /// <summary>Makes a matrix of zero bytes; <see cref="PutRows"/> or <see cref="Pack"/> fills it.</summary>
+    private readonly Tensor? _file;
+    private Tensor? _data;
+    private int _uses;
+
+    /// <summary>Makes a matrix of unspecified contents; <see cref="PutRows"/> or <see cref="Pack"/> fills it.</summary>
     /// <param name="store">The workspace that lives as long as the matrix.</param>
     /// <param name="format">The blocks' format.</param>
     /// <param name="rows">The number of rows.</param>
@@ -14,12 +20,40 @@ public sealed class PackedMatrix
     /// <exception cref="ArgumentException">A row is not a whole number of blocks.</exception>
     /// <exception cref="NotSupportedException">The format can be carried from file to file only.</exception>
     public PackedMatrix(Workspace store, PackedFormat format, int rows, int columns)
+        : this(format, rows, columns)
     {
         ArgumentNullException.ThrowIfNull(store);
+        _data = Allocate(store);
+    }
+
+    private PackedMatrix(PackedFormat format, int rows, int columns, Tensor? file = null)
+    {
         ArgumentNullException.ThrowIfNull(format);
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         (Format, Rows, Columns, RowBytes) = (format, rows, columns, checked((int)format.ByteLength(columns)));
-        Data = store.Zeros(store.Device.PackedShape(format, rows, columns), DType.U8);
+        _file = file;
+    }
+
+    /// <summary>
+    /// A matrix whose blocks lie in a file. Where the device multiplies from their order they stay there. Elsewhere the first product brings
+    /// them into the device's order piece by piece, without keeping that: new memory costs more than the work, and much is
+    /// used once, or never (experts). What is used a second time is kept.
+    /// </summary>
+    /// <param name="store">The workspace that lives as long as the matrix.</param>
+    /// <param name="format">The blocks' format.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="columns">The length of a row, whole blocks.</param>
+    /// <param name="address">The first block, in host memory.</param>
+    /// <param name="owner">What holds the memory; it is referenced as long as the matrix.</param>
+    /// <exception cref="InvalidOperationException">The device does not read host memory.</exception>
+    /// <exception cref="NotSupportedException">The format can be carried from file to file only.</exception>
+    public static PackedMatrix Borrow(Workspace store, PackedFormat format, int rows, int columns, nint address, SafeHandle owner)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(format);
+        bool keeps = store.Device.KeepsPackedRows(format);
+        Tensor file = store.Borrow(address, new Shape(rows, checked((int)format.ByteLength(columns))), DType.U8, owner);
+        return new PackedMatrix(format, rows, columns, file) { _data = keeps ? file : null };
     }
 
     /// <summary>The blocks' format.</summary>
@@ -34,8 +68,14 @@ public sealed class PackedMatrix
     /// <summary>Bytes of a row of blocks.</summary>
     public int RowBytes { get; }
 
-    /// <summary>The memory, U8, in the device's own order.</summary>
-    public Tensor Data { get; }
+    /// <summary>Where the matrix lives and is computed with.</summary>
+    public Device Device => Handle.Device;
+
+    /// <summary>The memory, U8, in the device's own order; blocks that still lie in a file only are brought into it first.</summary>
+    public Tensor Data => Volatile.Read(ref _data) ?? Load();
+
+    /// <summary>What the matrix is of: its memory, or that of the file.</summary>
+    internal Tensor Handle => Volatile.Read(ref _data) ?? _file!;
 
     /// <summary>
     /// Whether products in F32 take activations as they are. Else a device may round them to 16 bits per block of 32, off by at most
@@ -50,6 +90,7 @@ public sealed class PackedMatrix
     public void PutRows(int row, ReadOnlySpan<byte> blocks)
     {
         CheckRows(row, blocks.Length);
+        Data.MakeWritable();
         Data.Device.PutPackedRows(blocks, this, row);
     }
 
@@ -60,7 +101,10 @@ public sealed class PackedMatrix
     public void GetRows(int row, Span<byte> blocks)
     {
         CheckRows(row, blocks.Length);
-        Data.Device.GetPackedRows(this, row, blocks);
+        if (Volatile.Read(ref _data) is null)
+            Blocks(_file!, row, blocks.Length).CopyTo(blocks);
+        else
+            Data.Device.GetPackedRows(this, row, blocks);
     }
 
     /// <summary>Quantizes a whole matrix.</summary>
@@ -83,6 +127,25 @@ public sealed class PackedMatrix
         }
     }
 
+    /// <summary>Rows of the weights as F32, (number of ids, columns), in the workspace of the ids.</summary>
+    /// <param name="ids">Which rows, I32.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row.</exception>
+    public Tensor Gather(Tensor ids)
+    {
+        ArgumentNullException.ThrowIfNull(ids);
+        Span<int> rows = ids.Span<int>();
+        Tensor y = ids.Workspace.Empty(new Shape(rows.Length, Columns));
+        byte[] blocks = new byte[RowBytes];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            if ((uint)rows[i] >= (uint)Rows)
+                throw new ArgumentOutOfRangeException(nameof(ids), $"Gather: id {rows[i]} is outside the table's {Rows} rows; does the tokenizer fit the model?");
+            GetRows(rows[i], blocks);
+            Format.Unpack(blocks, y.Span().Slice(i * Columns, Columns));
+        }
+        return y;
+    }
+
     /// <summary>The weights as F32, (rows, columns), in the given workspace.</summary>
     public Tensor Dense(Workspace workspace)
     {
@@ -94,6 +157,48 @@ public sealed class PackedMatrix
 
     /// <summary>Format and shape, for messages: <c>Q4_K (512, 1024)</c>.</summary>
     public override string ToString() => $"{Format} ({Rows}, {Columns})";
+
+    /// <summary>
+    /// The blocks as files have them if this is the first product with them and they are in no other order yet; null from then on.
+    /// </summary>
+    internal Tensor? TakeFirstUse() => Volatile.Read(ref _data) is null && Interlocked.Exchange(ref _uses, 1) == 0 ? _file : null;
+
+    private Tensor Load()
+    {
+        // Whoever comes first; a model may be run by several threads, and they share its workspace.
+        lock (_file!.Workspace)
+        {
+            if (_data is null)
+            {
+                PackedMatrix loaded = new(_file.Workspace, Format, Rows, Columns);
+                const int RowsAtOnce = 64;
+                Parallel.For(0, (Rows + RowsAtOnce - 1) / RowsAtOnce, group =>
+                {
+                    int row = group * RowsAtOnce;
+                    loaded.PutRows(row, Blocks(_file, row, Math.Min(RowsAtOnce, Rows - row) * RowBytes));
+                });
+                Volatile.Write(ref _data, loaded._data);
+            }
+            return _data!;
+        }
+    }
+
+    private unsafe ReadOnlySpan<byte> Blocks(Tensor file, int row, int bytes) => new((byte*)file.Address + (nint)row * RowBytes, bytes);
+
+    // Only the last rows are filled up, together with some of the matrix; to clear all of it would touch every page twice.
+    private Tensor Allocate(Workspace store)
+    {
+        const int MostRows = 16;
+        Tensor data = store.Empty(store.Device.PackedShape(Format, Rows, Columns), DType.U8);
+        if (data.Shape[0] > Rows)
+        {
+            int rows = Math.Min(data.Shape[0], MostRows);
+            Tensor last = store.View(data, new Shape(rows, RowBytes), (data.Shape[0] - rows) * (long)RowBytes);
+            last.Clear();
+            last.Free();
+        }
+        return data;
+    }
 
     private void CheckRows(int row, int bytes)
     {

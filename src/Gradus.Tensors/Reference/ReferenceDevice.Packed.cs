@@ -8,6 +8,9 @@ public sealed unsafe partial class ReferenceDevice
     public override Shape PackedShape(PackedFormat format, int rows, int columns) => new(rows, checked((int)format.ByteLength(columns)));
 
     /// <inheritdoc/>
+    public override bool KeepsPackedRows(PackedFormat format) => true;
+
+    /// <inheritdoc/>
     public override void PutPackedRows(ReadOnlySpan<byte> blocks, PackedMatrix matrix, int row) =>
         blocks.CopyTo(new Span<byte>((byte*)matrix.Data.Address + ((long)row * matrix.RowBytes), blocks.Length));
 

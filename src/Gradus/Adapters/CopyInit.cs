@@ -9,6 +9,6 @@ internal sealed record CopyInit(Tensor Source) : Init
     public override void Fill(Span<float> values, ulong key)
     {
         using Workspace scratch = new(Source.Device);
-        scratch.Adopt(Source).ToF32().Span().CopyTo(values);
+        scratch.Adopt(Source).ToF32().Values().CopyTo(values);
     }
 }

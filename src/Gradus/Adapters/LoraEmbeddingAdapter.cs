@@ -24,8 +24,8 @@ public sealed class LoraEmbeddingAdapter : EmbeddingAdapter
         int rank = config.RankOf(layer.Path);
         Scale = config.ScaleOf(layer.Path);
         bool random = config.InitLoraWeights == LoraInit.Random;
-        A = place.Parameter("lora_embedding_A", new Shape(rank, layer.Table.Shape[0]), random ? Init.Normal(1) : Init.Zeros);
-        B = place.Parameter("lora_embedding_B", new Shape(layer.Table.Shape[1], rank), Init.Normal(1));
+        A = place.Parameter("lora_embedding_A", new Shape(rank, layer.Packed?.Rows ?? layer.Table.Shape[0]), random ? Init.Normal(1) : Init.Zeros);
+        B = place.Parameter("lora_embedding_B", new Shape(layer.Packed?.Columns ?? layer.Table.Shape[1], rank), Init.Normal(1));
         Parameters = [A, B];
     }
 

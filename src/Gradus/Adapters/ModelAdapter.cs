@@ -106,7 +106,7 @@ public sealed class ModelAdapter : IDisposable
         foreach ((Linear layer, _) in _linears)
             CheckMergeable(layer.Path, layer.Weight is DenseWeight dense ? dense.Parameter : null);
         foreach ((Embedding layer, _) in _embeddings)
-            CheckMergeable(layer.Path, layer.Table);
+            CheckMergeable(layer.Path, layer.Packed is null ? layer.Table : null);
         using Workspace scratch = new(Model.Device);
         foreach ((Embedding layer, EmbeddingAdapter adapter) in _embeddings)
         {
@@ -185,7 +185,8 @@ public sealed class ModelAdapter : IDisposable
         if (Config.ModulesToSave is not { Count: > 0 } ends)
             return [];
         HashSet<string> modules = [];
-        foreach (string path in Model.Parameters.Select(p => p.Name).Concat(Model.Parts.Linears.Select(l => $"{l.Path}.weight")))
+        IEnumerable<string> packed = Model.Parts.Linears.Select(l => l.Path).Concat(Model.Parts.Embeddings.Select(e => e.Path)).Select(p => $"{p}.weight");
+        foreach (string path in Model.Parameters.Select(p => p.Name).Concat(packed))
         {
             for (int dot = path.LastIndexOf('.'); dot > 0; dot = path.LastIndexOf('.', dot - 1))
             {
@@ -230,13 +231,14 @@ public sealed class ModelAdapter : IDisposable
         if (parameter is null)
             throw new InvalidDataException($"{path} is quantized, so the adapter cannot be merged into it; load the model unquantized.");
         int users = Model.Parts.Linears.Count(l => l.Weight is DenseWeight dense && dense.Parameter == parameter)
-            + Model.Parts.Embeddings.Count(e => e.Table == parameter);
+            + Model.Parts.Embeddings.Count(e => e.Uses(parameter));
         if (users > 1)
             throw new InvalidDataException($"{path} shares its weight {parameter.Name} with another layer, which merging the adapter would change too; keep the adapter, or untie the layers.");
     }
 
     private static void Store(Tensor value, Parameter parameter)
     {
+        parameter.Value.MakeWritable();
         parameter.Value.Device.Convert(value, parameter.Value);
         parameter.MarkChanged();
     }

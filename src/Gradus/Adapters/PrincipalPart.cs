@@ -47,7 +47,7 @@ internal static class PrincipalPart
     {
         using Workspace scratch = new(Device(layer));
         Tensor dense = layer.Weight.Dense(scratch);
-        ReadOnlySpan<float> w = dense.Span();
+        ReadOnlySpan<float> w = dense.Values();
         int outputs = dense.Shape[0], inputs = dense.Shape[1];
         double[][] columns = new double[transposed ? outputs : inputs][];
         for (int c = 0; c < columns.Length; c++)
@@ -62,7 +62,7 @@ internal static class PrincipalPart
     private static Device Device(Linear layer) => layer.Weight switch
     {
         DenseWeight dense => dense.Parameter.Value.Device,
-        PackedWeight packed => packed.Matrix.Data.Device,
+        PackedWeight packed => packed.Matrix.Device,
         _ => ReferenceDevice.Instance,
     };
 

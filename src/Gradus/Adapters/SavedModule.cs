@@ -35,6 +35,8 @@ internal sealed class SavedEmbedding : EmbeddingAdapter
 
     public SavedEmbedding(Embedding layer, Scope place)
     {
+        if (layer.Packed is not null)
+            throw new InvalidDataException($"modules_to_save: {layer.Path} is quantized and cannot be trained as a whole; load it unquantized or take it out.");
         _table = place.Parameter("weight", layer.Table.Shape, new CopyInit(layer.Table.Value));
         Parameters = [_table];
     }

@@ -37,8 +37,11 @@ public static class Checkpoint
     /// <summary>Loads a model.</summary>
     /// <param name="folder">A folder in the Hugging Face layout, or a GGUF file.</param>
     /// <param name="device">Where it computes.</param>
-    /// <param name="keepStoredType">Keep BF16 and F16 weights as they are, to be run or adapted but not trained, rather than widen them to F32.</param>
-    /// <param name="keepPacked">Keep the matrices of linear layers in blocks where the file has them so, to be run or adapted, rather than unpack them.</param>
+    /// <param name="keepStoredType">
+    /// Keep BF16 and F16 weights as they are, to be run or adapted but not trained, rather than widen them to F32. Weights that lie in a file as
+    /// they are needed are then looked at there, memory-mapped, for as long as the model lives; one that becomes trainable is copied first.
+    /// </param>
+    /// <param name="keepPacked">Keep the matrices of linear layers and embedding tables in blocks where the file has them so, to be run or adapted, rather than unpack them.</param>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others; the message names file and tensor.</exception>
     public static LanguageModel Load(string folder, Device device, bool keepStoredType = false, bool keepPacked = false)
     {
@@ -91,7 +94,7 @@ public static class Checkpoint
     /// <param name="file">The tensors.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">Keep BF16 and F16 weights as they are.</param>
-    /// <param name="keepPacked">Keep the matrices of linear layers in blocks where the file has them so.</param>
+    /// <param name="keepPacked">Keep the matrices of linear layers and embedding tables in blocks where the file has them so.</param>
     /// <param name="headSeed">What a task's head is drawn from where the file has none; null where it must have one.</param>
     /// <exception cref="InvalidDataException">The file does not fit the configuration.</exception>
     public static LanguageModel Load(ModelConfig config, TensorFile file, Device device, bool keepStoredType = false, bool keepPacked = false, ulong? headSeed = null)
@@ -134,6 +137,8 @@ public static class Checkpoint
         ArgumentNullException.ThrowIfNull(model);
         if (model.Parts.Linears.FirstOrDefault(l => l.Weight is PackedWeight) is { } packed)
             throw new InvalidOperationException($"{packed.Path} is quantized to {((PackedWeight)packed.Weight).Matrix.Format}, which {WeightsFile} cannot hold; write the model before it is quantized.");
+        if (model.Parts.Embeddings.FirstOrDefault(e => e.Packed is not null) is { } table)
+            throw new InvalidOperationException($"{table.Path} is quantized to {table.Packed!.Format}, which {WeightsFile} cannot hold; write the model before it is quantized.");
         WriteConfig(folder, Architectures.ToJson(model.Config), type);
         WriteTensors(folder.Create(WeightsFile), model.Parameters, type);
     }
@@ -144,18 +149,22 @@ public static class Checkpoint
     /// <param name="file">The file of the tensors.</param>
     /// <param name="tensors">The tensors to write, each under its new name.</param>
     /// <param name="type">Type of the stored values: F32, BF16 or F16.</param>
+    /// <param name="maxShardBytes">The most bytes of data in one file; more become shards with an index.</param>
+    /// <returns>The names of the files of tensors.</returns>
     /// <exception cref="InvalidDataException">A value is too large for F16; the message names the tensor.</exception>
-    public static void Write(AtomicFolder folder, JsonObject config, TensorFile file, IReadOnlyList<(string Name, TensorEntry Entry)> tensors, DType type)
+    public static IReadOnlyList<string> Write(
+        AtomicFolder folder, JsonObject config, TensorFile file, IReadOnlyList<(string Name, TensorEntry Entry)> tensors, DType type, long maxShardBytes = long.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(tensors);
         WriteConfig(folder, (JsonObject)config.DeepClone(), type);
         Dictionary<string, TensorEntry> byName = tensors.ToDictionary(t => t.Name, t => t.Entry, StringComparer.Ordinal);
-        using SafetensorsWriter writer = new(folder.Create(WeightsFile), tensors.Select(t => new TensorEntry(t.Name, type, t.Entry.Shape)));
         // A whole number of blocks of every packed format; 16 MiB of floats.
         const int Piece = 1 << 22;
-        writer.WriteAll((entry, to) =>
+        return SafetensorsShards.Write(folder, [.. tensors.Select(t => new TensorEntry(t.Name, type, t.Entry.Shape))], Copy, maxShardBytes: maxShardBytes);
+
+        void Copy(TensorEntry entry, TensorFileWriter to)
         {
             float[] values = new float[(int)Math.Min(Piece, entry.Shape.Count)];
             for (long start = 0; start < entry.Shape.Count; start += Piece)
@@ -166,7 +175,7 @@ public static class Checkpoint
                     CheckRange(file.Path, entry.Name, part);
                 to.Write(entry.Name, part);
             }
-        });
+        }
     }
 
     /// <summary>Writes parameters under their names as one safetensors file, and closes the stream.</summary>
@@ -183,12 +192,12 @@ public static class Checkpoint
             Tensor value = tensors[entry.Name];
             if (value.DType == DType.F32)
             {
-                writer.Write(entry.Name, value.Span());
+                writer.Write(entry.Name, value.Values());
             }
             else
             {
                 using Workspace scratch = new(value.Device);
-                writer.Write(entry.Name, scratch.Adopt(value).ToF32().Span());
+                writer.Write(entry.Name, scratch.Adopt(value).ToF32().Values());
             }
         }
         writer.Complete();

@@ -7,7 +7,7 @@ namespace Gradus.Files;
 
 /// <summary>Parameters read from a checkpoint's tensors by their names.</summary>
 /// <param name="file">The checkpoint.</param>
-/// <param name="keepStoredType">Keep BF16 and F16 weights as they are.</param>
+/// <param name="keepStoredType">Keep BF16 and F16 weights as they are, and look at the file's memory where values lie in it as they are needed.</param>
 /// <param name="keepPacked">Keep matrices in blocks.</param>
 /// <param name="headSeed">What the parameters of a head are drawn from where they are not stored; null where they must be.</param>
 /// <param name="readValues">Read the values; without them names and shapes are checked, and no memory is touched.</param>
@@ -52,6 +52,8 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
         TensorEntry entry = Use(name, shape);
         // Only matrix products and lookups read narrow types; norms and biases are small anyway.
         bool keep = keepStoredType && shape.Rank >= 2 && entry.Packed is null && entry.DType is DType.BF16 or DType.F16;
+        if (readValues && (keep || (keepStoredType && entry.Packed is null && entry.DType == DType.F32)) && Borrow(entry, shape, store) is { } view)
+            return view;
         Tensor value = store.Empty(shape, keep ? entry.DType : DType.F32);
         if (!readValues)
             return value;
@@ -67,8 +69,10 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
         if (!keepPacked || Find(name).Packed is not { } format || !PackedFormats.TryGet(format.Name, out _))
             return null;
         TensorEntry entry = Use(name, shape);
-        PackedMatrix matrix = new(store, format, shape[0], shape[1]);
         TensorBytes bytes = file.Bytes(entry);
+        if (bytes.Owner is { } owner && store.Device.IsHost && bytes.Length > 0)
+            return PackedMatrix.Borrow(store, format, shape[0], shape[1], (nint)bytes.Pointer, owner);
+        PackedMatrix matrix = new(store, format, shape[0], shape[1]);
         const int RowsAtOnce = 64;
         Parallel.For(0, (matrix.Rows + RowsAtOnce - 1) / RowsAtOnce, group =>
         {
@@ -131,6 +135,15 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
 
     private static string WithoutBody(string name) => name[(name.IndexOf('.') + 1)..];
 
+    // A value that lies in the file as it will in memory is used where it lies: the system reads its pages when they are first touched.
+    private unsafe Tensor? Borrow(TensorEntry entry, Shape shape, Workspace store)
+    {
+        TensorBytes bytes = file.Bytes(entry);
+        return bytes.Owner is { } owner && store.Device.IsHost && bytes.Length > 0 && (nint)bytes.Pointer % entry.DType.Size() == 0
+            ? store.Borrow((nint)bytes.Pointer, shape, entry.DType, owner)
+            : null;
+    }
+
     // In pieces side by side: what takes time is the system handing out pages.
     private unsafe void Copy(TensorEntry entry, Tensor value)
     {
@@ -145,12 +158,13 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
 
     private unsafe void Widen(TensorEntry entry, Tensor value)
     {
-        // A block format is cut only between its blocks; 2^24 is a multiple of every block size.
-        const int Piece = 1 << 24;
-        for (long start = 0; start < value.Count; start += Piece)
+        // A block format is cut only between its blocks; 2^22 is a multiple of every block size.
+        const int Piece = 1 << 22;
+        float* values = (float*)value.Address;
+        Parallel.For(0, (int)((value.Count + Piece - 1) / Piece), i =>
         {
-            Span<float> part = new((float*)value.Address + start, (int)Math.Min(Piece, value.Count - start));
-            file.Read(entry, start, part);
-        }
+            long start = (long)i * Piece;
+            file.Read(entry, start, new Span<float>(values + start, (int)Math.Min(Piece, value.Count - start)));
+        });
     }
 }

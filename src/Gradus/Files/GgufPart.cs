@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gradus.Tensors;
 using Gradus.Tensors.Packed;
 
@@ -90,6 +91,9 @@ internal sealed class GgufPart : IDisposable
             if (key.Length == 0 || metadata.Contains(key))
                 throw cursor.Damaged($"has the metadata key {Malformed.Quote(key)} twice or empty");
             object value = GgufValue.Read(ref cursor, cursor.Take<uint>());
+            // Hyperparameters are single precision at most.
+            if (value is float or double && !float.IsFinite((float)Convert.ToDouble(value, CultureInfo.InvariantCulture)))
+                throw cursor.Damaged($"has the metadata key {Malformed.Quote(key)} with a value that is no finite number");
             metadata.Set(key, value);
         }
         return metadata;

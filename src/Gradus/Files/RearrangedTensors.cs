@@ -23,7 +23,7 @@ internal sealed unsafe class RearrangedTensors : IDisposable
                 fill(copy.Pointer);
                 _copies.Add(entry, copy);
             }
-            return new TensorBytes(copy.Pointer, copy.Length);
+            return new TensorBytes(copy.Pointer, copy.Length) { Owner = copy };
         }
     }
 

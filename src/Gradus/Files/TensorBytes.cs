@@ -1,8 +1,10 @@
+using System.Runtime.InteropServices;
+
 namespace Gradus.Files;
 
 /// <summary>
 /// The bytes of one tensor where they lie in memory (little-endian, row-major), valid until the <see cref="TensorFile"/> they
-/// came from is disposed. The address need not be a multiple of the element size.
+/// came from is disposed, or longer by their <see cref="Owner"/>. The address need not be a multiple of the element size.
 /// </summary>
 public readonly unsafe struct TensorBytes
 {
@@ -15,6 +17,12 @@ public readonly unsafe struct TensorBytes
 
     /// <summary>The first byte; null only when <see cref="Length"/> is 0. Read-only memory: writing to it ends the process.</summary>
     public byte* Pointer { get; }
+
+    /// <summary>
+    /// What holds the memory, if a reference to it makes the bytes outlive the file they came from; else null. Those who keep one call
+    /// <see cref="SafeHandle.DangerousAddRef"/>.
+    /// </summary>
+    public SafeHandle? Owner { get; init; }
 
     /// <summary>The number of bytes; may exceed 2³¹.</summary>
     public long Length { get; }

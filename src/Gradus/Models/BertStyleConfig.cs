@@ -57,8 +57,8 @@ public abstract record BertStyleConfig(
     {
         AtLeast(nameof(VocabSize), VocabSize, 1),
         AtLeast(nameof(HiddenSize), HiddenSize, 1),
-        AtLeast(nameof(NumHiddenLayers), NumHiddenLayers, 0),
-        AtLeast(nameof(NumAttentionHeads), NumAttentionHeads, 1),
+        CountOf(nameof(NumHiddenLayers), NumHiddenLayers, 0),
+        CountOf(nameof(NumAttentionHeads), NumAttentionHeads, 1),
         AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
         AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
         AtLeast(nameof(TypeVocabSize), TypeVocabSize, 1),

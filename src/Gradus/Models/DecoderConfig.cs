@@ -29,9 +29,9 @@ public abstract record DecoderConfig(int VocabSize, bool TieWordEmbeddings, int?
     {
         AtLeast(nameof(VocabSize), VocabSize, 1),
         AtLeast(width.Name, width.Value, 1),
-        AtLeast(layers.Name, layers.Value, 0),
-        AtLeast(heads.Name, heads.Value, 1),
-        AtLeast(context.Name, context.Value, 1),
+        CountOf(layers.Name, layers.Value, 0),
+        CountOf(heads.Name, heads.Value, 1),
+        ContextOf(context.Name, context.Value),
     }.OfType<ValidationResult>();
 }
 
@@ -99,7 +99,7 @@ public abstract record RotaryDecoderConfig(
         .. new[]
         {
             AtLeast(nameof(IntermediateSize), IntermediateSize, 1),
-            AtLeast(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, 1),
+            CountOf(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, 1),
             Divides(nameof(NumKeyValueHeads), NumKeyValueHeads ?? 1, NumAttentionHeads, "num_attention_heads"),
             Knows(ActivationChoice.Property, ActivationChoice.Name),
             Probability(nameof(AttentionDropout), AttentionDropout),

@@ -67,8 +67,8 @@ public sealed record DistilBertConfig(
     {
         AtLeast(nameof(VocabSize), VocabSize, 1),
         AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, 1),
-        AtLeast(nameof(NLayers), NLayers, 0),
-        AtLeast(nameof(NHeads), NHeads, 1),
+        CountOf(nameof(NLayers), NLayers, 0),
+        CountOf(nameof(NHeads), NHeads, 1),
         AtLeast(nameof(Dim), Dim, 1),
         AtLeast(nameof(HiddenDim), HiddenDim, 1),
         Knows(nameof(Activation), Activation),

@@ -85,7 +85,7 @@ public sealed record FalconConfig(
         .. Measures((nameof(HiddenSize), HiddenSize), (nameof(NumHiddenLayers), NumHiddenLayers), (nameof(NumAttentionHeads), NumAttentionHeads), (nameof(MaxPositionEmbeddings), MaxPositionEmbeddings)),
         .. new[]
         {
-            AtLeast(nameof(NumKvHeads), NumKvHeads ?? 1, 1),
+            CountOf(nameof(NumKvHeads), NumKvHeads ?? 1, 1),
             AtLeast(nameof(FfnHiddenSize), FfnHiddenSize ?? 1, 1),
             Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
             Divides(nameof(NumKvHeads), NumKvHeads ?? 1, NumAttentionHeads, "num_attention_heads"),

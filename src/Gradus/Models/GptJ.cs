@@ -64,7 +64,7 @@ public sealed record GptJConfig(
         .. new[]
         {
             AtLeast(nameof(NInner), NInner ?? 1, 1),
-            AtLeast(nameof(RotaryDim), RotaryDim ?? 0, 0),
+            CountOf(nameof(RotaryDim), RotaryDim ?? 0, 0),
             Divides(nameof(NHead), NHead, NEmbd, "n_embd"),
             Knows(nameof(ActivationFunction), ActivationFunction),
             Probability(nameof(ResidPdrop), ResidPdrop),

@@ -1,5 +1,6 @@
 using Gradus.Nn;
 using Gradus.Tensors;
+using Gradus.Tensors.Packed;
 
 namespace Gradus.Models;
 
@@ -32,7 +33,8 @@ public abstract class LanguageModel : IDisposable
 
     /// <summary>The number of the model's own values, quantized ones included, buffers apart.</summary>
     public long ParameterCount => Parameters.Where(p => !p.IsBuffer).Sum(p => p.Shape.Count)
-        + Parts.Linears.Sum(l => l.Weight is PackedWeight { CopyOf: null } packed ? (long)packed.Inputs * packed.Outputs : 0);
+        + Parts.Linears.Select(l => l.Weight is PackedWeight { CopyOf: null } packed ? packed.Matrix : null)
+            .Concat(Parts.Embeddings.Select(e => e.Packed)).OfType<PackedMatrix>().Distinct().Sum(m => (long)m.Rows * m.Columns);
 
     /// <summary>Makes all of the model's own parameters trainable, buffers apart, or none.</summary>
     public void SetTrainable(bool trainable)

@@ -42,7 +42,7 @@ public abstract record LlamaStyleConfig(
         ? NeedsHeadDim ? [new ValidationResult("is null; give the values per head", [nameof(HeadDim)])] : base.HeadProblems()
         : new[]
         {
-            AtLeast(nameof(HeadDim), HeadDim.Value, 1),
+            CountOf(nameof(HeadDim), HeadDim.Value, 1),
             Rotates(RotaryProperty, RotaryWidth, HeadWidth),
             Scales(nameof(RopeScaling), Scaling, RotaryWidth),
         }.OfType<ValidationResult>();
@@ -61,6 +61,8 @@ public abstract record LlamaStyleConfig(
 
     private protected static IEnumerable<ValidationResult> Chooses(string property, int chosen, int experts)
     {
+        if (experts > MostParts)
+            yield return new ValidationResult($"at most {MostParts} experts can be chosen from, not {experts}", [property]);
         if (chosen < 1 || chosen > experts)
             yield return new ValidationResult($"must be from 1 to the number of experts, {experts}, but is {chosen}", [property]);
     }

@@ -78,8 +78,25 @@ public abstract record ModelConfig : IValidatableObject
     /// <summary>What is wrong with the values, each with the property it is about; empty when all is well.</summary>
     public abstract IEnumerable<ValidationResult> Validate(ValidationContext validationContext);
 
-    private protected static ValidationResult? AtLeast(string property, long value, long least) =>
-        value < least ? new ValidationResult($"must be at least {least}, but is {value}", [property]) : null;
+    // A configuration is untrusted: tables are made by its numbers before a checkpoint can contradict them, and sizes are multiplied. These
+    // are far beyond any model.
+    private protected const int MostParts = 1 << 15;
+    private const int MostColumns = 1 << 22;
+    private const int LongestContext = 1 << 30;
+
+    /// <summary>A problem if a number of layers, of heads, or of columns of a head is too small or absurd.</summary>
+    private protected static ValidationResult? CountOf(string property, long value, long least) => Between(property, value, least, MostParts);
+
+    /// <summary>A problem if a width, or a number of rows of a table, is too small or absurd.</summary>
+    private protected static ValidationResult? AtLeast(string property, long value, long least) => Between(property, value, least, MostColumns);
+
+    /// <summary>A problem if a context is too short or absurd, for which no table is made.</summary>
+    private protected static ValidationResult? ContextOf(string property, long value) => Between(property, value, 1, LongestContext);
+
+    private static ValidationResult? Between(string property, long value, long least, long most) =>
+        value < least ? new ValidationResult($"must be at least {least}, but is {value}", [property])
+        : value > most ? new ValidationResult($"must be at most {most}, but is {value}", [property])
+        : null;
 
     private protected static ValidationResult? Probability(string property, float probability) =>
         probability is >= 0 and < 1 ? null : new ValidationResult($"is a probability, at least 0 and under 1, but is {probability}", [property]);
@@ -88,10 +105,10 @@ public abstract record ModelConfig : IValidatableObject
         part > 0 && whole % part != 0 ? new ValidationResult($"{part} does not divide {what} {whole}", [property]) : null;
 
     private protected static ValidationResult? Knows(string property, string activation) =>
-        Activations.IsKnown(activation) ? null : new ValidationResult($"the activation \"{activation}\" is not known", [property]);
+        activation is not null && Activations.IsKnown(activation) ? null : new ValidationResult($"the activation \"{activation}\" is not known", [property]);
 
     private protected static ValidationResult? Rotates(string property, int rotary, int width) =>
-        rotary % 2 != 0 || rotary > width ? new ValidationResult($"rotary positions turn pairs of a head's {width} values, but {rotary} are to be turned", [property]) : null;
+        rotary < 0 || rotary % 2 != 0 || rotary > width ? new ValidationResult($"rotary positions turn pairs of a head's {width} values, but {rotary} are to be turned", [property]) : null;
 
     private protected static ValidationResult? Scales(string property, RopeScaling? scaling, int rotary) =>
         scaling?.Problem(rotary) is { } problem ? new ValidationResult(problem, [property]) : null;

@@ -44,10 +44,10 @@ public static class ModelQuantization
     {
         using Workspace scratch = new(store.Device);
         PackedMatrix matrix = new(store, format, weight.Outputs, weight.Inputs);
-        matrix.Pack(weight.Dense(scratch).Span());
+        matrix.Pack(weight.Dense(scratch).Values());
         return matrix;
     }
 
     private static bool IsShared(ModelParts parts, Parameter parameter) =>
-        parts.Embeddings.Any(e => e.Table == parameter) || parts.Linears.Count(l => l.Weight is DenseWeight d && d.Parameter == parameter) > 1;
+        parts.Embeddings.Any(e => e.Uses(parameter)) || parts.Linears.Count(l => l.Weight is DenseWeight d && d.Parameter == parameter) > 1;
 }

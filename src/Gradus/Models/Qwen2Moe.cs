@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -28,6 +29,10 @@ public sealed record Qwen2MoeConfig(
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "Qwen2MoeForCausalLM";
+
+    /// <inheritdoc/>
+    public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
+        [.. base.Validate(validationContext), .. new[] { AtLeast(nameof(SharedExpertIntermediateSize), SharedExpertIntermediateSize, 1) }.OfType<ValidationResult>()];
 }
 
 /// <inheritdoc cref="Qwen2MoeConfig"/>

@@ -60,7 +60,7 @@ public sealed record RnnLmConfig(
         AtLeast(nameof(VocabSize), VocabSize, 1),
         AtLeast(nameof(EmbeddingSize), EmbeddingSize, 1),
         AtLeast(nameof(HiddenSize), HiddenSize, 1),
-        AtLeast(nameof(NumLayers), NumLayers, 1),
+        CountOf(nameof(NumLayers), NumLayers, 1),
         Probability(nameof(Dropout), Dropout),
         Rnn is "lstm" or "gru" ? null : new ValidationResult($"is \"{Rnn}\"; known are lstm and gru", [nameof(Rnn)]),
         TieWordEmbeddings && EmbeddingSize != HiddenSize

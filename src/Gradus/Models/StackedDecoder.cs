@@ -55,7 +55,7 @@ public abstract class StackedDecoder : DecoderModel
 
     /// <summary>The head: the token table where the configuration ties the two, else a layer of its own.</summary>
     private protected static Linear MakeHead(DecoderConfig config, Scope scope, string name, Embedding tokens, int width, bool bias, Init init) => config.TieWordEmbeddings
-        ? scope.TiedLinear(name, tokens.Table, bias)
+        ? scope.TiedLinear(name, tokens, bias)
         : scope.Linear(name, width, config.VocabSize, bias, init);
 
     /// <summary>Makes a block of a decoder with rotary positions from its place.</summary>

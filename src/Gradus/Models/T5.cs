@@ -63,7 +63,7 @@ public sealed record T5Config(
     [JsonIgnore]
     public override string ArchitectureClass => "T5ForConditionalGeneration";
 
-    internal bool IsGated => FeedForwardProj.StartsWith(Gated, StringComparison.Ordinal);
+    internal bool IsGated => FeedForwardProj?.StartsWith(Gated, StringComparison.Ordinal) == true;
 
     internal Activation Activation => Activations.Parse(ActivationName);
 
@@ -81,14 +81,14 @@ public sealed record T5Config(
     {
         AtLeast(nameof(VocabSize), VocabSize, 1),
         AtLeast(nameof(DModel), DModel, 1),
-        AtLeast(nameof(DKv), DKv, 1),
+        CountOf(nameof(DKv), DKv, 1),
         AtLeast(nameof(DFf), DFf, 1),
-        AtLeast(nameof(NumLayers), NumLayers, 1),
-        AtLeast(nameof(NumDecoderLayers), NumDecoderLayers ?? 1, 1),
-        AtLeast(nameof(NumHeads), NumHeads, 1),
+        CountOf(nameof(NumLayers), NumLayers, 1),
+        CountOf(nameof(NumDecoderLayers), NumDecoderLayers ?? 1, 1),
+        CountOf(nameof(NumHeads), NumHeads, 1),
         Knows(nameof(FeedForwardProj), ActivationName),
         Probability(nameof(DropoutRate), DropoutRate),
-        AtLeast(nameof(RelativeAttentionNumBuckets), RelativeAttentionNumBuckets, 4),
+        CountOf(nameof(RelativeAttentionNumBuckets), RelativeAttentionNumBuckets, 4),
         AtLeast(nameof(RelativeAttentionMaxDistance), RelativeAttentionMaxDistance, (RelativeAttentionNumBuckets / 2) + 1),
         VocabSize > 0 && (uint)(DecoderStartTokenId ?? PadTokenId) >= (uint)VocabSize
             ? new ValidationResult($"{DecoderStartTokenId ?? PadTokenId} is no token of {VocabSize}", [nameof(DecoderStartTokenId)]) : null,
@@ -112,7 +112,7 @@ public sealed class T5 : EncoderDecoderModel
         _encoder = new Half(config, tokens, decodes: false, config.NumLayers, scope["encoder"]);
         _decoder = new Half(config, tokens, decodes: true, config.NumDecoderLayers ?? config.NumLayers, scope["decoder"]);
         Head = config.TieWordEmbeddings
-            ? scope.TiedLinear("lm_head", tokens.Table)
+            ? scope.TiedLinear("lm_head", tokens)
             : scope.Linear("lm_head", config.DModel, config.VocabSize, bias: false, Init.Normal(config.InitializerFactor));
     }
 

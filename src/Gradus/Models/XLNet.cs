@@ -89,8 +89,8 @@ public sealed record XLNetConfig(
     {
         AtLeast(nameof(VocabSize), VocabSize, 1),
         AtLeast(nameof(DModel), DModel, 1),
-        AtLeast(nameof(NLayer), NLayer, 0),
-        AtLeast(nameof(NHead), NHead, 1),
+        CountOf(nameof(NLayer), NLayer, 0),
+        CountOf(nameof(NHead), NHead, 1),
         AtLeast(nameof(DInner), DInner, 1),
         AtLeast(nameof(MemLen), MemLen ?? 0, 0),
         AtLeast(nameof(ReuseLen), ReuseLen ?? 0, 0),

@@ -1,22 +1,35 @@
 using Gradus.Tensors;
+using Gradus.Tensors.Packed;
 
 namespace Gradus.Nn;
 
 /// <summary>A table of vectors, one for each token or position.</summary>
 public sealed class Embedding
 {
+    private readonly Parameter? _table;
+
     internal Embedding(string path, Parameter table, int? padding = null)
     {
         Path = path;
-        Table = table;
+        _table = table;
         Padding = padding;
+    }
+
+    internal Embedding(string path, PackedMatrix packed)
+    {
+        Path = path;
+        Packed = packed;
     }
 
     /// <summary>The dotted path of the layer: <c>model.embed_tokens</c>.</summary>
     public string Path { get; }
 
     /// <summary>(count, width).</summary>
-    public Parameter Table { get; }
+    /// <exception cref="InvalidDataException">The table is kept in blocks.</exception>
+    public Parameter Table => _table ?? throw new InvalidDataException($"{Path} is quantized and can only be looked up in; load the model unquantized.");
+
+    /// <summary>The table in blocks, where it is kept so; there is no <see cref="Table"/> then.</summary>
+    public PackedMatrix? Packed { get; }
 
     /// <summary>The row of the padding token, which lookups give no gradient; null for none.</summary>
     public int? Padding { get; }
@@ -28,7 +41,10 @@ public sealed class Embedding
     public Tensor Forward(Tensor ids) => Adapter is { } adapter ? adapter.Forward(this, ids) : Base(ids);
 
     /// <summary>The lookup without its adapter.</summary>
-    public Tensor Base(Tensor ids) => Table.Value.Gather(ids, Padding);
+    public Tensor Base(Tensor ids) => Packed?.Gather(ids) ?? Table.Value.Gather(ids, Padding);
+
+    /// <summary>Whether this is the table of a parameter.</summary>
+    internal bool Uses(Parameter parameter) => _table == parameter;
 }
 
 /// <summary>A normalization of vectors.</summary>

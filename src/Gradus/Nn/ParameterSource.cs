@@ -38,7 +38,7 @@ public abstract class ParameterSource
     {
     }
 
-    /// <summary>The matrix of a linear layer in blocks, (out, in), where it is stored so and is to stay so; else null.</summary>
+    /// <summary>The matrix of a linear layer, (out, in), or an embedding table in blocks, where it is stored so and is to stay so; else null.</summary>
     /// <param name="name">The dotted path of the parameter.</param>
     /// <param name="shape">Its axes.</param>
     /// <param name="store">The workspace that lives as long as the model.</param>

@@ -129,14 +129,31 @@ public sealed class Scope
     public Linear TiedLinear(string name, Parameter table, bool bias = false) =>
         TiedLinear(name, table, () => bias ? this[name].Parameter("bias", new Shape(table.Shape[0]), Init.Zeros) : null);
 
+    /// <inheritdoc cref="TiedLinear(string, Parameter, Parameter)"/>
+    /// <param name="name">The layer's name below this place.</param>
+    /// <param name="tokens">The layer of the table, which may be kept in blocks.</param>
+    /// <param name="bias">Whether it has a bias of its own, (V).</param>
+    public Linear TiedLinear(string name, Embedding tokens, bool bias = false)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        return tokens.Packed is { } packed
+            ? TiedLinear(name, new PackedWeight(packed), () => bias ? this[name].Parameter("bias", new Shape(packed.Rows), Init.Zeros) : null)
+            : TiedLinear(name, tokens.Table, bias);
+    }
+
     private Linear TiedLinear(string name, Parameter table, Func<Parameter?> bias)
     {
         ArgumentNullException.ThrowIfNull(table);
+        return TiedLinear(name, new DenseWeight(table, WeightLayout.OutIn), bias);
+    }
+
+    private Linear TiedLinear(string name, Weight table, Func<Parameter?> bias)
+    {
         Scope place = this[name];
         place.Leave("weight");
         if (_headless)
-            return new Linear(place.Path, new AbsentWeight(place.Path, table.Shape[1], table.Shape[0]), bias: null);
-        Linear linear = new(place.Path, new DenseWeight(table, WeightLayout.OutIn), bias());
+            return new Linear(place.Path, new AbsentWeight(place.Path, table.Inputs, table.Outputs), bias: null);
+        Linear linear = new(place.Path, table, bias());
         _parts.Add(linear);
         return linear;
     }
@@ -170,7 +187,7 @@ public sealed class Scope
         return linear;
     }
 
-    /// <summary>An embedding table: parameter <c>weight</c> (count, width).</summary>
+    /// <summary>An embedding table: parameter <c>weight</c> (count, width), or blocks where it is stored in blocks that are to be kept.</summary>
     /// <param name="name">The layer's name below this place.</param>
     /// <param name="count">Rows.</param>
     /// <param name="width">Columns.</param>
@@ -179,11 +196,13 @@ public sealed class Scope
     public Embedding Embedding(string name, int count, int width, Init init, int? padding = null)
     {
         Scope place = this[name];
+        Shape shape = new(count, width);
         int? row = padding < 0 ? count + padding : padding;
         if (row < 0 || row >= count)
             row = null;
-        Parameter table = place.Parameter("weight", new Shape(count, width), row is null ? init : Init.WithZeros(init, row.Value * width, width));
-        Embedding embedding = new(place.Path, table, row);
+        Embedding embedding = _source.GetPacked(place.Join("weight"), shape, _store) is { } packed
+            ? new Embedding(place.Path, packed)
+            : new Embedding(place.Path, place.Parameter("weight", shape, row is null ? init : Init.WithZeros(init, row.Value * width, width)), row);
         _parts.Add(embedding);
         return embedding;
     }

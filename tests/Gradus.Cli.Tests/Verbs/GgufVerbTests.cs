@@ -64,6 +64,44 @@ public sealed class GgufVerbTests : IDisposable
     }
 
     [SharedFact("data", "stories260k-weights")]
+    public void ShardsAreWrittenAndAnyOfThemOpensAll()
+    {
+        string file = Path.Combine(_folder.FullName, "stories.gguf");
+        JsonElement written = CommandLineRun.Of("convert", Data, file, "--dtype", "f16", "--max-shard-size", "200KB", "--json").Json();
+        string[] names = [.. written.GetProperty("files").EnumerateArray().Select(f => f.GetString()!)];
+        Assert.Equal(Enumerable.Range(1, names.Length).Select(i => $"stories-{i:D5}-of-{names.Length:D5}.gguf"), names);
+        Assert.True(names.Length > 2);
+        string[] paths = [.. names.Select(n => Path.Combine(_folder.FullName, n))];
+        string whole = Path.Combine(_folder.FullName, "whole.gguf"), shards = Path.Combine(_folder.FullName, "shards");
+        CommandLineRun.Of("convert", Data, whole, "--dtype", "f16").Succeeds();
+        string[] run = ["--prompt", "Once", "--greedy", "--max-tokens", "8", "--json"];
+        string expected = CommandLineRun.Of(["generate", whole, .. run]).Json().GetProperty("ids").GetRawText();
+        Assert.Equal(expected, CommandLineRun.Of(["generate", paths[0], .. run]).Json().GetProperty("ids").GetRawText());
+        Assert.Equal(expected, CommandLineRun.Of(["generate", paths[^1], .. run]).Json().GetProperty("ids").GetRawText());
+        CommandLineRun.Of("convert", paths[1], shards, "--max-shard-size", "0.2 MB").Succeeds();
+        Assert.Contains("model.safetensors.index.json", Directory.GetFiles(shards).Select(f => Path.GetFileName(f)));
+        Assert.Equal(expected, CommandLineRun.Of(["generate", shards, .. run]).Json().GetProperty("ids").GetRawText());
+
+        CommandLineRun.Of("convert", Data, file, "--max-shard-size", "many").Fails(2, "--max-shard-size many");
+        CommandLineRun.Of("convert", Data, file, "--max-shard-size", "0GB").Fails(2, "--max-shard-size 0GB");
+        File.Copy(paths[0], paths[1], overwrite: true);
+        CommandLineRun.Of(["generate", paths[0], .. run]).Fails(2, names[1]);
+        File.Delete(paths[1]);
+        CommandLineRun.Of(["generate", paths[0], .. run]).Fails(2, names[1]);
+    }
+
+    [SharedFact("data", "stories260k-weights")]
+    public void ALlama2cFileIsWrittenAgain()
+    {
+        string folder = Path.Combine(_folder.FullName, "hf"), file = Path.Combine(_folder.FullName, "again.bin"), back = Path.Combine(_folder.FullName, "back");
+        CommandLineRun.Of("convert", Data, folder).Succeeds();
+        CommandLineRun.Of("convert", folder, file).Succeeds();
+        CommandLineRun.Of("convert", file, back, "--tokenizer", folder).Succeeds();
+        Assert.Equal(File.ReadAllBytes(Path.Combine(folder, "model.safetensors")), File.ReadAllBytes(Path.Combine(back, "model.safetensors")));
+        CommandLineRun.Of("convert", folder, file, "--dtype", "f16").Fails(2, "--dtype f16");
+    }
+
+    [SharedFact("data", "stories260k-weights")]
     public void InspectTellsWhatAGgufFileIs()
     {
         string file = Path.Combine(_folder.FullName, "stories.gguf");

@@ -32,6 +32,23 @@ public sealed class CharLstmTests
             Assert.Equal(expected[i], logits[i], 2e-4f);
     }
 
+    [SharedFact("data", "char-lstm-weights")]
+    public void ShardsHoldTheSameNetwork()
+    {
+        using TemporaryFolder folder = new();
+        using RnnLm model = Load(folder, TestDevices.Get("reference"));
+        using (TensorFile whole = TensorFile.Open(folder["model"]))
+        using (AtomicFolder target = AtomicFolder.Begin(folder["shards"]))
+        {
+            Assert.True(Checkpoint.Write(target, Architectures.ToJson(model.Config), whole, Checkpoint.Match(model.Config, whole), DType.F32, maxShardBytes: 100_000).Count > 2);
+            target.Commit();
+        }
+        using RnnLm again = Assert.IsType<RnnLm>(Checkpoint.Load(folder["shards"], TestDevices.Get("reference")));
+        TokenBatch batch = new(Encode("But soft!"));
+        using Workspace step = model.Parts.Store.NewScratch();
+        Assert.Equal(model.Logits(new Pass(batch, step)).ToArray(), again.Logits(new Pass(batch, step)).ToArray());
+    }
+
     [SharedFact("data", "tiny-shakespeare")]
     public void PredictsShakespeare()
     {

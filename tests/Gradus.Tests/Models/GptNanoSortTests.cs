@@ -73,6 +73,22 @@ public sealed class GptNanoSortTests
         using LanguageModel fromGguf = Checkpoint.Load(folder["model.gguf"], TestDevices.Get("reference"));
         Assert.Equal(expected, Logits(fromGguf));
 
+        foreach ((DType type, string name) in ((DType, string)[])[(DType.F16, "f16"), (DType.BF16, "bf16")])
+        {
+            using (AtomicFolder target = AtomicFolder.Begin(folder["narrow"]))
+            {
+                using TensorFile whole = TensorFile.Open(folder["hf"]);
+                Checkpoint.Write(target, Architectures.ToJson(model.Config), whole, Checkpoint.Match(model.Config, whole), type, maxShardBytes: 10_000);
+                target.Commit();
+            }
+            using LanguageModel narrow = Checkpoint.Load(folder["narrow"], TestDevices.Get("reference"));
+            float[] rounded = Logits(narrow);
+            Assert.NotEqual(expected, rounded);
+            using GgufExport export = GgufExport.Plan(Architectures.ToJson(model.Config), TensorFile.Open(folder["narrow"]), null, new GgufExportOptions(GgufStorage.Get(name)));
+            using LanguageModel inGguf = Checkpoint.Load(export.Write(folder[$"{name}.gguf"], maxShardBytes: 10_000)[0], TestDevices.Get("reference"));
+            Assert.Equal(rounded, Logits(inGguf));
+        }
+
         // B B C A A A is followed by A A A B B C.
         int[] sorted = [0, 0, 0, 1, 1, 2];
         for (int i = 0; i < sorted.Length; i++)

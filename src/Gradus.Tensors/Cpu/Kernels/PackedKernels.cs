@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Gradus.Tensors.Packed;
 
 namespace Gradus.Tensors.Cpu;
@@ -10,6 +11,8 @@ internal sealed unsafe partial class CpuDevice<T>
         int rowBytes = checked((int)format.ByteLength(columns));
         return BlockFormats.Of(format).HasPanels() ? new Shape((rows + PanelLayout.Rows - 1) / PanelLayout.Rows * PanelLayout.Rows, rowBytes) : new Shape(rows, rowBytes);
     }
+
+    public override bool KeepsPackedRows(PackedFormat format) => !BlockFormats.Of(format).HasPanels();
 
     public override void PutPackedRows(ReadOnlySpan<byte> blocks, PackedMatrix matrix, int row)
     {
@@ -25,7 +28,7 @@ internal sealed unsafe partial class CpuDevice<T>
 
     public override void Unpack(PackedMatrix matrix, Tensor y)
     {
-        UnpackJob job = new() { Matrix = Operand(matrix, transposed: false, round: false), Rows = matrix.Rows, Columns = matrix.Columns, Y = y.Floats };
+        UnpackJob job = new() { Matrix = Operand((byte*)matrix.Data.Address, matrix, transposed: false, round: false), Rows = matrix.Rows, Columns = matrix.Columns, Y = y.Floats };
         Workers.For((matrix.Rows + PanelLayout.Rows - 1) / PanelLayout.Rows, &job, &UnpackRows);
     }
 
@@ -40,17 +43,57 @@ internal sealed unsafe partial class CpuDevice<T>
             K = k,
             Batch = 1,
             A = new Operand(task.A.Floats, k) { RoundToBf16 = round },
-            B = Operand(task.B, task.TransposeB, round),
             C = task.C.Floats,
             StrideC = n,
             Bias = task.Bias is null ? null : task.Bias.Floats,
             Accumulate = task.Accumulate,
         };
-        PackedGemm.Multiply(Isa, Workers, problem, task.B.ExactActivations);
+        // Which kernel computes in bf16 depends on the whole shape; in F32 an element has the same bits in any piece of the matrix.
+        if (task.TransposeB && !round && task.B.TakeFirstUse() is { } blocks)
+        {
+            MultiplyFromFile(task.B, (byte*)blocks.Address, problem);
+            return;
+        }
+        PackedGemm.Multiply(Isa, Workers, problem with { B = Operand((byte*)task.B.Data.Address, task.B, task.TransposeB, round) }, task.B.ExactActivations);
     }
 
-    private static Operand Operand(PackedMatrix matrix, bool transposed, bool round) =>
-        new((byte*)matrix.Data.Address, matrix.Columns, BlockFormats.Of(matrix.Format), transposed) { RoundToBf16 = round };
+    // A slice of the matrix at a time becomes panels, in memory that stays in the cache, and is multiplied.
+    private void MultiplyFromFile(PackedMatrix matrix, byte* blocks, in GemmProblem whole)
+    {
+        const nint SliceBytes = 1 << 20;
+        BlockFormat format = BlockFormats.Of(matrix.Format);
+        nint panelBytes = PanelLayout.PanelBytes(format, matrix.Columns);
+        int most = (int)Math.Max(1, SliceBytes / Math.Max(1, panelBytes)) * PanelLayout.Rows;
+        PanelJob job = new() { Format = format, RowBytes = matrix.RowBytes, Panels = (byte*)Scratch.Get(Scratch.Slot.ProductPanels, (nuint)(most / PanelLayout.Rows * panelBytes)) };
+        for (int row = 0; row < matrix.Rows; row += most)
+        {
+            job.Blocks = blocks + (nint)row * matrix.RowBytes;
+            job.Rows = Math.Min(most, matrix.Rows - row);
+            Workers.For((job.Rows + PanelLayout.Rows - 1) / PanelLayout.Rows, &job, &FillPanel);
+            GemmProblem slice = whole with
+            {
+                N = job.Rows,
+                B = Operand(job.Panels, matrix, transposed: true, round: false),
+                C = whole.C + row,
+                Bias = whole.Bias == null ? null : whole.Bias + row,
+            };
+            PackedGemm.Multiply(Isa, Workers, slice, matrix.ExactActivations);
+        }
+    }
+
+    private static void FillPanel(void* context, int item, int worker)
+    {
+        PanelJob* job = (PanelJob*)context;
+        nint panelBytes = PanelLayout.Rows * (nint)job->RowBytes;
+        byte* panel = job->Panels + item * panelBytes;
+        int row = item * PanelLayout.Rows, rows = Math.Min(PanelLayout.Rows, job->Rows - row);
+        if (rows < PanelLayout.Rows)
+            NativeMemory.Clear(panel, (nuint)panelBytes);
+        PanelLayout.PutRows(job->Format, job->Blocks + (nint)row * job->RowBytes, job->RowBytes, panel, 0, rows);
+    }
+
+    private static Operand Operand(byte* data, PackedMatrix matrix, bool transposed, bool round) =>
+        new(data, matrix.Columns, BlockFormats.Of(matrix.Format), transposed) { RoundToBf16 = round };
 
     private static void MoveRows(PackedMatrix matrix, int row, byte* blocks, int length, bool toMatrix)
     {
@@ -62,17 +105,17 @@ internal sealed unsafe partial class CpuDevice<T>
             Buffer.MemoryCopy(toMatrix ? blocks : rows, toMatrix ? rows : blocks, length, length);
             return;
         }
-        int bytes = format.Bytes(), units = matrix.RowBytes / bytes, unitBytes = PanelLayout.UnitBytes(format);
-        for (byte* end = blocks + length; blocks < end; row++)
+        nint panelBytes = PanelLayout.PanelBytes(format, matrix.Columns);
+        for (int end = row + (matrix.RowBytes == 0 ? 0 : length / matrix.RowBytes); row < end;)
         {
-            byte* unit = data + row / PanelLayout.Rows * PanelLayout.PanelBytes(format, matrix.Columns);
-            for (int i = 0; i < units; i++, blocks += bytes, unit += unitBytes)
-            {
-                if (toMatrix)
-                    PanelLayout.Put(format, blocks, unit, row % PanelLayout.Rows);
-                else
-                    PanelLayout.Get(format, unit, row % PanelLayout.Rows, blocks);
-            }
+            int first = row % PanelLayout.Rows, rows = Math.Min(PanelLayout.Rows - first, end - row);
+            byte* panel = data + row / PanelLayout.Rows * panelBytes;
+            if (toMatrix)
+                PanelLayout.PutRows(format, blocks, matrix.RowBytes, panel, first, rows);
+            else
+                PanelLayout.GetRows(format, panel, first, rows, blocks, matrix.RowBytes);
+            blocks += (nint)rows * matrix.RowBytes;
+            row += rows;
         }
     }
 
@@ -95,6 +138,15 @@ internal sealed unsafe partial class CpuDevice<T>
                     to[c] = columnsFirst ? from[c * stride + r] : from[r * stride + c];
             }
         }
+    }
+
+    private struct PanelJob
+    {
+        public BlockFormat Format;
+        public int RowBytes;
+        public byte* Blocks;
+        public int Rows;
+        public byte* Panels;
     }
 
     private struct UnpackJob

@@ -20,14 +20,14 @@ internal static unsafe class BlockCodes
             case BlockFormat.Q4_K or BlockFormat.Q5_K:
                 for (int run = 0; run < 4; run++)
                     Split(block + (format == BlockFormat.Q4_K ? 16 : 48) + 32 * run, 32, codes + 64 * run);
-                for (int i = 0; i < 256 && format == BlockFormat.Q5_K; i++)
-                    codes[i] |= (byte)((block[16 + i % 32] >> i / 32 & 1) << 4);
+                for (int i = 0; i < 256 && format == BlockFormat.Q5_K; i += 8)
+                    *(ulong*)(codes + i) |= (*(ulong*)(block + 16 + i % 32) >> i / 32 & 0x0101010101010101) << 4;
                 break;
             case BlockFormat.Q6_K:
                 for (int half = 0; half < 2; half++)
                     Split(block + 64 * half, 64, codes + 128 * half);
-                for (int i = 0; i < 256; i++)
-                    codes[i] |= (byte)((block[128 + i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3) << 4);
+                for (int i = 0; i < 256; i += 8)
+                    *(ulong*)(codes + i) |= (*(ulong*)(block + 128 + i / 128 * 32 + i % 32) >> i % 128 / 32 * 2 & 0x0303030303030303) << 4;
                 break;
             case BlockFormat.NF4:
                 Split(block + 4, 32, codes);

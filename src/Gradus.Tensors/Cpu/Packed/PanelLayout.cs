@@ -45,34 +45,133 @@ internal static unsafe class PanelLayout
     /// <summary>Bytes of a part.</summary>
     public static int PartBytes(BlockFormat format) => (UnitBytes(format) - HeadBytes(format)) / (format.Weights() / PartColumns);
 
+    /// <summary>Puts rows of blocks into their places in a panel, unit by unit, so that what the rows write together stays in the cache.</summary>
+    /// <param name="format">The format.</param>
+    /// <param name="blocks">The first row.</param>
+    /// <param name="rowBytes">Bytes of a row.</param>
+    /// <param name="panel">The panel.</param>
+    /// <param name="first">The first row's number in the panel.</param>
+    /// <param name="rows">The number of rows, to the panel's end at most.</param>
+    // All weights of a model pass through here before its first token, and before the runtime would have compiled this a second time.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void PutRows(BlockFormat format, byte* blocks, int rowBytes, byte* panel, int first, int rows)
+    {
+        int bytes = format.Bytes(), units = rowBytes / bytes;
+        for (int i = 0; i < units; i++, panel += Rows * bytes)
+        {
+            byte* block = blocks + i * bytes;
+            switch (format)
+            {
+                case BlockFormat.Q8_0:
+                    for (int row = first; row < first + rows; row++, block += rowBytes)
+                    {
+                        ((ushort*)panel)[row] = *(ushort*)block;
+                        PutBytes(block + 2, panel + 32 + 4 * row);
+                    }
+                    break;
+                case BlockFormat.Q4_0 or BlockFormat.IQ4_NL:
+                    for (int row = first; row < first + rows; row++, block += rowBytes)
+                    {
+                        ((ushort*)panel)[row] = *(ushort*)block;
+                        PutNibbles(block + 2, 16, panel + 32 + 4 * row);
+                    }
+                    break;
+                default:
+                    for (int row = first; row < first + rows; row++, block += rowBytes)
+                        Put(format, block, panel, row);
+                    break;
+            }
+        }
+    }
+
+    /// <summary>The inverse of <see cref="PutRows"/>.</summary>
+    public static void GetRows(BlockFormat format, byte* panel, int first, int rows, byte* blocks, int rowBytes)
+    {
+        int bytes = format.Bytes(), units = rowBytes / bytes;
+        for (int i = 0; i < units; i++, panel += Rows * bytes)
+        {
+            for (int r = 0; r < rows; r++)
+                Get(format, panel, first + r, blocks + (nint)r * rowBytes + i * bytes);
+        }
+    }
+
     /// <summary>Puts a row's block into its place in a unit.</summary>
     /// <param name="format">The format.</param>
     /// <param name="block">The block.</param>
     /// <param name="unit">The unit.</param>
     /// <param name="row">The row in the panel, 0 to 15.</param>
-    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Put(BlockFormat format, byte* block, byte* unit, int row)
+    {
+        MoveHead(format, block, unit, row, toUnit: true);
+        byte* part = unit + HeadBytes(format) + 4 * row;
+        switch (format)
+        {
+            case BlockFormat.Q8_0:
+                PutBytes(block + 2, part);
+                break;
+            case BlockFormat.Q4_0 or BlockFormat.IQ4_NL:
+                PutNibbles(block + 2, 16, part);
+                break;
+            case BlockFormat.Q4_1:
+                PutNibbles(block + 4, 16, part);
+                break;
+            case BlockFormat.NF4:
+                PutNibbles(block + 4, 32, part);
+                break;
+            case BlockFormat.Q4_K:
+                for (int run = 0; run < 4; run++)
+                    PutNibbles(block + 16 + 32 * run, 32, part + 8 * run * Register);
+                break;
+            default:
+                PutCodes(format, block, part);
+                break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PutBytes(byte* bytes, byte* part)
+    {
+        const ulong Signs = 0x8080808080808080;
+        for (int i = 0; i < 4; i++, part += 2 * Register)
+        {
+            ulong columns = ((ulong*)bytes)[i] ^ Signs;
+            *(uint*)part = (uint)columns;
+            *(uint*)(part + Register) = (uint)(columns >> 32);
+        }
+    }
+
+    // Of a run of bytes the low halves are the columns that come first: eight columns are a word of four bytes.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PutNibbles(byte* run, int bytes, byte* part)
+    {
+        const ulong Low = 0x0F0F0F0F0F0F0F0F;
+        byte* upper = part + bytes / 8 * Register;
+        for (int i = 0; i < bytes; i += 8, part += Register, upper += Register)
+        {
+            ulong columns = *(ulong*)(run + i), first = columns & Low, later = columns >> 4 & Low;
+            *(uint*)part = (uint)first | (uint)(first >> 28);
+            *(uint*)upper = (uint)later | (uint)(later >> 28);
+        }
+    }
+
+    // Codes of more than four bits, but for Q8_0's.
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void PutCodes(BlockFormat format, byte* block, byte* part)
     {
         uint* codes = stackalloc uint[BlockFormats.LargestBlock / 4];
         BlockCodes.Read(format, block, (byte*)codes);
-        MoveHead(format, block, unit, row, toUnit: true);
-        byte* part = unit + HeadBytes(format) + 4 * row;
         for (int p = 0; p < format.Weights() / PartColumns; p++, part += PartBytes(format), codes += 8)
         {
             byte* nibbles = part;
-            switch (format)
+            if (format != BlockFormat.Q6_K)
             {
-                case BlockFormat.Q8_0:
-                    for (int i = 0; i < 8; i++)
-                        *(uint*)(part + i * Register) = codes[i];
-                    continue;
-                case BlockFormat.Q5_0 or BlockFormat.Q5_1 or BlockFormat.Q5_K:
-                    uint fifth = 0;
-                    for (int i = 0; i < 8; i++)
-                        fifth |= (codes[i] >> 4 & 0x01010101) << i;
-                    *(uint*)part = fifth;
-                    nibbles += Register;
-                    break;
+                uint fifth = 0;
+                for (int i = 0; i < 8; i++)
+                    fifth |= (codes[i] >> 4 & 0x01010101) << i;
+                *(uint*)part = fifth;
+                nibbles += Register;
             }
             for (int j = 0; j < 4; j++)
             {
@@ -137,23 +236,29 @@ internal static unsafe class PanelLayout
         switch (format)
         {
             case BlockFormat.NF4:
-                Move(block, unit + 4 * row, 4, toUnit);
+                Move<uint>(block, unit + 4 * row, toUnit);
                 break;
             case BlockFormat.Q6_K:
-                Move(block + 208, unit + 2 * row, 2, toUnit);
+                Move<ushort>(block + 208, unit + 2 * row, toUnit);
                 for (int j = 0; j < 16; j++)
-                    Move(block + 192 + j, unit + 32 + 16 * j + row, 1, toUnit);
+                    Move<byte>(block + 192 + j, unit + 32 + 16 * j + row, toUnit);
                 break;
             default:
-                Move(block, unit + 2 * row, 2, toUnit);
+                Move<ushort>(block, unit + 2 * row, toUnit);
                 if (HeadBytes(format) > 32)
-                    Move(block + 2, unit + 32 + 2 * row, 2, toUnit);
+                    Move<ushort>(block + 2, unit + 32 + 2 * row, toUnit);
                 for (int word = 0; word < 3 && HeadBytes(format) > 64; word++)
-                    Move(block + 4 + 4 * word, unit + 64 + word * Register + 4 * row, 4, toUnit);
+                    Move<uint>(block + 4 + 4 * word, unit + 64 + word * Register + 4 * row, toUnit);
                 break;
         }
     }
 
-    private static void Move(byte* inBlock, byte* inUnit, int bytes, bool toUnit) =>
-        Unsafe.CopyBlockUnaligned(toUnit ? inUnit : inBlock, toUnit ? inBlock : inUnit, (uint)bytes);
+    private static void Move<T>(byte* inBlock, byte* inUnit, bool toUnit)
+        where T : unmanaged
+    {
+        if (toUnit)
+            *(T*)inUnit = *(T*)inBlock;
+        else
+            *(T*)inBlock = *(T*)inUnit;
+    }
 }

@@ -77,13 +77,21 @@ public sealed class GgufExport : IDisposable
         writer.WriteAll(Copy);
     }
 
-    /// <summary>Writes the model as files of a limited size.</summary>
-    /// <param name="folder">The folder being written.</param>
-    /// <param name="stem">The name of the files without number and ending.</param>
+    /// <summary>Writes the model as one file, or as several of a limited size.</summary>
+    /// <param name="path">The file; shards get their numbers before its ending.</param>
     /// <param name="maxShardBytes">The most bytes of data in one file; a larger tensor gets a file of its own.</param>
-    /// <returns>The names of the files.</returns>
-    public IReadOnlyList<string> WriteShards(AtomicFolder folder, string stem, long maxShardBytes) =>
-        GgufShards.Write(folder, stem, Metadata, Entries, Copy, maxShardBytes);
+    /// <param name="beforeTensor">Called before each tensor; may throw to stop.</param>
+    /// <returns>The paths of the files.</returns>
+    public IReadOnlyList<string> Write(string path, long maxShardBytes, Action? beforeTensor = null) => GgufShards.Write(
+        path,
+        Metadata,
+        Entries,
+        (entry, writer) =>
+        {
+            beforeTensor?.Invoke();
+            Copy(entry, writer);
+        },
+        maxShardBytes);
 
     /// <summary>Closes the source.</summary>
     public void Dispose() => _tensors.Dispose();

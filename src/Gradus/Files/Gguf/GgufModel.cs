@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Gradus.Models;
 using Gradus.Nn;
 
 namespace Gradus.Files.Gguf;
@@ -86,6 +87,9 @@ public sealed class GgufModel : IDisposable
             JsonObject? noted = Noted(file);
             GgufFamily family = GgufFamilies.OfFile(file.Values, path, (string?)noted?["model_type"]);
             JsonObject config = noted is not null && family.ModelType == (string?)noted["model_type"] ? noted : ReadConfig(family, file);
+            // The places of rows are tables made by these numbers: what no model can have is found before.
+            if (Architectures.ModelTypes.Contains((string?)config["model_type"] ?? ""))
+                Architectures.Parse(config, path);
             HyperParameters parameters = new(config, path);
             return new GgufModel(file, config, MappedTensorFile.Create(file, GgufNames.FromGguf(family, parameters, file)));
         }

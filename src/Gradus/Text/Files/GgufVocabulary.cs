@@ -3,6 +3,7 @@
 // Leaves out: RWKV and the vocabularies of audio models.
 
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Gradus.Text;
 
@@ -12,10 +13,13 @@ public static partial class GgufVocabulary
     private const string Prefix = "tokenizer.ggml.";
 
     /// <summary>Reads a file's metadata; the tensors are not touched.</summary>
-    /// <param name="path">Path of the .gguf file.</param>
+    /// <param name="path">Path of the .gguf file; of one in shards any, since the first has the vocabulary.</param>
     /// <exception cref="InvalidDataException">The file carries no tokenizer that is known; the message says where and why.</exception>
     public static Tokenizer Load(string path)
     {
+        string first = ShardName().Replace(path, "-00001-of-$1.gguf");
+        if (File.Exists(first))
+            path = first;
         using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
         return Read(stream, path);
     }
@@ -39,6 +43,9 @@ public static partial class GgufVocabulary
         };
         return metadata.Get<string>("tokenizer.chat_template") is { } template ? new Tokenizer(tokenizer.Parts with { ChatTemplate = template }) : tokenizer;
     }
+
+    [GeneratedRegex(@"-[0-9]{5}-of-([0-9]{5})\.gguf$", RegexOptions.CultureInvariant)]
+    private static partial Regex ShardName();
 
     private static Tokenizer ByteLevel(GgufTokens tokens)
     {
