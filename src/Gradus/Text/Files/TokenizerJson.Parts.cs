@@ -6,9 +6,9 @@ namespace Gradus.Text;
 // Everything in tokenizer.json but the model.
 public static partial class TokenizerJson
 {
-    private static TokenizerParts ParseParts(ReadOnlySpan<byte> utf8, SpecialTokens? special)
+    private static TokenizerParts ParseParts(ReadOnlyMemory<byte> utf8, SpecialTokens? special)
     {
-        Utf8JsonReader reader = new(utf8, ReaderOptions);
+        Utf8JsonReader reader = new(utf8.Span, ReaderOptions);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             throw new InvalidDataException("expected an object at the top.");
         Dictionary<string, JsonPlace> small = [];
@@ -41,7 +41,7 @@ public static partial class TokenizerJson
                 throw new InvalidDataException("there is no \"model\".");
             if (model is null)
             {
-                Utf8JsonReader later = new(utf8[modelStart..], ReaderOptions);
+                Utf8JsonReader later = new(utf8.Span[modelStart..], ReaderOptions);
                 later.Read();
                 model = ReadModel(ref later, utf8[modelStart..], Context(small));
             }
@@ -54,7 +54,7 @@ public static partial class TokenizerJson
         }
     }
 
-    private static JsonPlace Part(Dictionary<string, JsonPlace> parts, string name) => parts.TryGetValue(name, out JsonPlace part) ? part : new JsonPlace(default, name);
+    private static JsonPlace Part(Dictionary<string, JsonPlace> parts, string name) => parts.TryGetValue(name, out JsonPlace? part) ? part : new JsonPlace(default, name);
 
     private static TokenizerParts Combine(Dictionary<string, JsonPlace> small, TokenModel model, SpecialTokens? special)
     {

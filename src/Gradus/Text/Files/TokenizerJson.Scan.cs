@@ -10,21 +10,36 @@ public static partial class TokenizerJson
 {
     private sealed partial class ModelContent
     {
-        private byte[] _first = new byte[256];
-        private byte[] _second = new byte[256];
+        /// <summary>Shorter files are read by one thread.</summary>
+        private const int ParallelLength = 1 << 18;
+
+        /// <summary>About as many as a merge takes up in a file.</summary>
+        private const int BytesPerMerge = 32;
+
+        private byte[] _token = new byte[256];
+
+        // The merges, being read while the vocabulary is.
+        private Task<(MergeTexts? Texts, int Start, int End)>? _early;
 
         /// <summary>Reads an object of tokens and ids. Returns where it ends, or −1 where the general reader must read it.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public int TryReadVocabulary(ReadOnlySpan<byte> utf8, int at)
+        public int TryReadVocabulary(ReadOnlyMemory<byte> file, int at)
         {
+            ReadOnlySpan<byte> utf8 = file.Span;
             at = SkipColon(utf8, at);
             if (at >= utf8.Length || utf8[at] != '{')
                 return -1;
-            Vocabulary.Builder builder = new(IsByteLevel, utf8.Length / 64);
+            bool isByteLevel = IsByteLevel;
+            if (utf8.Length - at > ParallelLength && Environment.ProcessorCount > 1)
+            {
+                int from = at;
+                _early = Task.Run(() => FindMerges(file.Span, from, isByteLevel));
+            }
+            Vocabulary.Builder builder = new(isByteLevel, utf8.Length / 64);
             while (true)
             {
                 at = SkipSpace(utf8, at + 1);
-                if (!TryText(utf8, ref at, ref _first, out ReadOnlySpan<byte> token))
+                if (!TryText(utf8, ref at, ref _token, out ReadOnlySpan<byte> token))
                     return -1;
                 at = SkipSpace(utf8, at);
                 if (at >= utf8.Length || utf8[at] != ':')
@@ -55,56 +70,81 @@ public static partial class TokenizerJson
         }
 
         /// <summary>Reads a list of merges. Returns where it ends, or −1 where the general reader must read it.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public int TryReadMerges(ReadOnlySpan<byte> utf8, int at)
         {
-            int prefix = Encoding.UTF8.GetByteCount(this["continuing_subword_prefix"].Text(""));
             at = SkipColon(utf8, at);
+            (MergeTexts? texts, int start, int end) = _early?.Result ?? default;
+            if (texts is null || start != at)
+                end = ScanMerges(utf8, at, texts = new MergeTexts(Vocabulary!.IsByteLevel));
+            if (end >= 0)
+                _merges = texts.Resolve(Vocabulary!, PrefixLength, "model.merges");
+            return end;
+        }
+
+        /// <summary>
+        /// Reads the merges without knowing what stands before them: no vocabulary has a list under a key of this name, and whoever wants
+        /// the merges compares the place.
+        /// </summary>
+        private static (MergeTexts? Texts, int Start, int End) FindMerges(ReadOnlySpan<byte> utf8, int at, bool isByteLevel)
+        {
+            ReadOnlySpan<byte> key = "\"merges\""u8;
+            while (utf8[at..].IndexOf(key) is var skip and >= 0)
+            {
+                at = SkipColon(utf8, at + skip + key.Length);
+                if (at >= utf8.Length || utf8[at] != '[')
+                    continue;
+                MergeTexts texts = new(isByteLevel, (utf8.Length - at) / BytesPerMerge);
+                int end = ScanMerges(utf8, at, texts);
+                return end < 0 ? default : (texts, at, end);
+            }
+            return default;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static int ScanMerges(ReadOnlySpan<byte> utf8, int at, MergeTexts texts)
+        {
+            byte[] left = new byte[256];
+            byte[] right = new byte[256];
             bool more = at < utf8.Length && utf8[at] == '[';
             while (more)
             {
                 at = SkipSpace(utf8, at + 1);
-                if (!TryMerge(utf8, ref at, out ReadOnlySpan<byte> first, out ReadOnlySpan<byte> second))
-                    break;
-                int left = FindPart(first);
-                int right = FindPart(second);
-                _merges.Add(new Merge(left, right, FindJoined(left, right, prefix)));
+                bool isList = at < utf8.Length && utf8[at] == '[';
+                if (isList)
+                    at = SkipSpace(utf8, at + 1);
+                if (!TryText(utf8, ref at, ref left, out ReadOnlySpan<byte> first))
+                    return -1;
+                ReadOnlySpan<byte> second;
+                if (isList)
+                {
+                    at = SkipSpace(utf8, at);
+                    if (at >= utf8.Length || utf8[at] != ',')
+                        return -1;
+                    at = SkipSpace(utf8, at + 1);
+                    if (!TryText(utf8, ref at, ref right, out second))
+                        return -1;
+                    at = SkipSpace(utf8, at);
+                    if (at >= utf8.Length || utf8[at++] != ']')
+                        return -1;
+                }
+                else
+                {
+                    int space = first.IndexOf((byte)' ');
+                    if (space < 0)
+                        return -1;
+                    second = first[(space + 1)..];
+                    first = first[..space];
+                    if (second.Contains((byte)' '))
+                        return -1;
+                }
+                if (!texts.TryAdd(first, second))
+                    return -1;
                 at = SkipSpace(utf8, at);
                 if (at < utf8.Length && utf8[at] == ']')
                     return at + 1;
                 more = at < utf8.Length && utf8[at] == ',';
             }
-            _merges.Clear();
             return -1;
-        }
-
-        /// <summary>A merge: a text with one space in it, or a list of two texts.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private bool TryMerge(ReadOnlySpan<byte> utf8, scoped ref int at, out ReadOnlySpan<byte> first, out ReadOnlySpan<byte> second)
-        {
-            second = default;
-            bool list = at < utf8.Length && utf8[at] == '[';
-            if (list)
-                at = SkipSpace(utf8, at + 1);
-            if (!TryText(utf8, ref at, ref _first, out first))
-                return false;
-            if (!list)
-            {
-                int space = first.IndexOf((byte)' ');
-                if (space < 0)
-                    return false;
-                second = first[(space + 1)..];
-                first = first[..space];
-                return !first.IsEmpty && !second.IsEmpty && !second.Contains((byte)' ');
-            }
-            at = SkipSpace(utf8, at);
-            if (at >= utf8.Length || utf8[at] != ',')
-                return false;
-            at = SkipSpace(utf8, at + 1);
-            if (!TryText(utf8, ref at, ref _second, out second))
-                return false;
-            at = SkipSpace(utf8, at);
-            return at < utf8.Length && utf8[at++] == ']' && !first.IsEmpty && !second.IsEmpty;
         }
 
         /// <summary>The text between quotes from a place on, without its escapes.</summary>
@@ -151,6 +191,7 @@ public static partial class TokenizerJson
             return at < utf8.Length && utf8[at] == ':' ? SkipSpace(utf8, at + 1) : at;
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static int SkipSpace(ReadOnlySpan<byte> utf8, int at)
         {
             while (at < utf8.Length && utf8[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')
