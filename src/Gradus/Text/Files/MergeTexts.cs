@@ -6,8 +6,8 @@ using System.Text;
 
 namespace Gradus.Text;
 
-/// <summary>The two texts of every merge, end to end in one blob: raw bytes for a byte-level vocabulary, UTF-8 for any other.</summary>
-internal sealed class MergeTexts(bool byteLevel, int capacity = 1 << 10)
+/// <summary>The two texts of every merge as the file writes them, end to end in one blob of UTF-8.</summary>
+internal sealed class MergeTexts(int capacity = 1 << 10)
 {
     /// <summary>Fewer merges are not worth another thread.</summary>
     private const int LeastPerThread = 1 << 14;
@@ -21,32 +21,20 @@ internal sealed class MergeTexts(bool byteLevel, int capacity = 1 << 10)
 
     public int Count { get; private set; }
 
-    /// <summary>Appends a merge; false where a part is empty or not of the byte alphabet: then no token is that part.</summary>
+    /// <summary>Appends a merge.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public bool TryAdd(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
+    public void Add(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
     {
         int used = Count == 0 ? 0 : _ends[(2 * Count) - 1];
         if (used + left.Length + right.Length > _blob.Length)
             Array.Resize(ref _blob, Math.Max(used + left.Length + right.Length, _blob.Length * 2));
         if ((2 * Count) + 2 > _ends.Length)
             Array.Resize(ref _ends, _ends.Length * 2);
-        int leftLength = left.Length;
-        int rightLength = right.Length;
-        if (!byteLevel)
-        {
-            left.CopyTo(_blob.AsSpan(used));
-            right.CopyTo(_blob.AsSpan(used + leftLength));
-        }
-        else if (!ByteAlphabet.TryToBytes(left, _blob.AsSpan(used), out leftLength) || !ByteAlphabet.TryToBytes(right, _blob.AsSpan(used + leftLength), out rightLength))
-        {
-            return false;
-        }
-        if (leftLength == 0 || rightLength == 0)
-            return false;
-        _ends[2 * Count] = used + leftLength;
-        _ends[(2 * Count) + 1] = used + leftLength + rightLength;
+        left.CopyTo(_blob.AsSpan(used));
+        right.CopyTo(_blob.AsSpan(used + left.Length));
+        _ends[2 * Count] = used + left.Length;
+        _ends[(2 * Count) + 1] = used + left.Length + right.Length;
         Count++;
-        return true;
     }
 
     /// <summary>The merges as ids.</summary>
@@ -76,16 +64,29 @@ internal sealed class MergeTexts(bool byteLevel, int capacity = 1 << 10)
     private int Resolve(Vocabulary vocabulary, int prefix, Merge[] merges, int from, int to)
     {
         ReadOnlySpan<byte> blob = _blob;
+        bool isByteLevel = vocabulary.IsByteLevel;
+        byte[] raw = new byte[isByteLevel ? 256 : 0];
         int start = from == 0 ? 0 : _ends[(2 * from) - 1];
         int joined = -1;
         for (int i = from; i < to; i++)
         {
             int middle = _ends[2 * i];
             int end = _ends[(2 * i) + 1];
-            int left = vocabulary.Find(blob[start..middle]);
-            int right = vocabulary.Find(blob[middle..end]);
-            joined = prefix == 0 ? FindNear(vocabulary, blob[start..end], joined) : FindWithoutPrefix(vocabulary, blob[start..end], middle - start, prefix);
-            if (left < 0 || right < 0 || joined < 0)
+            ReadOnlySpan<byte> both = blob[start..end];
+            int length = middle - start;
+            if (isByteLevel)
+            {
+                if (raw.Length < both.Length)
+                    raw = new byte[both.Length * 2];
+                if (!ByteAlphabet.TryToBytes(blob[start..middle], raw, out length) || !ByteAlphabet.TryToBytes(blob[middle..end], raw.AsSpan(length), out int rest))
+                    return i;
+                both = raw.AsSpan(0, length + rest);
+            }
+            int left = vocabulary.Find(both[..length]);
+            int right = vocabulary.Find(both[length..]);
+            joined = prefix == 0 ? FindNear(vocabulary, both, joined) : FindWithoutPrefix(vocabulary, both, length, prefix);
+            // A file may give the empty text an id; joined with it, a token would join to itself for ever.
+            if (left < 0 || right < 0 || joined < 0 || length == 0 || length == both.Length)
                 return i;
             merges[i] = new Merge(left, right, joined);
             start = end;
@@ -93,10 +94,12 @@ internal sealed class MergeTexts(bool byteLevel, int capacity = 1 << 10)
         return int.MaxValue;
     }
 
-    /// <summary>Finds a token that is most often the same as the last one, or the one after it: files list merges in the order of what they make.</summary>
+    /// <summary>Files list merges in the order of what they make, so that it is most often what the last one made, or the token after that.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int FindNear(Vocabulary vocabulary, ReadOnlySpan<byte> token, int last)
     {
+        if (last >= 0 && vocabulary.GetBytes(last).SequenceEqual(token))
+            return last;
         if (vocabulary.GetBytes(last + 1).SequenceEqual(token) && !vocabulary.IsOpaque(last + 1))
             return last + 1;
         return vocabulary.Find(token);
@@ -114,14 +117,13 @@ internal sealed class MergeTexts(bool byteLevel, int capacity = 1 << 10)
     private InvalidDataException Wrong(Vocabulary vocabulary, int prefix, int index, string place)
     {
         int start = index == 0 ? 0 : _ends[(2 * index) - 1];
-        ReadOnlySpan<byte> left = _blob.AsSpan(start, _ends[2 * index] - start);
-        ReadOnlySpan<byte> right = _blob.AsSpan(start + left.Length, _ends[(2 * index) + 1] - start - left.Length);
-        string what = vocabulary.Find(left) < 0 ? $"the token \"{Show(left)}\" is not in the vocabulary"
-            : vocabulary.Find(right) < 0 ? $"the token \"{Show(right)}\" is not in the vocabulary"
-            : prefix > 0 && prefix == right.Length ? "its second token is nothing but the prefix, so that it would join to its own first part"
-            : $"\"{Show(left)}\" and \"{Show(right)}\" join to a token that is not in the vocabulary";
+        string left = Encoding.UTF8.GetString(_blob, start, _ends[2 * index] - start);
+        string right = Encoding.UTF8.GetString(_blob, _ends[2 * index], _ends[(2 * index) + 1] - _ends[2 * index]);
+        string what = left.Length == 0 || right.Length == 0 ? "a part is empty"
+            : vocabulary.Find(left) is null ? $"the token \"{left}\" is not in the vocabulary"
+            : vocabulary.Find(right) is null ? $"the token \"{right}\" is not in the vocabulary"
+            : prefix > 0 && Encoding.UTF8.GetByteCount(right) == prefix ? "its second token is nothing but the prefix, so that it would join to its own first part"
+            : $"\"{left}\" and \"{right}\" join to a token that is not in the vocabulary";
         return new InvalidDataException($"{place}[{index}]: {what}.");
     }
-
-    private string Show(ReadOnlySpan<byte> text) => byteLevel ? ByteAlphabet.ToText(text) : Encoding.UTF8.GetString(text);
 }

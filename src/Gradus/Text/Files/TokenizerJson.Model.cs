@@ -6,12 +6,11 @@ namespace Gradus.Text;
 // The model of tokenizer.json, read in one pass where its properties come in the usual order.
 public static partial class TokenizerJson
 {
-    private static TokenModel ReadModel(ref Utf8JsonReader reader, ReadOnlyMemory<byte> file, ModelContext context)
+    private static TokenModel ReadModel(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8, ModelContext context)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
             throw new InvalidDataException("model: expected an object.");
         ModelContent content = new(context);
-        ReadOnlySpan<byte> utf8 = file.Span;
         int vocabulary = -1;
         int merges = -1;
         int shift = 0;
@@ -21,7 +20,7 @@ public static partial class TokenizerJson
             if ((name == "merges" && content.Vocabulary is not null) || (name == "vocab" && content.Settings.ContainsKey("type")))
             {
                 int value = shift + (int)reader.BytesConsumed;
-                int after = name == "merges" ? content.TryReadMerges(utf8, value) : content.TryReadVocabulary(file, value);
+                int after = name == "merges" ? content.TryReadMerges(utf8, value) : content.TryReadVocabulary(utf8, value);
                 if (after >= 0)
                 {
                     reader = Resume(reader.CurrentState, utf8[after..]);
@@ -153,7 +152,7 @@ public static partial class TokenizerJson
                 return;
             if (reader.TokenType != JsonTokenType.StartArray)
                 throw new InvalidDataException("model.merges: expected a list.");
-            MergeTexts texts = new(Vocabulary!.IsByteLevel);
+            MergeTexts texts = new();
             while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             {
                 string place = $"model.merges[{texts.Count}]";
@@ -181,10 +180,9 @@ public static partial class TokenizerJson
                     second = first[(space + 1)..];
                     first = first[..space];
                 }
-                if (!texts.TryAdd(first, second))
-                    throw new InvalidDataException($"{place}: the token \"{Encoding.UTF8.GetString(first)}\" or \"{Encoding.UTF8.GetString(second)}\" is not in the vocabulary.");
+                texts.Add(first, second);
             }
-            _merges = texts.Resolve(Vocabulary, PrefixLength, "model.merges");
+            _merges = texts.Resolve(Vocabulary!, PrefixLength, "model.merges");
         }
 
         public TokenModel Build()

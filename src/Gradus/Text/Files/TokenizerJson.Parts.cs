@@ -8,6 +8,7 @@ public static partial class TokenizerJson
 {
     private static TokenizerParts ParseParts(ReadOnlyMemory<byte> utf8, SpecialTokens? special)
     {
+        Task<EarlyMerges?>? early = utf8.Length > ParallelLength && Environment.ProcessorCount > 1 ? Task.Run(() => FindMerges(utf8.Span)) : null;
         Utf8JsonReader reader = new(utf8.Span, ReaderOptions);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             throw new InvalidDataException("expected an object at the top.");
@@ -29,7 +30,7 @@ public static partial class TokenizerJson
                 }
                 else if (small.ContainsKey("pre_tokenizer") && small.ContainsKey("added_tokens"))
                 {
-                    model = ReadModel(ref reader, utf8, Context(small));
+                    model = ReadModel(ref reader, utf8.Span, Context(small, early));
                 }
                 else
                 {
@@ -43,7 +44,7 @@ public static partial class TokenizerJson
             {
                 Utf8JsonReader later = new(utf8.Span[modelStart..], ReaderOptions);
                 later.Read();
-                model = ReadModel(ref later, utf8[modelStart..], Context(small));
+                model = ReadModel(ref later, utf8.Span[modelStart..], Context(small, early));
             }
             return Combine(small, model, special);
         }
@@ -74,7 +75,7 @@ public static partial class TokenizerJson
     }
 
     /// <summary>Whether the model is given raw bytes: the last pre-tokenizer is ByteLevel, so that pieces are written in the byte alphabet.</summary>
-    private static ModelContext Context(Dictionary<string, JsonPlace> small)
+    private static ModelContext Context(Dictionary<string, JsonPlace> small, Task<EarlyMerges?>? early)
     {
         JsonPlace pre = Part(small, "pre_tokenizer");
         bool byteLevel = false;
@@ -87,7 +88,7 @@ public static partial class TokenizerJson
                 byteLevel = false;
         }
         HashSet<int> added = [.. Part(small, "added_tokens").Items().Select(t => t["id"].Number())];
-        return new ModelContext(byteLevel, added.Contains);
+        return new ModelContext(byteLevel, added.Contains, early);
     }
 
     private static List<AddedToken> ReadAddedTokens(JsonPlace list)
@@ -281,5 +282,5 @@ public static partial class TokenizerJson
         return Enum.TryParse(p.Text("Right"), out TextSide side) ? side : throw p.Wrong("Left or Right");
     }
 
-    private sealed record ModelContext(bool ByteLevel, Func<int, bool> IsAdded);
+    private sealed record ModelContext(bool ByteLevel, Func<int, bool> IsAdded, Task<EarlyMerges?>? EarlyMerges);
 }
