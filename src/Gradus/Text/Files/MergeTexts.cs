@@ -14,10 +14,10 @@ internal sealed class MergeTexts(int capacity = 1 << 10)
 
     private const int MaxThreads = 4;
 
-    private byte[] _blob = new byte[capacity * 8];
+    private byte[] _blob = new byte[Math.Max(64, capacity * 8)];
 
     // Where the left and where the right text of each merge ends; the next merge starts there.
-    private int[] _ends = new int[capacity * 2];
+    private int[] _ends = new int[Math.Max(16, capacity * 2)];
 
     public int Count { get; private set; }
 
