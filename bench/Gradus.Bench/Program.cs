@@ -1,9 +1,11 @@
-// gradus-bench [training|products|bf16|packed|generation|conversion|tokenizers] …: measures what is asked for, everything where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|conversion|tokenizers|coldload] …: measures what is asked for, everything where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
 
 string[] parts = args.Length == 0 ? ["products", "bf16", "packed", "training", "generation", "conversion", "tokenizers"] : args;
+if (args is [ColdLoadBench.ChildArgument, string file])
+    return ColdLoadBench.Child(file);
 int[] threads = Environment.ProcessorCount > 1 ? [1, Environment.ProcessorCount] : [1];
 foreach (string part in parts)
 {
@@ -31,8 +33,11 @@ foreach (string part in parts)
         case "tokenizers":
             TokenizersBench.Run(Environment.GetEnvironmentVariable("GRADUS_SHARED") ?? "../shared", Console.WriteLine);
             break;
+        case "coldload":
+            ColdLoadBench.Run(Environment.GetEnvironmentVariable("GRADUS_SHARED") ?? "../shared", Console.WriteLine);
+            break;
         default:
-            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, conversion, tokenizers.");
+            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, conversion, tokenizers, coldload.");
             return 2;
     }
 }

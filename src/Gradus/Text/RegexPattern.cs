@@ -35,16 +35,22 @@ internal sealed class RegexPattern : TextPattern
         int gap = 0;
         int unit = 0;
         int at = 0;
+        int last = -1;
         try
         {
             foreach (ValueMatch match in _regex.EnumerateMatches(units))
             {
-                if (match.Length == 0)
+                // As Oniguruma goes on after a match: nothing is found where the last match ended.
+                if (match.Length == 0 && match.Index == last)
                     continue;
+                last = match.Index + match.Length;
                 int start = Advance(text, match.Index);
                 matches.Add(offset + gap, offset + start, invert);
-                gap = Advance(text, match.Index + match.Length);
-                matches.Add(offset + start, offset + gap, !invert);
+                gap = Advance(text, last);
+                if (gap > start)
+                    matches.Add(offset + start, offset + gap, !invert);
+                else
+                    matches.AddEmpty(offset + start, !invert);
             }
         }
         catch (RegexMatchTimeoutException e)

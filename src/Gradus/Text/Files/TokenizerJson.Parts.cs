@@ -59,7 +59,7 @@ public static partial class TokenizerJson
 
     private static TokenizerParts Combine(Dictionary<string, JsonPlace> small, TokenModel model, SpecialTokens? special)
     {
-        List<AddedToken> added = ReadAddedTokens(Part(small, "added_tokens"));
+        List<AddedToken> added = ReadAddedTokens(Part(small, "added_tokens"), model.Vocabulary);
         JsonPlace preTokenizer = Part(small, "pre_tokenizer");
         return new TokenizerParts(model)
         {
@@ -91,13 +91,15 @@ public static partial class TokenizerJson
         return new ModelContext(byteLevel, added.Contains, early);
     }
 
-    private static List<AddedToken> ReadAddedTokens(JsonPlace list)
+    /// <summary>A token that the model has too keeps the model's id, whatever the list says, as in the reference.</summary>
+    private static List<AddedToken> ReadAddedTokens(JsonPlace list, Vocabulary vocabulary)
     {
         List<AddedToken> tokens = [];
         foreach (JsonPlace t in list.Items())
         {
             bool special = t["special"].Flag(false);
-            tokens.Add(new AddedToken(t["id"].Number(), t["content"].Text(), special, t["single_word"].Flag(false),
+            string content = t["content"].Text();
+            tokens.Add(new AddedToken(vocabulary.Find(content) ?? t["id"].Number(), content, special, t["single_word"].Flag(false),
                 t["lstrip"].Flag(false), t["rstrip"].Flag(false), t["normalized"].Flag(!special)));
         }
         return tokens;
@@ -135,6 +137,7 @@ public static partial class TokenizerJson
             "Digits" => new DigitsPreTokenizer(p["individual_digits"].Flag(false)),
             "Punctuation" => new PunctuationPreTokenizer(ReadBehavior(p["behavior"], SplitBehavior.Isolated)),
             "CharDelimiterSplit" => new CharDelimiterSplit(p["delimiter"].Character(default)),
+            "UnicodeScripts" => new UnicodeScriptsPreTokenizer(),
             "FixedLength" => new FixedLengthPreTokenizer(p["length"].Number() is var n and > 0 ? n : throw p["length"].Wrong("a number from 1 on")),
             _ => throw p.Unknown("pre-tokenizer", type),
         };

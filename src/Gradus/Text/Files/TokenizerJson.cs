@@ -1,6 +1,6 @@
 // Reads and writes Hugging Face's tokenizer.json. The small parts go through JsonDocument; the model, which is nearly all of the file,
 // is read straight from the UTF-8 (TokenizerJson.Model.cs).
-// Source: Hugging Face tokenizers (serialization of Tokenizer and its parts). Leaves out: the pre-tokenizer UnicodeScripts.
+// Source: Hugging Face tokenizers (serialization of Tokenizer and its parts).
 
 using System.Buffers;
 using System.Text.Encodings.Web;
