@@ -1,7 +1,7 @@
 // Any regular expression that has no hand-written splitter. Files are written for Oniguruma, which works on code points; .NET works on
 // UTF-16 units. So the text is matched with every character outside the basic plane replaced by a basic one of the same general
 // category, which makes one unit per character, and the few differences of syntax are translated.
-// Leaves out: class intersections (&&), \K, and scripts other than those below; each gives an error with the pattern.
+// Leaves out: \K, \X, and scripts other than those below; each gives an error with the pattern.
 
 using System.Globalization;
 using System.Text;

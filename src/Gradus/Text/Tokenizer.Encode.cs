@@ -229,8 +229,10 @@ public sealed partial class Tokenizer
             if (trim)
             {
                 int id = scratch.Ids[i];
-                bool isRaw = vocabulary.IsByteLevel && !_addedById.ContainsKey(id) && !vocabulary.IsOpaque(id);
-                OffsetTrimming.Apply(utf8, GetTokenBytes(id), isRaw, keepFirst && (i == 0 || start == 0), ref start, ref end);
+                // An added token counts with the white space that it took.
+                bool isAdded = _addedById.ContainsKey(id);
+                bool isRaw = vocabulary.IsByteLevel && !isAdded && !vocabulary.IsOpaque(id);
+                OffsetTrimming.Apply(utf8, isAdded ? utf8[start..end] : vocabulary.GetBytes(id), isRaw, keepFirst && (i == 0 || start == 0), ref start, ref end);
             }
             encoding.Ids[i] = scratch.Ids[i];
             encoding.TypeIds[i] = sequence;

@@ -81,14 +81,25 @@ public static partial class TokenizerJson
         bool byteLevel = false;
         if (!pre.IsNull)
         {
-            string type = pre["type"].Text("");
-            byteLevel = type == "ByteLevel" || (type == "Sequence" && pre["pretokenizers"].Items().LastOrDefault() is { IsNull: false } last && last["type"].Text("") == "ByteLevel");
             // A ByteLevel before the last would have its output split again.
-            if (type == "Sequence" && pre["pretokenizers"].Items().Count(p => p["type"].Text("") == "ByteLevel") > 1)
-                byteLevel = false;
+            List<string> types = [];
+            ListTypes(pre, types);
+            byteLevel = types.Count > 0 && types.IndexOf("ByteLevel") == types.Count - 1;
         }
         HashSet<int> added = [.. Part(small, "added_tokens").Items().Select(t => t["id"].Number())];
         return new ModelContext(byteLevel, added.Contains, early);
+    }
+
+    private static void ListTypes(JsonPlace pre, List<string> types)
+    {
+        string type = pre["type"].Text("");
+        if (type != "Sequence")
+        {
+            types.Add(type);
+            return;
+        }
+        foreach (JsonPlace part in pre["pretokenizers"].Items())
+            ListTypes(part, types);
     }
 
     /// <summary>A token that the model has too keeps the model's id, whatever the list says, as in the reference.</summary>
