@@ -27,7 +27,18 @@ public static partial class GgufVocabulary
     public static Tokenizer Read(Stream stream, string name = "gguf")
     {
         ArgumentNullException.ThrowIfNull(stream);
-        GgufMetadata metadata = GgufMetadata.Read(stream, name, "tokenizer.");
+        try
+        {
+            return Read(GgufMetadata.Read(stream, name, "tokenizer."), name);
+        }
+        catch (InvalidDataException e) when (!OneLine.Is(e.Message))
+        {
+            throw new InvalidDataException(OneLine.Of(e.Message), e);
+        }
+    }
+
+    private static Tokenizer Read(GgufMetadata metadata, string name)
+    {
         string model = metadata.Get<string>(Prefix + "model") ?? throw new InvalidDataException($"{name}: there is no {Prefix}model; the file carries no tokenizer.");
         GgufTokens tokens = new(metadata, name);
         Tokenizer tokenizer = model switch

@@ -131,6 +131,8 @@ public static partial class TokenizerJson
         string? First(params string[] names) => names.FirstOrDefault(n => added.Any(a => a.Content == n));
     }
 
+    private static InvalidDataException Missing(JsonPlace part) => part.Wrong("an object with a type");
+
     private static PreTokenizer? ReadPreTokenizer(JsonPlace p, bool keepBytes)
     {
         if (p.IsNull)
@@ -138,7 +140,7 @@ public static partial class TokenizerJson
         string type = p["type"].Text();
         return type switch
         {
-            "Sequence" => new PreTokenizerSequence([.. p["pretokenizers"].Items().Select(i => ReadPreTokenizer(i, keepBytes)!)]),
+            "Sequence" => new PreTokenizerSequence([.. p["pretokenizers"].Items().Select(i => ReadPreTokenizer(i, keepBytes) ?? throw Missing(i))]),
             "ByteLevel" => new ByteLevelPreTokenizer(p["add_prefix_space"].Flag(true), p["trim_offsets"].Flag(true), p["use_regex"].Flag(true), keepBytes),
             "Split" => ReadSplit(p),
             "Metaspace" => new MetaspacePreTokenizer(p["replacement"].Character(new Rune('▁')), ReadScheme(p), p["split"].Flag(true)),
@@ -197,7 +199,7 @@ public static partial class TokenizerJson
         string type = p["type"].Text();
         return type switch
         {
-            "Sequence" => new PostProcessorSequence([.. p["processors"].Items().Select(i => ReadPostProcessor(i)!)]),
+            "Sequence" => new PostProcessorSequence([.. p["processors"].Items().Select(i => ReadPostProcessor(i) ?? throw Missing(i))]),
             "ByteLevel" => new ByteLevelProcessing(p["trim_offsets"].Flag(true), p["add_prefix_space"].Flag(true), p["use_regex"].Flag(true)),
             "BertProcessing" => ClassifierProcessing.Bert(ReadTokenAndId(p["sep"]), ReadTokenAndId(p["cls"])),
             "RobertaProcessing" => ClassifierProcessing.Roberta(ReadTokenAndId(p["sep"]), ReadTokenAndId(p["cls"]), p["trim_offsets"].Flag(true), p["add_prefix_space"].Flag(true)),
@@ -215,7 +217,10 @@ public static partial class TokenizerJson
     private static TemplateProcessing ReadTemplate(JsonPlace p)
     {
         JsonPlace special = p["special_tokens"];
-        return new TemplateProcessing(ReadTemplateParts(p["single"], special), ReadTemplateParts(p["pair"], special));
+        List<TemplatePart> single = ReadTemplateParts(p["single"], special);
+        if (single.Any(part => part.Slot == TemplateSlot.Second))
+            throw p["single"].Wrong("a template of the first text alone");
+        return new TemplateProcessing(single, ReadTemplateParts(p["pair"], special));
     }
 
     private static List<TemplatePart> ReadTemplateParts(JsonPlace list, JsonPlace special)
@@ -248,7 +253,7 @@ public static partial class TokenizerJson
         switch (type)
         {
             case "Sequence":
-                return new DecoderSequence([.. p["decoders"].Items().Select(i => ReadDecoder(i)!)]);
+                return new DecoderSequence([.. p["decoders"].Items().Select(i => ReadDecoder(i) ?? throw Missing(i))]);
             case "ByteLevel":
                 return new ByteLevelDecoder();
             case "ByteFallback":

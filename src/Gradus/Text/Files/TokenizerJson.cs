@@ -45,15 +45,15 @@ public static partial class TokenizerJson
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{name}: not JSON, line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: {e.Message}", e);
+            throw new InvalidDataException(OneLine.Of($"{name}: not JSON, line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: {e.Message}"), e);
         }
         catch (InvalidOperationException e)
         {
-            throw new InvalidDataException($"{name}: a text holds half a surrogate pair: {e.Message}", e);
+            throw new InvalidDataException(OneLine.Of($"{name}: a text holds half a surrogate pair: {e.Message}"), e);
         }
         catch (InvalidDataException e) when (!e.Message.StartsWith(name, StringComparison.Ordinal))
         {
-            throw new InvalidDataException($"{name}: {e.Message}", e);
+            throw new InvalidDataException(OneLine.Of($"{name}: {e.Message}"), e);
         }
     }
 
