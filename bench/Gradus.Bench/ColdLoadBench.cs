@@ -5,6 +5,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Gradus.Files;
 using Gradus.Text;
+using GgufMetadata = Gradus.Files.GgufMetadata;
 
 namespace Gradus.Bench;
 
