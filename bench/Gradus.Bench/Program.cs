@@ -1,4 +1,4 @@
-// gradus-bench [training|products|bf16|packed|generation|conversion|tokenizers] …: measures what is asked for, everything where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|conversion|tokenizers|coldload] …: measures what is asked for, everything where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
@@ -6,6 +6,8 @@ using Gradus.Tensors.Cpu;
 if (args is [("page-in" or "first-token") and var verb, var model])
     return FirstTokenBench.Child(verb, model);
 string[] parts = args.Length == 0 ? ["products", "bf16", "packed", "training", "generation", "conversion", "tokenizers"] : args;
+if (args is [ColdLoadBench.ChildArgument, string file])
+    return ColdLoadBench.Child(file);
 int[] threads = Environment.ProcessorCount > 1 ? [1, Environment.ProcessorCount] : [1];
 foreach (string part in parts)
 {
@@ -33,8 +35,11 @@ foreach (string part in parts)
         case "tokenizers":
             TokenizersBench.Run(Environment.GetEnvironmentVariable("GRADUS_SHARED") ?? "../shared", Console.WriteLine);
             break;
+        case "coldload":
+            ColdLoadBench.Run(Environment.GetEnvironmentVariable("GRADUS_SHARED") ?? "../shared", Console.WriteLine);
+            break;
         default:
-            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, conversion, tokenizers.");
+            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, conversion, tokenizers, coldload.");
             return 2;
     }
 }

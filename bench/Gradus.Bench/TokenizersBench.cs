@@ -46,6 +46,7 @@ internal static class TokenizersBench
                     ComparePeers(encoding, documents, speed, print);
             }
         }
+        ColdLoadBench.Run(shared, print);
         CompareSentencePiece(prose, print);
         MeasureLoad(all[1].Load(), print);
         MeasureTraining(prose, print);

@@ -40,6 +40,7 @@ internal static class ByteAlphabet
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool TryToBytes(ReadOnlySpan<byte> utf8, Span<byte> bytes, out int count)
     {
+        short[] table = Bytes;
         count = 0;
         for (int i = 0; i < utf8.Length;)
         {
@@ -53,7 +54,7 @@ internal static class ByteAlphabet
                     return false;
                 c = ((b & 0x1F) << 6) | (utf8[i++] & 0x3F);
             }
-            int value = ToByte(c);
+            int value = (uint)c < (uint)table.Length ? table[c] : -1;
             if (value < 0)
                 return false;
             bytes[count++] = (byte)value;

@@ -26,6 +26,9 @@ public sealed class DecodeStream
         _utf8 = tokenizer.DecodesBytes ? Encoding.UTF8.GetDecoder() : null;
     }
 
+    /// <summary>Whether all the ids so far have given all their text.</summary>
+    internal bool IsEmpty => _utf8 is null ? _ids.Count == _givenIds : _utf8.GetCharCount([], flush: true) == 0;
+
     /// <summary>Adds an id.</summary>
     /// <param name="id">The id.</param>
     /// <returns>The text that is now certain; empty where the id ends within a character.</returns>

@@ -1,7 +1,7 @@
 // Any regular expression that has no hand-written splitter. Files are written for Oniguruma, which works on code points; .NET works on
 // UTF-16 units. So the text is matched with every character outside the basic plane replaced by a basic one of the same general
 // category, which makes one unit per character, and the few differences of syntax are translated.
-// Leaves out: class intersections (&&), \K, and scripts other than those below; each gives an error with the pattern.
+// Leaves out: \K, \X, and scripts other than those below; each gives an error with the pattern.
 
 using System.Globalization;
 using System.Text;
@@ -35,16 +35,22 @@ internal sealed class RegexPattern : TextPattern
         int gap = 0;
         int unit = 0;
         int at = 0;
+        int last = -1;
         try
         {
             foreach (ValueMatch match in _regex.EnumerateMatches(units))
             {
-                if (match.Length == 0)
+                // As Oniguruma goes on after a match: nothing is found where the last match ended.
+                if (match.Length == 0 && match.Index == last)
                     continue;
+                last = match.Index + match.Length;
                 int start = Advance(text, match.Index);
                 matches.Add(offset + gap, offset + start, invert);
-                gap = Advance(text, match.Index + match.Length);
-                matches.Add(offset + start, offset + gap, !invert);
+                gap = Advance(text, last);
+                if (gap > start)
+                    matches.Add(offset + start, offset + gap, !invert);
+                else
+                    matches.AddEmpty(offset + start, !invert);
             }
         }
         catch (RegexMatchTimeoutException e)

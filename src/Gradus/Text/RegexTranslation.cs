@@ -5,6 +5,14 @@ namespace Gradus.Text;
 /// <summary>Turns Oniguruma's (Ruby's) regular-expression syntax into .NET's, where the two differ and tokenizer files use it.</summary>
 internal static class RegexTranslation
 {
+    /// <summary>What \w is: letters, marks, numbers but for most of No, connectors and circled letters.</summary>
+    private const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9\u00B2\u00B3\u00B9\u00BC-\u00BE";
+
+    private const string Uppercase = @"\p{Lu}\u2160-\u216F\u24B6-\u24CF";
+
+    private const string Lowercase = @"\p{Ll}\u00AA\u00BA\u02B0-\u02B8\u02C0\u02C1\u02E0-\u02E4\u0345\u037A\u1D2C-\u1D6A\u1D78\u1D9B-\u1DBF\u2071\u207F\u2090-\u209C"
+        + @"\u2170-\u217F\u24D0-\u24E9\u2C7C\u2C7D\uA69C\uA69D\uA770\uA7F8\uA7F9\uAB5C-\uAB5F";
+
     private static readonly Dictionary<string, string> Properties = new(StringComparer.OrdinalIgnoreCase)
     {
         ["Letter"] = @"\p{L}",
@@ -17,20 +25,20 @@ internal static class RegexTranslation
         ["Uppercase_Letter"] = @"\p{Lu}",
         ["Lowercase_Letter"] = @"\p{Ll}",
         ["Decimal_Number"] = @"\p{Nd}",
-        ["Alphabetic"] = @"\p{L}\p{Nl}\p{M}",
-        ["Alpha"] = @"\p{L}\p{Nl}\p{M}",
-        ["Alnum"] = @"\p{L}\p{Nl}\p{M}\p{Nd}",
+        ["Alphabetic"] = @"\p{L}\p{Nl}\p{M}\u24B6-\u24E9",
+        ["Alpha"] = @"\p{L}\p{Nl}\p{M}\u24B6-\u24E9",
+        ["Alnum"] = @"\p{L}\p{Nl}\p{M}\p{Nd}\u24B6-\u24E9",
         ["Digit"] = @"\p{Nd}",
         ["Space"] = @"\s",
         ["White_Space"] = @"\s",
-        ["Punct"] = @"\p{P}\p{S}",
-        ["Upper"] = @"\p{Lu}",
-        ["Lower"] = @"\p{Ll}",
-        ["Uppercase"] = @"\p{Lu}",
-        ["Lowercase"] = @"\p{Ll}",
+        ["Punct"] = @"\p{P}",
+        ["Upper"] = Uppercase,
+        ["Lower"] = Lowercase,
+        ["Uppercase"] = Uppercase,
+        ["Lowercase"] = Lowercase,
         ["Cntrl"] = @"\p{Cc}",
         ["XDigit"] = "0-9A-Fa-f",
-        ["Word"] = @"\p{L}\p{M}\p{Nd}\p{Pc}",
+        ["Word"] = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9",
         ["Han"] = @"\u2E80-\u2E99\u2E9B-\u2EF3\u2F00-\u2FD5\u3005\u3007\u3021-\u3029\u3038-\u303B\u3400-\u4DBF\u4E00-\u9FFF\uF900-\uFA6D\uFA70-\uFAD9",
         ["Hiragana"] = @"\u3041-\u3096\u309D-\u309F",
         ["Katakana"] = @"\u30A1-\u30FA\u30FD-\u30FF\u31F0-\u31FF\u32D0-\u32FE\u3300-\u3357\uFF66-\uFF6F\uFF71-\uFF9D",
@@ -133,54 +141,107 @@ internal static class RegexTranslation
 
     private static int Class(string pattern, int i, StringBuilder result)
     {
-        int start = i;
-        result.Append('[');
-        i++;
-        if (i < pattern.Length && pattern[i] == '^')
+        CharacterSet set = CharacterSet.Read(pattern, ref i, 0);
+        result.Append(set.Translate());
+        return i;
+    }
+
+    /// <summary>A class in brackets: operands, of which all must hold (&amp;&amp;), each a list of members and of classes within it.</summary>
+    private sealed class CharacterSet
+    {
+        private const int MaxDepth = 16;
+
+        private readonly List<(StringBuilder Members, List<CharacterSet> Inner)> _operands = [(new(), [])];
+        private bool _negated;
+
+        /// <summary>Reads a class whose [ stands at a place, which is moved behind its ].</summary>
+        public static CharacterSet Read(string pattern, ref int i, int depth)
         {
-            result.Append('^');
-            i++;
-        }
-        bool first = true;
-        while (i < pattern.Length)
-        {
-            char c = pattern[i];
-            if (c == ']' && !first)
+            if (depth > MaxDepth)
+                throw Unreadable(pattern, $"classes within classes more than {MaxDepth} deep");
+            CharacterSet set = new();
+            int start = i++;
+            if (i < pattern.Length && pattern[i] == '^')
             {
-                result.Append(']');
-                return i + 1;
-            }
-            first = false;
-            if (c == '&' && i + 1 < pattern.Length && pattern[i + 1] == '&')
-                throw Unreadable(pattern, "a class intersection (&&), which is not supported");
-            if (c == '[' && i + 1 < pattern.Length && pattern[i + 1] == ':')
-            {
-                int close = pattern.IndexOf(":]", i, StringComparison.Ordinal);
-                if (close < 0)
-                    throw Unreadable(pattern, "a [: without its :]");
-                result.Append(Property(pattern, pattern[(i + 2)..close]));
-                i = close + 2;
-            }
-            else if (c == '[')
-            {
-                throw Unreadable(pattern, "a class within a class, which is not supported");
-            }
-            else if (c == '\\')
-            {
-                i = Escape(pattern, i, result, inClass: true);
-            }
-            else if (char.IsHighSurrogate(c))
-            {
-                throw Unreadable(pattern, "a character outside the basic plane within a class, which is not supported");
-            }
-            else
-            {
-                // .NET subtracts classes where a - stands before a [; a literal [ never comes here.
-                result.Append(c);
+                set._negated = true;
                 i++;
             }
+            for (bool first = true; i < pattern.Length; first = false)
+            {
+                char c = pattern[i];
+                (StringBuilder members, List<CharacterSet> inner) = set._operands[^1];
+                if (c == ']' && !first)
+                {
+                    i++;
+                    return set;
+                }
+                if (c == '&' && i + 1 < pattern.Length && pattern[i + 1] == '&')
+                {
+                    set._operands.Add((new(), []));
+                    i += 2;
+                }
+                else if (c == '[' && i + 1 < pattern.Length && pattern[i + 1] == ':')
+                {
+                    i = Posix(pattern, i, set._operands[^1]);
+                }
+                else if (c == '[')
+                {
+                    inner.Add(Read(pattern, ref i, depth + 1));
+                }
+                else if (c == '\\')
+                {
+                    i = Escape(pattern, i, members, inClass: true);
+                }
+                else if (char.IsHighSurrogate(c))
+                {
+                    throw Unreadable(pattern, "a character outside the basic plane within a class, which is not supported");
+                }
+                else
+                {
+                    members.Append(c);
+                    i++;
+                }
+            }
+            throw Unreadable(pattern[start..], "a [ without its ]");
         }
-        throw Unreadable(pattern[start..], "a [ without its ]");
+
+        /// <summary>The class as something that matches one character.</summary>
+        public string Translate()
+        {
+            if (_operands is [(var only, { Count: 0 })])
+                return $"[{(_negated ? "^" : "")}{only}]";
+            StringBuilder all = new();
+            for (int k = 0; k < _operands.Count; k++)
+            {
+                (StringBuilder members, List<CharacterSet> inner) = _operands[k];
+                IEnumerable<string> either = inner.Select(s => s.Translate());
+                if (members.Length > 0)
+                    either = either.Prepend($"[{members}]");
+                string operand = $"(?:{string.Join('|', either)})";
+                all.Append(k < _operands.Count - 1 ? $"(?={operand})" : operand);
+            }
+            return _negated ? $@"(?:(?!{all})[\s\S])" : $"(?:{all})";
+        }
+
+        private static int Posix(string pattern, int i, (StringBuilder Members, List<CharacterSet> Inner) operand)
+        {
+            int close = pattern.IndexOf(":]", i, StringComparison.Ordinal);
+            if (close < 0)
+                throw Unreadable(pattern, "a [: without its :]");
+            string name = pattern[(i + 2)..close];
+            bool negated = name.StartsWith('^');
+            // Unlike \p{Punct}, the POSIX class holds symbols too.
+            string members = name.TrimStart('^').Equals("punct", StringComparison.OrdinalIgnoreCase) ? @"\p{P}\p{S}" : Property(pattern, name.TrimStart('^'));
+            if (!negated)
+            {
+                operand.Members.Append(members);
+                return close + 2;
+            }
+            CharacterSet other = new() { _negated = true };
+            other._operands[0].Members.Append(members);
+            operand.Inner.Add(other);
+            return close + 2;
+        }
     }
 
     private static int Escape(string pattern, int i, StringBuilder result, bool inClass)
@@ -212,13 +273,20 @@ internal static class RegexTranslation
         switch (c)
         {
             case 'w' when inClass:
-                result.Append(@"\p{L}\p{M}\p{Nd}\p{Pc}");
+                // Within a class Oniguruma takes the Unicode property, which lacks the superscripts and fractions of Latin-1.
+                result.Append(Properties["Word"]);
                 break;
             case 'w':
-                result.Append(@"[\p{L}\p{M}\p{Nd}\p{Pc}]");
+                result.Append('[').Append(Word).Append(']');
                 break;
             case 'W' when !inClass:
-                result.Append(@"[^\p{L}\p{M}\p{Nd}\p{Pc}]");
+                result.Append("[^").Append(Word).Append(']');
+                break;
+            case 'b' when !inClass:
+                result.Append($"(?:(?<=[{Word}])(?![{Word}])|(?<![{Word}])(?=[{Word}]))");
+                break;
+            case 'B' when !inClass:
+                result.Append($"(?:(?<=[{Word}])(?=[{Word}])|(?<![{Word}])(?![{Word}]))");
                 break;
             case 'h':
                 result.Append(inClass ? "0-9A-Fa-f" : "[0-9A-Fa-f]");

@@ -220,12 +220,20 @@ public sealed partial class Tokenizer
         TokenEncoding encoding = new(scratch.Count);
         Utf16Position position = new(utf8);
         bool trim = _parts.PostProcessor?.TrimOffsets == true;
+        bool keepFirst = trim && _parts.PostProcessor!.AddPrefixSpace;
+        Vocabulary vocabulary = _parts.Model.Vocabulary;
         for (int i = 0; i < scratch.Count; i++)
         {
             int start = scratch.Starts[i];
             int end = scratch.Ends[i];
-            if (trim && !_addedById.ContainsKey(scratch.Ids[i]))
-                Trim(utf8, ref start, ref end);
+            if (trim)
+            {
+                int id = scratch.Ids[i];
+                // An added token counts with the white space that it took.
+                bool isAdded = _addedById.ContainsKey(id);
+                bool isRaw = vocabulary.IsByteLevel && !isAdded && !vocabulary.IsOpaque(id);
+                OffsetTrimming.Apply(utf8, isAdded ? utf8[start..end] : vocabulary.GetBytes(id), isRaw, keepFirst && (i == 0 || start == 0), ref start, ref end);
+            }
             encoding.Ids[i] = scratch.Ids[i];
             encoding.TypeIds[i] = sequence;
             encoding.AttentionMask[i] = 1;
@@ -237,20 +245,6 @@ public sealed partial class Tokenizer
         }
         Return(scratch);
         return encoding;
-    }
-
-    /// <summary>Leaves white space out of a range; one that is nothing else ends empty at its end, as in the reference.</summary>
-    private static void Trim(ReadOnlySpan<byte> text, ref int start, ref int end)
-    {
-        while (start < end && (CharacterClasses.At(text, start, out int length) & CharacterClasses.Space) != 0)
-            start += length;
-        while (end > start)
-        {
-            int last = CharacterClasses.Previous(text, end);
-            if ((CharacterClasses.At(text, last, out _) & CharacterClasses.Space) == 0)
-                break;
-            end = last;
-        }
     }
 
     /// <summary>Turns places in UTF-8 into places in UTF-16; cheap where each is near the last.</summary>

@@ -161,14 +161,7 @@ public sealed partial class Tokenizer
     public int IndexOfTokenCount(ReadOnlySpan<char> text, int maxTokens, out int tokenCount)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(maxTokens);
-        TokenEncoding encoding = EncodeWithOffsets(text, addSpecialTokens: false);
-        tokenCount = Math.Min(maxTokens, encoding.Length);
-        if (tokenCount == encoding.Length)
-            return text.Length;
-        // A token that shares a character with the next one cannot be the last.
-        while (tokenCount > 0 && encoding.Offsets[tokenCount - 1].End > encoding.Offsets[tokenCount].Start)
-            tokenCount--;
-        return tokenCount == 0 ? 0 : encoding.Offsets[tokenCount - 1].End;
+        return TokenCutting.FromStart(EncodeWithOffsets(text, addSpecialTokens: false), text.Length, maxTokens, out tokenCount);
     }
 
     /// <summary>The ids of many texts, in their order, on all cores.</summary>

@@ -16,25 +16,29 @@ public sealed class Vocabulary
     private const int MaxId = 1 << 24;
 
     private readonly byte[] _blob;
-    private readonly int[] _start;
-    private readonly int[] _length;
+    private readonly Extent[] _extents;
     private readonly bool[]? _opaque;
     private readonly Slot[] _table;
     private readonly int _mask;
     private readonly Dictionary<string, int>? _opaqueIds;
 
-    private Vocabulary(byte[] blob, int[] start, int[] length, bool[]? opaque, Slot[] table, Dictionary<string, int>? opaqueIds, bool byteLevel)
+    private Vocabulary(byte[] blob, Extent[] extents, int maxTokenLength, bool[]? opaque, Slot[] table, Dictionary<string, int>? opaqueIds, bool byteLevel)
     {
         _blob = blob;
-        _start = start;
-        _length = length;
+        _extents = extents;
+        MaxTokenLength = maxTokenLength;
         _opaque = opaque;
         _table = table;
         _mask = table.Length - 1;
         _opaqueIds = opaqueIds;
         IsByteLevel = byteLevel;
-        foreach (int l in length)
-            MaxTokenLength = Math.Max(MaxTokenLength, l);
+    }
+
+    /// <summary>Where a token lies in the blob: its length is one less than the size, which is 0 for an id without a token.</summary>
+    private struct Extent
+    {
+        public int Start;
+        public int Size;
     }
 
     private struct Slot
@@ -44,7 +48,7 @@ public sealed class Vocabulary
     }
 
     /// <summary>One more than the largest id.</summary>
-    public int Count => _start.Length;
+    public int Count => _extents.Length;
 
     /// <summary>Whether tokens are raw bytes, written in GPT-2's byte alphabet (a space is Ġ), rather than text.</summary>
     public bool IsByteLevel { get; }
@@ -55,11 +59,12 @@ public sealed class Vocabulary
     /// <summary>The bytes of a token (raw bytes, or UTF-8); empty where the id is a hole or out of range.</summary>
     public ReadOnlySpan<byte> GetBytes(int id)
     {
-        return (uint)id < (uint)_start.Length && _start[id] >= 0 ? _blob.AsSpan(_start[id], _length[id]) : default;
+        Extent[] extents = _extents;
+        return (uint)id < (uint)extents.Length && extents[id].Size > 0 ? _blob.AsSpan(extents[id].Start, extents[id].Size - 1) : default;
     }
 
     /// <summary>Whether an id has a token.</summary>
-    public bool Contains(int id) => (uint)id < (uint)_start.Length && _start[id] >= 0;
+    public bool Contains(int id) => (uint)id < (uint)_extents.Length && _extents[id].Size > 0;
 
     /// <summary>The id of the token with exactly these bytes, or −1.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -75,7 +80,8 @@ public sealed class Vocabulary
             if (slot.Hash == hash)
             {
                 int id = slot.IdPlusOne - 1;
-                if (_length[id] == token.Length && token.SequenceEqual(_blob.AsSpan(_start[id], token.Length)))
+                ref readonly Extent extent = ref _extents[id];
+                if (extent.Size - 1 == token.Length && token.SequenceEqual(_blob.AsSpan(extent.Start, token.Length)))
                     return id;
             }
             i = (i + 1) & _mask;
@@ -138,9 +144,9 @@ public sealed class Vocabulary
     {
         private byte[] _blob = new byte[Math.Max(64, capacity * 8)];
         private int _used;
-        private int[] _start = NewStarts(Math.Max(16, capacity));
-        private int[] _length = new int[Math.Max(16, capacity)];
+        private Extent[] _extents = new Extent[Math.Max(16, capacity)];
         private int _count;
+        private int _maxLength;
         private bool[]? _opaque;
         private Dictionary<string, int>? _opaqueIds;
 
@@ -162,8 +168,8 @@ public sealed class Vocabulary
                 return;
             }
             Add(utf8, id);
-            _opaque ??= new bool[_start.Length];
-            Array.Resize(ref _opaque, _start.Length);
+            _opaque ??= new bool[_extents.Length];
+            Array.Resize(ref _opaque, _extents.Length);
             _opaque[id] = true;
             (_opaqueIds ??= new Dictionary<string, int>(StringComparer.Ordinal))[System.Text.Encoding.UTF8.GetString(utf8)] = id;
         }
@@ -181,15 +187,14 @@ public sealed class Vocabulary
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public Vocabulary Build(string place, Func<int, bool>? mayBeHole = null, bool allowDuplicates = false)
         {
-            Array.Resize(ref _start, _count);
-            Array.Resize(ref _length, _count);
+            Array.Resize(ref _extents, _count);
             if (_opaque is not null)
                 Array.Resize(ref _opaque, _count);
             Slot[] table = new Slot[(int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, _count * 2))];
             int mask = table.Length - 1;
             for (int id = 0; id < _count; id++)
             {
-                if (_start[id] < 0)
+                if (_extents[id].Size == 0)
                 {
                     if (mayBeHole is null || !mayBeHole(id))
                         throw new InvalidDataException($"{place}: no token has id {id}, though ids go up to {_count - 1}. Give every id from 0 on exactly one token.");
@@ -197,14 +202,14 @@ public sealed class Vocabulary
                 }
                 if (_opaque is not null && _opaque[id])
                     continue;
-                ReadOnlySpan<byte> token = _blob.AsSpan(_start[id], _length[id]);
+                ReadOnlySpan<byte> token = _blob.AsSpan(_extents[id].Start, _extents[id].Size - 1);
                 uint hash = HashOf(token);
                 int i = (int)hash & mask;
                 bool twice = false;
                 while (table[i].IdPlusOne != 0 && !twice)
                 {
                     int other = table[i].IdPlusOne - 1;
-                    twice = table[i].Hash == hash && _length[other] == token.Length && token.SequenceEqual(_blob.AsSpan(_start[other], token.Length));
+                    twice = table[i].Hash == hash && _extents[other].Size - 1 == token.Length && token.SequenceEqual(_blob.AsSpan(_extents[other].Start, token.Length));
                     if (twice && !allowDuplicates)
                         throw new InvalidDataException($"{place}: the token {Show(token)} has two ids, {other} and {id}. Keep one of them.");
                     i = (i + 1) & mask;
@@ -212,14 +217,7 @@ public sealed class Vocabulary
                 if (!twice)
                     table[i] = new Slot { Hash = hash, IdPlusOne = id + 1 };
             }
-            return new Vocabulary(_blob, _start, _length, _opaque, table, _opaqueIds, byteLevel);
-        }
-
-        private static int[] NewStarts(int n)
-        {
-            int[] starts = new int[n];
-            Array.Fill(starts, -1);
-            return starts;
+            return new Vocabulary(_blob, _extents, _maxLength, _opaque, table, _opaqueIds, byteLevel);
         }
 
         private void Reserve(int length)
@@ -233,23 +231,17 @@ public sealed class Vocabulary
         {
             if (id is < 0 or >= MaxId)
                 throw new InvalidDataException($"Vocabulary: the token {Show(_blob.AsSpan(_used, length))} has id {id}; ids lie between 0 and {MaxId - 1}.");
-            if (id >= _start.Length)
+            if (id >= _extents.Length)
+                Array.Resize(ref _extents, Math.Max(id + 1, _extents.Length * 2));
+            if (_extents[id].Size > 0)
             {
-                int old = _start.Length;
-                int size = Math.Max(id + 1, old * 2);
-                Array.Resize(ref _start, size);
-                Array.Fill(_start, -1, old, size - old);
-                Array.Resize(ref _length, size);
-            }
-            if (_start[id] >= 0)
-            {
-                throw new InvalidDataException($"Vocabulary: the id {id} has two tokens, {Show(_blob.AsSpan(_start[id], _length[id]))} and "
+                throw new InvalidDataException($"Vocabulary: the id {id} has two tokens, {Show(_blob.AsSpan(_extents[id].Start, _extents[id].Size - 1))} and "
                     + $"{Show(_blob.AsSpan(_used, length))}. Keep one of them.");
             }
-            _start[id] = _used;
-            _length[id] = length;
+            _extents[id] = new Extent { Start = _used, Size = length + 1 };
             _used += length;
             _count = Math.Max(_count, id + 1);
+            _maxLength = Math.Max(_maxLength, length);
         }
 
         private string Show(ReadOnlySpan<byte> token)

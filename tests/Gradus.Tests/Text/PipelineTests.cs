@@ -36,6 +36,9 @@ public sealed class PipelineTests
     [InlineData("""{"type":"Split","pattern":{"Regex":"\\w+"},"behavior":"Removed","invert":true}""", "the final, 𝔘1", "the|final|𝔘1")]
     [InlineData("""{"type":"Split","pattern":{"Regex":"\\p{Han}++|[^\\p{Han}]{1,2}"},"behavior":"Isolated"}""", "東京abcの中", "東京|ab|cの|中")]
     [InlineData("""{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Digits","individual_digits":true}]}""", "a1 22", "a|1|2|2")]
+    [InlineData("""{"type":"UnicodeScripts"}""", "どこで生れ。Yes", "どこで生れ|。|Yes")]
+    [InlineData("""{"type":"UnicodeScripts"}""", "  a b ab 水 かカー木a", "a b ab |水 かカー木|a")]
+    [InlineData("""{"type":"UnicodeScripts"}""", " 1 a。b á б", "1 |a|。|b á |б")]
     public void Pre_tokenizers_cut_as_the_reference_does(string preTokenizer, string text, string expected)
     {
         Assert.Equal(expected.Split('|'), Pieces(preTokenizer, text));

@@ -2,6 +2,7 @@
 // that tokenizer.ggml.pre names, the patterns that the models' own tokenizer.json files have.
 // Leaves out: RWKV and the vocabularies of audio models.
 
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -20,7 +21,7 @@ public static partial class GgufVocabulary
         string first = ShardName().Replace(path, "-00001-of-$1.gguf");
         if (File.Exists(first))
             path = first;
-        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
         return Read(stream, path);
     }
 
@@ -30,7 +31,18 @@ public static partial class GgufVocabulary
     public static Tokenizer Read(Stream stream, string name = "gguf")
     {
         ArgumentNullException.ThrowIfNull(stream);
-        GgufMetadata metadata = GgufMetadata.Read(stream, name, "tokenizer.");
+        try
+        {
+            return Read(GgufMetadata.Read(stream, name, "tokenizer."), name);
+        }
+        catch (InvalidDataException e) when (!OneLine.Is(e.Message))
+        {
+            throw new InvalidDataException(OneLine.Of(e.Message), e);
+        }
+    }
+
+    private static Tokenizer Read(GgufMetadata metadata, string name)
+    {
         string model = metadata.Get<string>(Prefix + "model") ?? throw new InvalidDataException($"{name}: there is no {Prefix}model; the file carries no tokenizer.");
         GgufTokens tokens = new(metadata, name);
         Tokenizer tokenizer = model switch
@@ -51,18 +63,13 @@ public static partial class GgufVocabulary
     {
         Vocabulary.Builder builder = new(byteLevel: true, tokens.Count);
         for (int id = 0; id < tokens.Count; id++)
-            builder.AddText(Encoding.UTF8.GetBytes(tokens.Text(id)), id);
+            builder.AddText(tokens.Utf8(id), id);
+        // The merges are copied out beside the table that the vocabulary builds.
+        Task<MergeTexts> texts = Task.Run(() => SplitMerges(tokens));
         Vocabulary vocabulary = builder.Build($"{tokens.Place}: {Prefix}tokens");
-        List<Merge> merges = [];
-        foreach (string line in tokens.Merges)
-        {
-            int space = line.IndexOf(' ', 1);
-            if (space < 0)
-                throw new InvalidDataException($"{tokens.Place}: {Prefix}merges[{merges.Count}] is \"{line}\", not two tokens with a space between them.");
-            merges.Add(new Merge(Id(line[..space]), Id(line[(space + 1)..]), Id(line.Remove(space, 1))));
-        }
+        Merge[] merges = texts.GetAwaiter().GetResult().Resolve(vocabulary, 0, $"{tokens.Place}: {Prefix}merges");
         (PreTokenizer pre, bool ignoreMerges) = GgufPatterns.Find(tokens.Pre, tokens.Place);
-        return new Tokenizer(new TokenizerParts(Bpe.FromMerges(vocabulary, [.. merges], new BpeOptions(IgnoreMerges: ignoreMerges)))
+        return new Tokenizer(new TokenizerParts(Bpe.FromMerges(vocabulary, merges, new BpeOptions(IgnoreMerges: ignoreMerges)))
         {
             PreTokenizer = pre,
             Decoder = new ByteLevelDecoder(),
@@ -70,8 +77,23 @@ public static partial class GgufVocabulary
             AddedTokens = tokens.Added(),
             SpecialTokens = tokens.Special,
         });
+    }
 
-        int Id(string token) => vocabulary.Find(token) ?? throw new InvalidDataException($"{tokens.Place}: {Prefix}merges[{merges.Count}] needs the token \"{token}\", which is not in the vocabulary.");
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static MergeTexts SplitMerges(GgufTokens tokens)
+    {
+        TextList lines = tokens.Merges;
+        MergeTexts merges = new(lines.Count);
+        for (int i = 0; i < lines.Count; i++)
+        {
+            ReadOnlySpan<byte> line = lines[i];
+            // The first token has a byte at least.
+            int space = line.IsEmpty ? -1 : line[1..].IndexOf((byte)' ') + 1;
+            if (space <= 0)
+                throw new InvalidDataException($"{tokens.Place}: {Prefix}merges[{i}] is \"{lines.Text(i)}\", not two tokens with a space between them.");
+            merges.Add(line[..space], line[(space + 1)..]);
+        }
+        return merges;
     }
 
     private static Tokenizer SentencePiece(GgufTokens tokens, int type)
@@ -120,19 +142,19 @@ public static partial class GgufVocabulary
     /// <summary>The lists of tokens, scores and kinds, checked against one another.</summary>
     private sealed class GgufTokens
     {
-        private readonly List<string> _texts;
-        private readonly List<float>? _scores;
-        private readonly List<object>? _kinds;
+        private readonly TextList _texts;
+        private readonly float[]? _scores;
+        private readonly long[]? _kinds;
 
         public GgufTokens(GgufMetadata metadata, string place)
         {
             Metadata = metadata;
             Place = place;
-            _texts = metadata.Get<List<string>>(Prefix + "tokens") ?? throw new InvalidDataException($"{place}: there is no {Prefix}tokens.");
-            _scores = metadata.Get<List<float>>(Prefix + "scores");
-            _kinds = metadata.Get<List<object>>(Prefix + "token_type");
-            if ((_scores is not null && _scores.Count != Count) || (_kinds is not null && _kinds.Count != Count))
-                throw new InvalidDataException($"{place}: {Count} tokens, but {_scores?.Count} scores and {_kinds?.Count} types.");
+            _texts = metadata.Get<TextList>(Prefix + "tokens") ?? throw new InvalidDataException($"{place}: there is no {Prefix}tokens.");
+            _scores = metadata.Get<float[]>(Prefix + "scores");
+            _kinds = metadata.Get<long[]>(Prefix + "token_type");
+            if ((_scores is not null && _scores.Length != Count) || (_kinds is not null && _kinds.Length != Count))
+                throw new InvalidDataException($"{place}: {Count} tokens, but {_scores?.Length} scores and {_kinds?.Length} types.");
             Special = new SpecialTokens(
                 Bos: Name("bos_token_id"), Eos: Name("eos_token_id"), Unknown: Name("unknown_token_id"), Pad: Name("padding_token_id"),
                 Separator: Name("seperator_token_id"), Classifier: Name("cls_token_id"), Mask: Name("mask_token_id"));
@@ -148,9 +170,11 @@ public static partial class GgufVocabulary
 
         public string Pre => Metadata.Get<string>(Prefix + "pre") ?? "default";
 
-        public List<string> Merges => Metadata.Get<List<string>>(Prefix + "merges") ?? throw new InvalidDataException($"{Place}: there is no {Prefix}merges.");
+        public TextList Merges => Metadata.Get<TextList>(Prefix + "merges") ?? throw new InvalidDataException($"{Place}: there is no {Prefix}merges.");
 
-        public string Text(int id) => _texts[id];
+        public string Text(int id) => _texts.Text(id);
+
+        public ReadOnlySpan<byte> Utf8(int id) => _texts[id];
 
         public float Score(int id) => _scores is null ? 0 : float.IsFinite(_scores[id]) ? _scores[id] : throw new InvalidDataException($"{Place}: {Prefix}scores[{id}] is {_scores[id]}.");
 
@@ -158,7 +182,7 @@ public static partial class GgufVocabulary
         {
             if (_kinds is null)
                 return SentencePieceKind.Normal;
-            return _kinds[id] is long kind and >= 1 and <= 6 ? (SentencePieceKind)kind : SentencePieceKind.Normal;
+            return _kinds[id] is var kind and >= 1 and <= 6 ? (SentencePieceKind)kind : SentencePieceKind.Normal;
         }
 
         public bool AddBos(bool whenAbsent) => Metadata.GetFlag(Prefix + "add_bos_token", whenAbsent);
@@ -173,8 +197,8 @@ public static partial class GgufVocabulary
             {
                 SentencePieceKind kind = Kind(id);
                 bool special = kind is SentencePieceKind.Control or SentencePieceKind.Unknown;
-                if ((special || kind == SentencePieceKind.UserDefined) && Text(id).Length > 0 && seen.Add(Text(id)))
-                    added.Add(new AddedToken(id, Text(id), special));
+                if ((special || kind == SentencePieceKind.UserDefined) && Text(id) is { Length: > 0 } text && seen.Add(text))
+                    added.Add(new AddedToken(id, text, special));
             }
             return added;
         }
@@ -184,7 +208,7 @@ public static partial class GgufVocabulary
             int? id = Metadata.GetId(Prefix + key);
             if (id is null or int.MaxValue)
                 return null;
-            return id < Count ? _texts[id.Value] : throw new InvalidDataException($"{Place}: {Prefix}{key} is {id}, but there are {Count} tokens.");
+            return id < Count ? _texts.Text(id.Value) : throw new InvalidDataException($"{Place}: {Prefix}{key} is {id}, but there are {Count} tokens.");
         }
     }
 }

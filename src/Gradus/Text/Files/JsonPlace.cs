@@ -4,7 +4,8 @@ using System.Text.Json;
 namespace Gradus.Text;
 
 /// <summary>A value of a JSON file together with its path, so that every error can say where it is.</summary>
-internal readonly struct JsonPlace(JsonElement element, string path)
+/// <remarks>A class, so that lists and dictionaries of it need no code of their own: compiling that is a large part of a cold start.</remarks>
+internal sealed class JsonPlace(JsonElement element, string path)
 {
     public JsonElement Element => element;
 

@@ -68,7 +68,7 @@ internal static class SentencePieceAssembly
         if (spec.ModelType == SentencePieceSpec.UnigramType)
             return new Unigram(vocabulary, [.. spec.Pieces.Select(p => (double)p.Score)], unknown, spec.ByteFallback, kinds);
         if (spec.ModelType == SentencePieceSpec.WordType)
-            return new SentencePieceWords(vocabulary, kinds, unknown, spec.WhitespaceAsSuffix, spec.ByteFallback);
+            return new SentencePieceWords(vocabulary, kinds, unknown, spec.ByteFallback);
         BpeOptions options = new(UnknownToken: unknown >= 0 ? spec.Pieces[unknown].Piece : null, FuseUnknown: true, ByteFallback: spec.ByteFallback);
         int[] priority = spec.ModelType == SentencePieceSpec.CharType ? NoMerges(kinds.Length) : RankByScore([.. spec.Pieces.Select(p => p.Score)], kinds);
         bool[]? unused = kinds.Contains(SentencePieceKind.Unused) && spec.ModelType == SentencePieceSpec.BpeType ? [.. kinds.Select(k => k == SentencePieceKind.Unused)] : null;

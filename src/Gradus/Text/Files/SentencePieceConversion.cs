@@ -21,7 +21,8 @@ internal static class SentencePieceConversion
             normalizers.Add(new PrecompiledNormalizer(normalizer.CharsmapBlob));
         if (normalizer.RemoveExtraWhitespaces)
         {
-            normalizers.Add(new StripNormalizer(left: true, right: true));
+            // Only spaces, not all white space; at the end a mark that the text itself has goes too.
+            normalizers.Add(new ReplaceNormalizer(@"\A +|[ ▁]+\z", isRegex: true, ""));
             normalizers.Add(new ReplaceNormalizer(" {2,}", isRegex: true, " "));
         }
         // Without symbols in the text the whole text is one part, and a prefix before every part is one before the text.

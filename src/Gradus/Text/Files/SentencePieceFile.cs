@@ -45,8 +45,14 @@ public static class SentencePieceFile
     /// <exception cref="InvalidDataException">It is not a SentencePiece model; the message says where and why.</exception>
     public static Tokenizer Parse(ReadOnlySpan<byte> data, string name = "model", bool addBos = false, bool addEos = false)
     {
-        SentencePieceSpec spec = SentencePieceSpec.Read(data, name);
-        return SentencePieceAssembly.Build(spec, addBos, addEos);
+        try
+        {
+            return SentencePieceAssembly.Build(SentencePieceSpec.Read(data, name), addBos, addEos);
+        }
+        catch (InvalidDataException e) when (!OneLine.Is(e.Message))
+        {
+            throw new InvalidDataException(OneLine.Of(e.Message), e);
+        }
     }
 }
 

@@ -45,7 +45,7 @@ public sealed partial class Tokenizer
 
     private static class TokenizerFolder
     {
-        private static readonly JsonWriterOptions Options = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        private static JsonWriterOptions Options => new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
         private static readonly (string Name, Func<SpecialTokens, string?> Get)[] Names =
         [
@@ -169,8 +169,8 @@ public sealed partial class Tokenizer
             if (template.Element.ValueKind != JsonValueKind.Array)
                 return template.TextOrNull();
             JsonPlace[] named = [.. template.Items()];
-            JsonPlace chosen = named.FirstOrDefault(t => t["name"].Text("") == "default", named.FirstOrDefault());
-            return named.Length == 0 ? null : chosen["template"].Text();
+            JsonPlace? chosen = named.FirstOrDefault(t => t["name"].Text("") == "default") ?? named.FirstOrDefault();
+            return chosen?["template"].Text();
         }
 
         private static void WriteNames(Utf8JsonWriter writer, SpecialTokens special)

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 
@@ -49,7 +48,7 @@ public static partial class TokenizerJson
             else
             {
                 using JsonDocument document = JsonDocument.ParseValue(ref reader);
-                content.Settings[name] = document.RootElement.Clone();
+                content.Settings[name] = new JsonPlace(document.RootElement.Clone(), $"model.{name}");
             }
         }
         if (vocabulary >= 0)
@@ -78,22 +77,22 @@ public static partial class TokenizerJson
     /// <summary>What has been read of the model so far.</summary>
     private sealed partial class ModelContent(ModelContext context)
     {
-        private readonly List<Merge> _merges = [];
         private readonly List<double> _scores = [];
+        private Merge[] _merges = [];
         private byte[] _text = new byte[256];
-        private byte[] _joined = new byte[256];
 
-        public Dictionary<string, JsonElement> Settings { get; } = [];
+        public Dictionary<string, JsonPlace> Settings { get; } = [];
 
         public Vocabulary? Vocabulary { get; private set; }
 
         private string Type => this["type"].Text("");
 
+        private int PrefixLength => Encoding.UTF8.GetByteCount(this["continuing_subword_prefix"].Text(""));
+
         private bool IsByteLevel => context.ByteLevel && Type is "BPE" or "" && IsEmpty("continuing_subword_prefix") && IsEmpty("end_of_word_suffix");
 
-        private JsonPlace this[string name] => new(Settings.TryGetValue(name, out JsonElement e) ? e : default, $"model.{name}");
+        private JsonPlace this[string name] => Settings.TryGetValue(name, out JsonPlace? setting) ? setting : new JsonPlace(default, $"model.{name}");
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void ReadVocabulary(ref Utf8JsonReader reader)
         {
             if (reader.TokenType == JsonTokenType.StartArray)
@@ -147,40 +146,43 @@ public static partial class TokenizerJson
             Vocabulary = builder.Build("model.vocab", allowDuplicates: true);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void ReadMerges(ref Utf8JsonReader reader)
         {
             if (reader.TokenType == JsonTokenType.Null)
                 return;
             if (reader.TokenType != JsonTokenType.StartArray)
                 throw new InvalidDataException("model.merges: expected a list.");
-            int prefix = Encoding.UTF8.GetByteCount(this["continuing_subword_prefix"].Text(""));
+            MergeTexts texts = new();
             while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
             {
-                int left;
-                int right;
-                if (reader.TokenType == JsonTokenType.String)
+                string place = $"model.merges[{texts.Count}]";
+                if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.StartArray))
+                    throw new InvalidDataException($"{place}: expected a text or a list of two tokens.");
+                bool isList = reader.TokenType == JsonTokenType.StartArray;
+                if (isList && (!reader.Read() || reader.TokenType != JsonTokenType.String))
+                    throw new InvalidDataException($"{place}: expected a list of two tokens.");
+                ReadOnlySpan<byte> first = _text.AsSpan(0, CopyText(ref reader, place));
+                ReadOnlySpan<byte> second;
+                if (isList)
                 {
-                    int length = CopyText(ref reader, $"model.merges[{_merges.Count}]");
-                    int space = _text.AsSpan(0, length).IndexOf((byte)' ');
-                    if (space < 0 || _text.AsSpan(space + 1, length - space - 1).Contains((byte)' '))
-                        throw BadMerge("expected two tokens with one space between them");
-                    left = FindPart(0, space);
-                    right = FindPart(space + 1, length);
-                }
-                else if (reader.TokenType == JsonTokenType.StartArray)
-                {
-                    left = ReadPart(ref reader);
-                    right = ReadPart(ref reader);
+                    first = first.ToArray();
+                    if (!reader.Read() || reader.TokenType != JsonTokenType.String)
+                        throw new InvalidDataException($"{place}: expected a list of two tokens.");
+                    second = _text.AsSpan(0, CopyText(ref reader, place));
                     if (!reader.Read() || reader.TokenType != JsonTokenType.EndArray)
-                        throw BadMerge("expected a list of two tokens");
+                        throw new InvalidDataException($"{place}: expected a list of two tokens.");
                 }
                 else
                 {
-                    throw BadMerge("expected a text or a list of two tokens");
+                    int space = first.IndexOf((byte)' ');
+                    if (space < 0 || first[(space + 1)..].Contains((byte)' '))
+                        throw new InvalidDataException($"{place}: expected two tokens with one space between them.");
+                    second = first[(space + 1)..];
+                    first = first[..space];
                 }
-                _merges.Add(new Merge(left, right, FindJoined(left, right, prefix)));
+                texts.Add(first, second);
             }
+            _merges = texts.Resolve(Vocabulary!, PrefixLength, "model.merges");
         }
 
         public TokenModel Build()
@@ -191,10 +193,10 @@ public static partial class TokenizerJson
             if (type.Length == 0 && _scores.Count > 0)
                 type = "Unigram";
             if (type.Length == 0)
-                type = Settings.ContainsKey("continuing_subword_prefix") && _merges.Count == 0 ? "WordPiece" : _merges.Count > 0 ? "BPE" : "WordLevel";
+                type = Settings.ContainsKey("continuing_subword_prefix") && _merges.Length == 0 ? "WordPiece" : _merges.Length > 0 ? "BPE" : "WordLevel";
             return type switch
             {
-                "BPE" => Bpe.FromMerges(Vocabulary, [.. _merges], new BpeOptions(
+                "BPE" => Bpe.FromMerges(Vocabulary, _merges, new BpeOptions(
                     this["unk_token"].TextOrNull(),
                     NullIfEmpty(this["continuing_subword_prefix"].TextOrNull()),
                     NullIfEmpty(this["end_of_word_suffix"].TextOrNull()),
@@ -222,52 +224,6 @@ public static partial class TokenizerJson
 
         private bool IsEmpty(string name) => string.IsNullOrEmpty(this[name].TextOrNull());
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private int ReadPart(ref Utf8JsonReader reader)
-        {
-            if (!reader.Read() || reader.TokenType != JsonTokenType.String)
-                throw BadMerge("expected a list of two tokens");
-            return FindPart(0, CopyText(ref reader, $"model.merges[{_merges.Count}]"));
-        }
-
-        private int FindPart(int start, int end) => FindPart(_text.AsSpan(start, end - start));
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private int FindPart(ReadOnlySpan<byte> text)
-        {
-            int id;
-            if (Vocabulary!.IsByteLevel)
-            {
-                if (_joined.Length < text.Length)
-                    _joined = new byte[text.Length];
-                id = ByteAlphabet.TryToBytes(text, _joined, out int n) ? Vocabulary.Find(_joined.AsSpan(0, n)) : -1;
-            }
-            else
-            {
-                id = Vocabulary.Find(text);
-            }
-            return id >= 0 && !text.IsEmpty ? id : throw BadMerge($"the token \"{Encoding.UTF8.GetString(text)}\" is not in the vocabulary");
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private int FindJoined(int left, int right, int prefix)
-        {
-            ReadOnlySpan<byte> a = Vocabulary!.GetBytes(left);
-            ReadOnlySpan<byte> b = Vocabulary.GetBytes(right);
-            if (prefix >= b.Length)
-                prefix = prefix == b.Length && prefix > 0 ? throw BadMerge("its second token is nothing but the prefix, so that it would join to its own first part") : 0;
-            b = b[prefix..];
-            if (_joined.Length < a.Length + b.Length)
-                _joined = new byte[2 * (a.Length + b.Length)];
-            a.CopyTo(_joined);
-            b.CopyTo(_joined.AsSpan(a.Length));
-            int id = Vocabulary.Find(_joined.AsSpan(0, a.Length + b.Length));
-            return id >= 0 ? id : throw BadMerge($"\"{Vocabulary.GetToken(left)}\" and \"{Vocabulary.GetToken(right)}\" join to a token that is not in the vocabulary");
-        }
-
-        private InvalidDataException BadMerge(string what) => new($"model.merges[{_merges.Count}]: {what}.");
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private int CopyText(ref Utf8JsonReader reader, string place)
         {
             if (_text.Length < reader.ValueSpan.Length)

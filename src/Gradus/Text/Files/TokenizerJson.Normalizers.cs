@@ -11,7 +11,7 @@ public static partial class TokenizerJson
         switch (type)
         {
             case "Sequence":
-                return new NormalizerSequence([.. p["normalizers"].Items().Select(i => ReadNormalizer(i)!)]);
+                return new NormalizerSequence([.. p["normalizers"].Items().Select(i => ReadNormalizer(i) ?? throw Missing(i))]);
             case "Prepend":
                 return new PrependNormalizer(p["prepend"].Text());
             case "Strip":

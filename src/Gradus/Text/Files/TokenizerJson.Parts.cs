@@ -6,9 +6,10 @@ namespace Gradus.Text;
 // Everything in tokenizer.json but the model.
 public static partial class TokenizerJson
 {
-    private static TokenizerParts ParseParts(ReadOnlySpan<byte> utf8, SpecialTokens? special)
+    private static TokenizerParts ParseParts(ReadOnlyMemory<byte> utf8, SpecialTokens? special)
     {
-        Utf8JsonReader reader = new(utf8, ReaderOptions);
+        Task<EarlyMerges?>? early = utf8.Length > ParallelLength && Environment.ProcessorCount > 1 ? Task.Run(() => FindMerges(utf8.Span)) : null;
+        Utf8JsonReader reader = new(utf8.Span, ReaderOptions);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
             throw new InvalidDataException("expected an object at the top.");
         Dictionary<string, JsonPlace> small = [];
@@ -29,7 +30,7 @@ public static partial class TokenizerJson
                 }
                 else if (small.ContainsKey("pre_tokenizer") && small.ContainsKey("added_tokens"))
                 {
-                    model = ReadModel(ref reader, utf8, Context(small));
+                    model = ReadModel(ref reader, utf8.Span, Context(small, early));
                 }
                 else
                 {
@@ -41,9 +42,9 @@ public static partial class TokenizerJson
                 throw new InvalidDataException("there is no \"model\".");
             if (model is null)
             {
-                Utf8JsonReader later = new(utf8[modelStart..], ReaderOptions);
+                Utf8JsonReader later = new(utf8.Span[modelStart..], ReaderOptions);
                 later.Read();
-                model = ReadModel(ref later, utf8[modelStart..], Context(small));
+                model = ReadModel(ref later, utf8.Span[modelStart..], Context(small, early));
             }
             return Combine(small, model, special);
         }
@@ -54,11 +55,11 @@ public static partial class TokenizerJson
         }
     }
 
-    private static JsonPlace Part(Dictionary<string, JsonPlace> parts, string name) => parts.TryGetValue(name, out JsonPlace part) ? part : new JsonPlace(default, name);
+    private static JsonPlace Part(Dictionary<string, JsonPlace> parts, string name) => parts.TryGetValue(name, out JsonPlace? part) ? part : new JsonPlace(default, name);
 
     private static TokenizerParts Combine(Dictionary<string, JsonPlace> small, TokenModel model, SpecialTokens? special)
     {
-        List<AddedToken> added = ReadAddedTokens(Part(small, "added_tokens"));
+        List<AddedToken> added = ReadAddedTokens(Part(small, "added_tokens"), model.Vocabulary);
         JsonPlace preTokenizer = Part(small, "pre_tokenizer");
         return new TokenizerParts(model)
         {
@@ -74,29 +75,42 @@ public static partial class TokenizerJson
     }
 
     /// <summary>Whether the model is given raw bytes: the last pre-tokenizer is ByteLevel, so that pieces are written in the byte alphabet.</summary>
-    private static ModelContext Context(Dictionary<string, JsonPlace> small)
+    private static ModelContext Context(Dictionary<string, JsonPlace> small, Task<EarlyMerges?>? early)
     {
         JsonPlace pre = Part(small, "pre_tokenizer");
         bool byteLevel = false;
         if (!pre.IsNull)
         {
-            string type = pre["type"].Text("");
-            byteLevel = type == "ByteLevel" || (type == "Sequence" && pre["pretokenizers"].Items().LastOrDefault() is { IsNull: false } last && last["type"].Text("") == "ByteLevel");
             // A ByteLevel before the last would have its output split again.
-            if (type == "Sequence" && pre["pretokenizers"].Items().Count(p => p["type"].Text("") == "ByteLevel") > 1)
-                byteLevel = false;
+            List<string> types = [];
+            ListTypes(pre, types);
+            byteLevel = types.Count > 0 && types.IndexOf("ByteLevel") == types.Count - 1;
         }
         HashSet<int> added = [.. Part(small, "added_tokens").Items().Select(t => t["id"].Number())];
-        return new ModelContext(byteLevel, added.Contains);
+        return new ModelContext(byteLevel, added.Contains, early);
     }
 
-    private static List<AddedToken> ReadAddedTokens(JsonPlace list)
+    private static void ListTypes(JsonPlace pre, List<string> types)
+    {
+        string type = pre["type"].Text("");
+        if (type != "Sequence")
+        {
+            types.Add(type);
+            return;
+        }
+        foreach (JsonPlace part in pre["pretokenizers"].Items())
+            ListTypes(part, types);
+    }
+
+    /// <summary>A token that the model has too keeps the model's id, whatever the list says, as in the reference.</summary>
+    private static List<AddedToken> ReadAddedTokens(JsonPlace list, Vocabulary vocabulary)
     {
         List<AddedToken> tokens = [];
         foreach (JsonPlace t in list.Items())
         {
             bool special = t["special"].Flag(false);
-            tokens.Add(new AddedToken(t["id"].Number(), t["content"].Text(), special, t["single_word"].Flag(false),
+            string content = t["content"].Text();
+            tokens.Add(new AddedToken(vocabulary.Find(content) ?? t["id"].Number(), content, special, t["single_word"].Flag(false),
                 t["lstrip"].Flag(false), t["rstrip"].Flag(false), t["normalized"].Flag(!special)));
         }
         return tokens;
@@ -117,6 +131,8 @@ public static partial class TokenizerJson
         string? First(params string[] names) => names.FirstOrDefault(n => added.Any(a => a.Content == n));
     }
 
+    private static InvalidDataException Missing(JsonPlace part) => part.Wrong("an object with a type");
+
     private static PreTokenizer? ReadPreTokenizer(JsonPlace p, bool keepBytes)
     {
         if (p.IsNull)
@@ -124,7 +140,7 @@ public static partial class TokenizerJson
         string type = p["type"].Text();
         return type switch
         {
-            "Sequence" => new PreTokenizerSequence([.. p["pretokenizers"].Items().Select(i => ReadPreTokenizer(i, keepBytes)!)]),
+            "Sequence" => new PreTokenizerSequence([.. p["pretokenizers"].Items().Select(i => ReadPreTokenizer(i, keepBytes) ?? throw Missing(i))]),
             "ByteLevel" => new ByteLevelPreTokenizer(p["add_prefix_space"].Flag(true), p["trim_offsets"].Flag(true), p["use_regex"].Flag(true), keepBytes),
             "Split" => ReadSplit(p),
             "Metaspace" => new MetaspacePreTokenizer(p["replacement"].Character(new Rune('▁')), ReadScheme(p), p["split"].Flag(true)),
@@ -134,6 +150,7 @@ public static partial class TokenizerJson
             "Digits" => new DigitsPreTokenizer(p["individual_digits"].Flag(false)),
             "Punctuation" => new PunctuationPreTokenizer(ReadBehavior(p["behavior"], SplitBehavior.Isolated)),
             "CharDelimiterSplit" => new CharDelimiterSplit(p["delimiter"].Character(default)),
+            "UnicodeScripts" => new UnicodeScriptsPreTokenizer(),
             "FixedLength" => new FixedLengthPreTokenizer(p["length"].Number() is var n and > 0 ? n : throw p["length"].Wrong("a number from 1 on")),
             _ => throw p.Unknown("pre-tokenizer", type),
         };
@@ -182,7 +199,7 @@ public static partial class TokenizerJson
         string type = p["type"].Text();
         return type switch
         {
-            "Sequence" => new PostProcessorSequence([.. p["processors"].Items().Select(i => ReadPostProcessor(i)!)]),
+            "Sequence" => new PostProcessorSequence([.. p["processors"].Items().Select(i => ReadPostProcessor(i) ?? throw Missing(i))]),
             "ByteLevel" => new ByteLevelProcessing(p["trim_offsets"].Flag(true), p["add_prefix_space"].Flag(true), p["use_regex"].Flag(true)),
             "BertProcessing" => ClassifierProcessing.Bert(ReadTokenAndId(p["sep"]), ReadTokenAndId(p["cls"])),
             "RobertaProcessing" => ClassifierProcessing.Roberta(ReadTokenAndId(p["sep"]), ReadTokenAndId(p["cls"]), p["trim_offsets"].Flag(true), p["add_prefix_space"].Flag(true)),
@@ -200,7 +217,10 @@ public static partial class TokenizerJson
     private static TemplateProcessing ReadTemplate(JsonPlace p)
     {
         JsonPlace special = p["special_tokens"];
-        return new TemplateProcessing(ReadTemplateParts(p["single"], special), ReadTemplateParts(p["pair"], special));
+        List<TemplatePart> single = ReadTemplateParts(p["single"], special);
+        if (single.Any(part => part.Slot == TemplateSlot.Second))
+            throw p["single"].Wrong("a template of the first text alone");
+        return new TemplateProcessing(single, ReadTemplateParts(p["pair"], special));
     }
 
     private static List<TemplatePart> ReadTemplateParts(JsonPlace list, JsonPlace special)
@@ -233,7 +253,7 @@ public static partial class TokenizerJson
         switch (type)
         {
             case "Sequence":
-                return new DecoderSequence([.. p["decoders"].Items().Select(i => ReadDecoder(i)!)]);
+                return new DecoderSequence([.. p["decoders"].Items().Select(i => ReadDecoder(i) ?? throw Missing(i))]);
             case "ByteLevel":
                 return new ByteLevelDecoder();
             case "ByteFallback":
@@ -281,5 +301,5 @@ public static partial class TokenizerJson
         return Enum.TryParse(p.Text("Right"), out TextSide side) ? side : throw p.Wrong("Left or Right");
     }
 
-    private sealed record ModelContext(bool ByteLevel, Func<int, bool> IsAdded);
+    private sealed record ModelContext(bool ByteLevel, Func<int, bool> IsAdded, Task<EarlyMerges?>? EarlyMerges);
 }

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text;
 using System.Text.Json;
 
 namespace Gradus.Text;
@@ -8,10 +7,15 @@ namespace Gradus.Text;
 // exactly as expected is left to the general reader, which also says what is wrong with it.
 public static partial class TokenizerJson
 {
+    /// <summary>Shorter files are read by one thread.</summary>
+    private const int ParallelLength = 1 << 18;
+
+    /// <summary>About as many as a merge takes up in a file.</summary>
+    private const int BytesPerMerge = 48;
+
     private sealed partial class ModelContent
     {
-        private byte[] _first = new byte[256];
-        private byte[] _second = new byte[256];
+        private byte[] _token = new byte[256];
 
         /// <summary>Reads an object of tokens and ids. Returns where it ends, or −1 where the general reader must read it.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -24,7 +28,7 @@ public static partial class TokenizerJson
             while (true)
             {
                 at = SkipSpace(utf8, at + 1);
-                if (!TryText(utf8, ref at, ref _first, out ReadOnlySpan<byte> token))
+                if (!TryText(utf8, ref at, ref _token, out ReadOnlySpan<byte> token))
                     return -1;
                 at = SkipSpace(utf8, at);
                 if (at >= utf8.Length || utf8[at] != ':')
@@ -55,107 +59,136 @@ public static partial class TokenizerJson
         }
 
         /// <summary>Reads a list of merges. Returns where it ends, or −1 where the general reader must read it.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public int TryReadMerges(ReadOnlySpan<byte> utf8, int at)
         {
-            int prefix = Encoding.UTF8.GetByteCount(this["continuing_subword_prefix"].Text(""));
             at = SkipColon(utf8, at);
-            bool more = at < utf8.Length && utf8[at] == '[';
-            while (more)
-            {
-                at = SkipSpace(utf8, at + 1);
-                if (!TryMerge(utf8, ref at, out ReadOnlySpan<byte> first, out ReadOnlySpan<byte> second))
-                    break;
-                int left = FindPart(first);
-                int right = FindPart(second);
-                _merges.Add(new Merge(left, right, FindJoined(left, right, prefix)));
-                at = SkipSpace(utf8, at);
-                if (at < utf8.Length && utf8[at] == ']')
-                    return at + 1;
-                more = at < utf8.Length && utf8[at] == ',';
-            }
-            _merges.Clear();
-            return -1;
+            // Where the model was read late, places count from its own start, and match no more.
+            EarlyMerges? early = context.EarlyMerges?.Result;
+            if (early is null || early.Start != at || early.FileLength != utf8.Length)
+                early = ScanMerges(utf8, at);
+            if (early is null)
+                return -1;
+            _merges = early.Texts.Resolve(Vocabulary!, PrefixLength, "model.merges");
+            return early.End;
         }
+    }
 
-        /// <summary>A merge: a text with one space in it, or a list of two texts.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private bool TryMerge(ReadOnlySpan<byte> utf8, scoped ref int at, out ReadOnlySpan<byte> first, out ReadOnlySpan<byte> second)
+    /// <summary>Merges read without knowing what stands before them, and the place where they were found.</summary>
+    private sealed record EarlyMerges(MergeTexts Texts, int Start, int End, int FileLength);
+
+    /// <summary>
+    /// Looks for the merges: no vocabulary has a list under a key of this name, and whoever wants the merges compares the place.
+    /// </summary>
+    private static EarlyMerges? FindMerges(ReadOnlySpan<byte> utf8)
+    {
+        ReadOnlySpan<byte> key = "\"merges\""u8;
+        int at = 0;
+        while (utf8[at..].IndexOf(key) is var skip and >= 0)
         {
-            second = default;
-            bool list = at < utf8.Length && utf8[at] == '[';
-            if (list)
+            at = SkipColon(utf8, at + skip + key.Length);
+            if (at < utf8.Length && utf8[at] == '[')
+                return ScanMerges(utf8, at);
+        }
+        return null;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static EarlyMerges? ScanMerges(ReadOnlySpan<byte> utf8, int start)
+    {
+        MergeTexts texts = new((utf8.Length - start) / BytesPerMerge);
+        int at = start;
+        byte[] left = new byte[256];
+        byte[] right = new byte[256];
+        bool more = at < utf8.Length && utf8[at] == '[';
+        while (more)
+        {
+            at = SkipSpace(utf8, at + 1);
+            bool isList = at < utf8.Length && utf8[at] == '[';
+            if (isList)
                 at = SkipSpace(utf8, at + 1);
-            if (!TryText(utf8, ref at, ref _first, out first))
-                return false;
-            if (!list)
+            if (!TryText(utf8, ref at, ref left, out ReadOnlySpan<byte> first))
+                return null;
+            ReadOnlySpan<byte> second;
+            if (isList)
+            {
+                at = SkipSpace(utf8, at);
+                if (at >= utf8.Length || utf8[at] != ',')
+                    return null;
+                at = SkipSpace(utf8, at + 1);
+                if (!TryText(utf8, ref at, ref right, out second))
+                    return null;
+                at = SkipSpace(utf8, at);
+                if (at >= utf8.Length || utf8[at++] != ']')
+                    return null;
+            }
+            else
             {
                 int space = first.IndexOf((byte)' ');
                 if (space < 0)
-                    return false;
+                    return null;
                 second = first[(space + 1)..];
                 first = first[..space];
-                return !first.IsEmpty && !second.IsEmpty && !second.Contains((byte)' ');
+                if (second.Contains((byte)' '))
+                    return null;
             }
+            texts.Add(first, second);
             at = SkipSpace(utf8, at);
-            if (at >= utf8.Length || utf8[at] != ',')
-                return false;
-            at = SkipSpace(utf8, at + 1);
-            if (!TryText(utf8, ref at, ref _second, out second))
-                return false;
-            at = SkipSpace(utf8, at);
-            return at < utf8.Length && utf8[at++] == ']' && !first.IsEmpty && !second.IsEmpty;
+            if (at < utf8.Length && utf8[at] == ']')
+                return new EarlyMerges(texts, start, at + 1, utf8.Length);
+            more = at < utf8.Length && utf8[at] == ',';
         }
+        return null;
+    }
 
-        /// <summary>The text between quotes from a place on, without its escapes.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private static bool TryText(ReadOnlySpan<byte> utf8, scoped ref int at, scoped ref byte[] buffer, out ReadOnlySpan<byte> text)
+    /// <summary>The text between quotes from a place on, without its escapes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static bool TryText(ReadOnlySpan<byte> utf8, scoped ref int at, scoped ref byte[] buffer, out ReadOnlySpan<byte> text)
+    {
+        text = default;
+        if (at >= utf8.Length || utf8[at] != '"')
+            return false;
+        int start = ++at;
+        bool escaped = false;
+        while (at < utf8.Length && utf8[at] != '"')
         {
-            text = default;
-            if (at >= utf8.Length || utf8[at] != '"')
+            if (utf8[at] < 0x20)
                 return false;
-            int start = ++at;
-            bool escaped = false;
-            while (at < utf8.Length && utf8[at] != '"')
-            {
-                if (utf8[at] < 0x20)
-                    return false;
-                bool escape = utf8[at] == '\\';
-                escaped |= escape;
-                at += escape ? 2 : 1;
-            }
-            if (at >= utf8.Length)
-                return false;
-            text = utf8[start..at];
+            bool escape = utf8[at] == '\\';
+            escaped |= escape;
+            at += escape ? 2 : 1;
+        }
+        if (at >= utf8.Length)
+            return false;
+        text = utf8[start..at];
+        at++;
+        if (!escaped)
+            return true;
+        if (buffer.Length < text.Length)
+            buffer = new byte[text.Length * 2];
+        try
+        {
+            Utf8JsonReader reader = new(utf8[(start - 1)..at]);
+            reader.Read();
+            text = buffer.AsSpan(0, reader.CopyString(buffer));
+            return true;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    private static int SkipColon(ReadOnlySpan<byte> utf8, int at)
+    {
+        at = SkipSpace(utf8, at);
+        return at < utf8.Length && utf8[at] == ':' ? SkipSpace(utf8, at + 1) : at;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int SkipSpace(ReadOnlySpan<byte> utf8, int at)
+    {
+        while (at < utf8.Length && utf8[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')
             at++;
-            if (!escaped)
-                return true;
-            if (buffer.Length < text.Length)
-                buffer = new byte[text.Length * 2];
-            try
-            {
-                Utf8JsonReader reader = new(utf8[(start - 1)..at]);
-                reader.Read();
-                text = buffer.AsSpan(0, reader.CopyString(buffer));
-                return true;
-            }
-            catch (Exception e) when (e is JsonException or InvalidOperationException)
-            {
-                return false;
-            }
-        }
-
-        private static int SkipColon(ReadOnlySpan<byte> utf8, int at)
-        {
-            at = SkipSpace(utf8, at);
-            return at < utf8.Length && utf8[at] == ':' ? SkipSpace(utf8, at + 1) : at;
-        }
-
-        private static int SkipSpace(ReadOnlySpan<byte> utf8, int at)
-        {
-            while (at < utf8.Length && utf8[at] is (byte)' ' or (byte)'\n' or (byte)'\r' or (byte)'\t')
-                at++;
-            return at;
-        }
+        return at;
     }
 }

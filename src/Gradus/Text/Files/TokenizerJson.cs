@@ -1,6 +1,6 @@
 // Reads and writes Hugging Face's tokenizer.json. The small parts go through JsonDocument; the model, which is nearly all of the file,
 // is read straight from the UTF-8 (TokenizerJson.Model.cs).
-// Source: Hugging Face tokenizers (serialization of Tokenizer and its parts). Leaves out: the pre-tokenizer UnicodeScripts.
+// Source: Hugging Face tokenizers (serialization of Tokenizer and its parts).
 
 using System.Buffers;
 using System.Text.Encodings.Web;
@@ -13,7 +13,7 @@ public static partial class TokenizerJson
 {
     private static readonly JsonReaderOptions ReaderOptions = new() { MaxDepth = 64 };
 
-    private static readonly JsonWriterOptions WriterOptions = new()
+    private static JsonWriterOptions WriterOptions => new()
     {
         Indented = true,
         NewLine = "\n",
@@ -24,34 +24,36 @@ public static partial class TokenizerJson
     /// <param name="path">Path of a tokenizer.json.</param>
     /// <param name="special">Which tokens begin, end, pad and so on; null guesses from the file.</param>
     /// <exception cref="InvalidDataException">The file is not a tokenizer; the message says where and why.</exception>
-    public static Tokenizer Load(string path, SpecialTokens? special = null) => Parse(File.ReadAllBytes(path), path, special);
+    public static Tokenizer Load(string path, SpecialTokens? special = null) => Read(File.ReadAllBytes(path), path, special);
 
     /// <summary>Reads the content of a tokenizer.json.</summary>
     /// <param name="utf8">The content.</param>
     /// <param name="name">What errors call it.</param>
     /// <param name="special">Which tokens begin, end, pad and so on; null guesses from the file.</param>
     /// <exception cref="InvalidDataException">It is not a tokenizer; the message says where and why.</exception>
-    public static Tokenizer Parse(ReadOnlySpan<byte> utf8, string name = "tokenizer.json", SpecialTokens? special = null)
+    public static Tokenizer Parse(ReadOnlySpan<byte> utf8, string name = "tokenizer.json", SpecialTokens? special = null) => Read(utf8.ToArray(), name, special);
+
+    private static Tokenizer Read(ReadOnlyMemory<byte> utf8, string name, SpecialTokens? special)
     {
         try
         {
-            if (utf8.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]))
+            if (utf8.Span.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]))
                 utf8 = utf8[3..];
-            if (!System.Text.Unicode.Utf8.IsValid(utf8))
+            if (!System.Text.Unicode.Utf8.IsValid(utf8.Span))
                 throw new InvalidDataException("the file is not UTF-8.");
             return new Tokenizer(ParseParts(utf8, special));
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"{name}: not JSON, line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: {e.Message}", e);
+            throw new InvalidDataException(OneLine.Of($"{name}: not JSON, line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}: {e.Message}"), e);
         }
         catch (InvalidOperationException e)
         {
-            throw new InvalidDataException($"{name}: a text holds half a surrogate pair: {e.Message}", e);
+            throw new InvalidDataException(OneLine.Of($"{name}: a text holds half a surrogate pair: {e.Message}"), e);
         }
         catch (InvalidDataException e) when (!e.Message.StartsWith(name, StringComparison.Ordinal))
         {
-            throw new InvalidDataException($"{name}: {e.Message}", e);
+            throw new InvalidDataException(OneLine.Of($"{name}: {e.Message}"), e);
         }
     }
 

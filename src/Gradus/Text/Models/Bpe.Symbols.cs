@@ -58,9 +58,7 @@ public sealed partial class Bpe
             int id = FindCharacter(word, i, length);
             if (id >= 0)
                 memory.Add(id, i);
-            else if (_options.ByteFallback && AllBytesKnown(word.Slice(i, length)))
-                AddBytes(word, i, length, memory);
-            else
+            else if (!_options.ByteFallback || !TryAddBytes(word, i, length, memory))
                 unknownEnd = AddUnknown(memory, i, unknownEnd) ? i + length : unknownEnd;
             i += length;
         }
@@ -76,20 +74,31 @@ public sealed partial class Bpe
         return Vocabulary.Find([.. Encoding.UTF8.GetBytes(prefix ?? ""), .. word.Slice(i, length), .. Encoding.UTF8.GetBytes(suffix ?? "")]);
     }
 
-    private bool AllBytesKnown(ReadOnlySpan<byte> character)
+    /// <summary>Adds a character as its bytes, those of the prefix and suffix that it would have among them, unless one has no token.</summary>
+    private bool TryAddBytes(ReadOnlySpan<byte> word, int i, int length, MergeMemory memory)
     {
-        foreach (byte b in character)
+        ReadOnlySpan<byte> prefix = i > 0 && _options.ContinuingSubwordPrefix is { } p ? Encoding.UTF8.GetBytes(p) : default;
+        ReadOnlySpan<byte> suffix = i + length == word.Length && _options.EndOfWordSuffix is { } s ? Encoding.UTF8.GetBytes(s) : default;
+        ReadOnlySpan<byte> character = word.Slice(i, length);
+        if (!AllBytesKnown(prefix) || !AllBytesKnown(character) || !AllBytesKnown(suffix))
+            return false;
+        foreach (byte b in prefix)
+            memory.Add(_byteIds[b], i);
+        for (int k = 0; k < length; k++)
+            memory.Add(_byteIds[character[k]], i + k);
+        foreach (byte b in suffix)
+            memory.Add(_byteIds[b], i + length);
+        return true;
+    }
+
+    private bool AllBytesKnown(ReadOnlySpan<byte> bytes)
+    {
+        foreach (byte b in bytes)
         {
             if (_byteIds[b] < 0)
                 return false;
         }
         return true;
-    }
-
-    private void AddBytes(ReadOnlySpan<byte> word, int i, int length, MergeMemory memory)
-    {
-        for (int k = i; k < i + length; k++)
-            memory.Add(_byteIds[word[k]], k);
     }
 
     /// <summary>Adds the unknown token, unless there is none (the character is dropped) or it joins the unknown one that ended here.</summary>

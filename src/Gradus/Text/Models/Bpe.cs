@@ -14,6 +14,9 @@ public sealed partial class Bpe : TokenModel
 
     private const int NoRank = int.MaxValue;
 
+    /// <summary>Smaller tables of merges are built at once, larger ones beside the rest.</summary>
+    private const int LargeTable = 1 << 14;
+
     /// <summary>Shorter pieces are remembered whole.</summary>
     private const int LongPiece = 24;
 
@@ -34,7 +37,7 @@ public sealed partial class Bpe : TokenModel
     {
         _unused = unused;
         _merges = merges;
-        _pairs = merges is null ? null : new MergeTable(merges);
+        Task<MergeTable>? pairs = merges is { Length: > LargeTable } && Environment.ProcessorCount > 1 ? Task.Run(() => new MergeTable(merges)) : null;
         _priority = priority;
         _options = options;
         _unknown = options.UnknownToken is { } unknown ? vocabulary.Find(unknown) ?? -1 : -1;
@@ -43,6 +46,7 @@ public sealed partial class Bpe : TokenModel
             _byteBoundaries = new ByteBoundaries(vocabulary);
         else if (options is { ContinuingSubwordPrefix: null, EndOfWordSuffix: null, IgnoreMerges: false })
             _boundaries = MergesBytesOrUnknown() ? null : new PairFilter(vocabulary);
+        _pairs = pairs?.Result ?? (merges is null ? null : new MergeTable(merges));
     }
 
     /// <inheritdoc/>

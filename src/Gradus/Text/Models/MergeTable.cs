@@ -12,7 +12,8 @@ internal sealed class MergeTable
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public MergeTable(ReadOnlySpan<Merge> merges)
     {
-        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Length * 2));
+        // Between a third and two thirds full: a larger one has shorter runs, but more of it lies outside the caches.
+        int size = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(16, merges.Length + (merges.Length / 2)));
         _slots = new Slot[size];
         _shift = 64 - BitOperations.Log2((uint)size);
         for (int rank = 0; rank < merges.Length; rank++)

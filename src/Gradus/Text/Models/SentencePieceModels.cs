@@ -35,8 +35,8 @@ internal sealed class UserDefinedSymbols(Bpe inner, AddedTokenMatcher symbols) :
     internal override void Write(Utf8JsonWriter writer) => inner.Write(writer);
 }
 
-/// <summary>SentencePiece's word model: one id per word between word marks.</summary>
-internal sealed class SentencePieceWords(Vocabulary vocabulary, SentencePieceKind[] kinds, int unknown, bool markIsSuffix, bool byteFallback) : TokenModel(vocabulary)
+/// <summary>SentencePiece's word model: one id per word. A mark begins a word even where the trainer put marks at the ends.</summary>
+internal sealed class SentencePieceWords(Vocabulary vocabulary, SentencePieceKind[] kinds, int unknown, bool byteFallback) : TokenModel(vocabulary)
 {
     public override int? UnknownId => unknown;
 
@@ -47,8 +47,8 @@ internal sealed class SentencePieceWords(Vocabulary vocabulary, SentencePieceKin
         int first = scratch.Count;
         for (int start = 0; start < piece.Length;)
         {
-            int next = markIsSuffix ? piece[start..].IndexOf(Mark) : piece[Math.Min(start + 1, piece.Length)..].IndexOf(Mark);
-            int end = next < 0 ? piece.Length : markIsSuffix ? start + next + Mark.Length : start + 1 + next;
+            int next = piece[Math.Min(start + 1, piece.Length)..].IndexOf(Mark);
+            int end = next < 0 ? piece.Length : start + 1 + next;
             int id = Vocabulary.Find(piece[start..end]);
             if (id < 0 || kinds[id] is not (SentencePieceKind.Normal or SentencePieceKind.UserDefined))
                 AddUnknown(piece, start, end, scratch, first);

@@ -15,12 +15,17 @@ public sealed class Unigram : TokenModel
     /// <summary>How much less than the rarest token an unknown character scores.</summary>
     private const double UnknownPenalty = 10;
 
+    /// <summary>C's FLT_MIN.</summary>
+    private const float FloatMinimum = 1.17549435e-38f;
+
     private readonly double[] _scores;
     private readonly double[] _latticeScores;
     private readonly int _unknown;
     private readonly double _unknownScore;
     private readonly bool _byteFallback;
     private readonly bool _single;
+    private readonly SentencePieceKind[]? _kinds;
+    private readonly float _bestScore;
     private readonly PieceTrie _trie;
     private readonly PairFilter _boundaries;
     private readonly int[] _byteIds = new int[256];
@@ -40,7 +45,8 @@ public sealed class Unigram : TokenModel
         _single = sentencePiece is not null;
         bool[] usable = [.. Enumerable.Range(0, vocabulary.Count).Select(id => sentencePiece is null || sentencePiece[id] is SentencePieceKind.Normal or SentencePieceKind.UserDefined)];
         double least = double.PositiveInfinity;
-        double most = double.NegativeInfinity;
+        // SentencePiece starts from the least positive float, so that its best score is that where all are negative, as they usually are.
+        double most = sentencePiece is null ? double.NegativeInfinity : FloatMinimum;
         for (int id = 0; id < scores.Length; id++)
         {
             if (sentencePiece is null || sentencePiece[id] == SentencePieceKind.Normal)
@@ -50,7 +56,9 @@ public sealed class Unigram : TokenModel
             }
         }
         if (double.IsInfinity(least))
-            least = most = 0;
+            least = 0;
+        _kinds = sentencePiece;
+        _bestScore = (float)most;
         _unknownScore = _single ? (float)least - (float)UnknownPenalty : least - UnknownPenalty;
         _latticeScores = [.. scores];
         for (int id = 0; id < scores.Length; id++)
@@ -214,7 +222,7 @@ public sealed class Unigram : TokenModel
             {
                 if (_trie.Value(node) is var id and >= 0)
                 {
-                    arcs.Add((start, i + 1, id, (float)_latticeScores[id]));
+                    arcs.Add((start, i + 1, id, NBestScore(id)));
                     single |= i + 1 - start == length;
                 }
             }
@@ -232,6 +240,22 @@ public sealed class Unigram : TokenModel
             results.Add(scratch.Ids.AsSpan(0, scratch.Count).ToArray());
         }
         return results;
+    }
+
+    /// <summary>Here SentencePiece counts a user-defined symbol's characters; where it looks for one segmentation, its bytes.</summary>
+    private float NBestScore(int id)
+    {
+        if (_kinds is null || _kinds[id] != SentencePieceKind.UserDefined)
+            return (float)_latticeScores[id];
+        return (float)((CountCharacters(Vocabulary.GetBytes(id)) * _bestScore) - 0.1);
+    }
+
+    private static int CountCharacters(ReadOnlySpan<byte> text)
+    {
+        int count = 0;
+        for (int i = 0; i < text.Length; i += CharacterClasses.LengthOf(text[i]))
+            count++;
+        return count;
     }
 
     private bool AddBytes(ReadOnlySpan<byte> text, int offset, EncodeScratch scratch)

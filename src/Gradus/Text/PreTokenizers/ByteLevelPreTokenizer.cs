@@ -49,8 +49,8 @@ public sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool trimOffsets,
         foreach (TextPiece piece in scratch.Pieces)
         {
             int start = text.RewrittenLength;
-            int first = CharacterClasses.Decode(text.Span, piece.Start, out int length);
-            if (!CharacterClasses.IsWhiteSpace(first))
+            CharacterClasses.Decode(text.Span, piece.Start, out int length);
+            if (text.Span[piece.Start] != ' ')
                 text.Emit(" "u8, piece.Start, piece.Start + length);
             text.Copy(piece.Start, piece.End - piece.Start);
             scratch.NextPieces.Add(new TextPiece(start, text.RewrittenLength));

@@ -51,6 +51,9 @@ internal sealed class MatchCollector
             _parts.Add((start, end, match));
     }
 
+    /// <summary>Adds a match of nothing, at which the text is cut all the same.</summary>
+    public void AddEmpty(int at, bool match) => _parts.Add((at, at, match));
+
     /// <summary>The text with every match replaced.</summary>
     public string Replace(ReadOnlySpan<byte> text, string content)
     {
@@ -117,6 +120,11 @@ internal sealed class MatchCollector
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(behavior));
+        }
+        for (int i = pieces.Count - 1; i >= first; i--)
+        {
+            if (pieces[i].Start == pieces[i].End)
+                pieces.RemoveAt(i);
         }
     }
 }

@@ -37,6 +37,13 @@ public sealed class ReferenceTests
     }
 
     [Theory]
+    [InlineData("{{ {'a': 1}[::2] is undefined }}{{ 1.5[1:] }}{{ true[:2]|e }}", "True")]
+    [InlineData("{{ [{'k': 2}, {'k': 1}]|sort(attribute='v') }}", "[{'k': 2}, {'k': 1}]")]
+    [InlineData("{{ [1, 2]|unique(attribute='k')|list }}", "[1]")]
+    public void What_is_missing_is_undefined_and_equal_to_what_else_is_missing(string template, string expected) =>
+        Assert.Equal(expected, Render(template));
+
+    [Theory]
     [InlineData("a\n  {% if true %}\n  b\n  {% endif %}\nc", "a\n  b\nc")]
     [InlineData("a\n  {%+ if true %}\n  b\n  {%+ endif +%}\nc", "a\n    b\n  \nc")]
     [InlineData("a  {% if true %} b {% endif %}  c", "a   b   c")]

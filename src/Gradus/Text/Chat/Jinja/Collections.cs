@@ -202,11 +202,12 @@ internal sealed class KeyComparer : IEqualityComparer<Value>
 {
     public static KeyComparer Instance { get; } = new();
 
-    public static bool IsHashable(Value key) => IsScalar(key) || (key is TupleValue tuple && Array.TrueForAll(tuple.Elements, IsScalar));
+    public static bool IsHashable(Value key) => IsScalar(key) || key is UndefinedValue || (key is TupleValue tuple && Array.TrueForAll(tuple.Elements, IsScalar));
 
     public bool Equals(Value? x, Value? y) => (x, y) switch
     {
         (TextValue a, TextValue b) => a.Text == b.Text,
+        (UndefinedValue, UndefinedValue) => true,
         (TupleValue a, TupleValue b) => a.Elements.AsSpan().SequenceEqual(b.Elements, this),
         _ => Numbers.TryCompare(x!, y!, out int order) ? order == 0 : ReferenceEquals(x, y),
     };
@@ -222,7 +223,7 @@ internal sealed class KeyComparer : IEqualityComparer<Value>
                 foreach (Value element in tuple.Elements)
                     hash.Add(GetHashCode(element));
                 return hash.ToHashCode();
-            case NoneValue:
+            case NoneValue or UndefinedValue:
                 return 0;
             default:
                 return Numbers.TryInteger(obj, out BigInteger integer) ? integer.GetHashCode() : FloatHash(((FloatValue)obj).Number);

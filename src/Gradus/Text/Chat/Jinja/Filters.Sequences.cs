@@ -297,7 +297,8 @@ internal static partial class Filters
         for (int i = 0; i < keyed.Length; i++)
             keyed[i] = (key(values[i]), values[i]);
         int wanted = reverse ? 1 : -1;
-        Sorting.Sort(keyed, (a, b) => Operators.Order(context, b.Key, a.Key) == wanted);
+        // Elements that both lack the attribute are equal; only against others is what is undefined an error.
+        Sorting.Sort(keyed, (a, b) => (a.Key, b.Key) is not (UndefinedValue, UndefinedValue) && Operators.Order(context, b.Key, a.Key) == wanted);
         return new ListValue(Array.ConvertAll(keyed, static k => k.Value));
     }
 }

@@ -105,8 +105,6 @@ internal sealed class RenderContext
     {
         if (value.Item(this, key) is Value item)
             return item;
-        if (key is SliceValue)
-            throw Error($"a {value.TypeName} cannot be sliced");
         if (key is TextValue name)
             return value.Attribute(this, name.Text) ?? Missing(value, $"attribute '{name.Text}'");
         return Missing(value, key is IntValue ? $"element {Printer.Text(this, key)}" : $"item with a key of type {key.TypeName}");
