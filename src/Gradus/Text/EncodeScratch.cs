@@ -18,6 +18,9 @@ internal sealed class EncodeScratch
     /// <summary>The number of the piece (pre-token) each token came from; filled only when offsets are tracked.</summary>
     public int[] Words = [];
 
+    private TokenPairCache? _tokenPairs;
+    private MergeMemory? _tokenMerge;
+
     public int Count;
     public int WordCount;
     public bool TrackOffsets;
@@ -31,7 +34,11 @@ internal sealed class EncodeScratch
     public readonly MatchCollector Matches = new();
     public readonly MergeMemory Merge = new();
     public WordCache? Cache;
-    public WordCache? PartCache;
+
+    /// <summary>For byte-level BPE's search.</summary>
+    public readonly DeadEnds DeadEnds = new();
+    public TokenPairCache TokenPairs => _tokenPairs ??= new TokenPairCache();
+    public MergeMemory TokenMerge => _tokenMerge ??= new MergeMemory();
     public SentenceLattice? Lattice;
 
     /// <summary>Whether keeping the memory would cost more than making it anew.</summary>

@@ -14,7 +14,7 @@ public sealed partial class Bpe : TokenModel
 
     private const int NoRank = int.MaxValue;
 
-    /// <summary>Shorter pieces are remembered whole.</summary>
+    /// <summary>Longer pieces outside ASCII seldom occur again.</summary>
     private const int LongPiece = 24;
 
     private readonly Merge[]? _merges;
@@ -24,7 +24,6 @@ public sealed partial class Bpe : TokenModel
     private readonly int _unknown;
     private readonly int[] _byteIds;
     private readonly PairFilter? _boundaries;
-    private readonly ByteBoundaries? _byteBoundaries;
 
     // Tokens that only lead to longer ones; where one is left over it is taken apart again.
     private readonly bool[]? _unused;
@@ -39,9 +38,9 @@ public sealed partial class Bpe : TokenModel
         _options = options;
         _unknown = options.UnknownToken is { } unknown ? vocabulary.Find(unknown) ?? -1 : -1;
         _byteIds = FindBytes(vocabulary, options);
-        if (vocabulary.IsByteLevel)
-            _byteBoundaries = new ByteBoundaries(vocabulary);
-        else if (options is { ContinuingSubwordPrefix: null, EndOfWordSuffix: null, IgnoreMerges: false })
+        if (CanSearch())
+            _search = new Lazy<SearchTables>(() => new SearchTables(vocabulary));
+        else if (!vocabulary.IsByteLevel && options is { ContinuingSubwordPrefix: null, EndOfWordSuffix: null, IgnoreMerges: false })
             _boundaries = MergesBytesOrUnknown() ? null : new PairFilter(vocabulary);
     }
 
@@ -105,38 +104,10 @@ public sealed partial class Bpe : TokenModel
             return;
         if (_boundaries is not null)
             EncodeAtBoundaries(piece, scratch);
-        else if (_byteBoundaries is null || piece.Length <= LongPiece)
-            EncodeWord(piece, 0, scratch);
+        else if (_search is not null && piece.Length > LongPiece)
+            EncodeBySearch(piece, 0, scratch);
         else
-            EncodeLongPiece(piece, scratch);
-    }
-
-    /// <summary>A long piece outside ASCII is one of a script without spaces: its parts repeat where it does not.</summary>
-    private void EncodeLongPiece(ReadOnlySpan<byte> piece, EncodeScratch scratch)
-    {
-        if (_options.IgnoreMerges && piece.Length <= Vocabulary.MaxTokenLength && Vocabulary.Find(piece) is var whole and >= 0)
-        {
-            scratch.Add(whole, 0, piece.Length);
-            return;
-        }
-        for (int start = 0; start < piece.Length;)
-        {
-            int end = _byteBoundaries!.Next(piece, start);
-            EncodePart(piece[start..end], start, scratch);
-            start = end;
-        }
-    }
-
-    /// <summary>A part is merged even where it is a token by itself, so that it has a memory of its own.</summary>
-    private void EncodePart(ReadOnlySpan<byte> part, int offset, EncodeScratch scratch)
-    {
-        bool cached = part.Length <= WordCache.MaxKeyLength && !scratch.TrackOffsets;
-        if (cached && (scratch.PartCache ??= new WordCache()).TryAppend(part, scratch))
-            return;
-        int before = scratch.Count;
-        MergeAll(part, offset, scratch);
-        if (cached)
-            scratch.PartCache!.Store(part, scratch.Ids.AsSpan(before, scratch.Count - before));
+            EncodeWord(piece, 0, scratch);
     }
 
     /// <summary>
@@ -189,21 +160,26 @@ public sealed partial class Bpe : TokenModel
 
     private void EncodeNewWord(ReadOnlySpan<byte> word, int offset, EncodeScratch scratch)
     {
-        if (_options.IgnoreMerges)
+        if (_search is not null)
         {
-            int whole = Vocabulary.Find(word);
-            if (whole >= 0)
-            {
-                scratch.Add(whole, offset, offset + word.Length);
-                return;
-            }
+            EncodeBySearch(word, offset, scratch);
+            return;
         }
-        MergeAll(word, offset, scratch);
+        if (_options.IgnoreMerges && Vocabulary.Find(word) is var whole and >= 0)
+        {
+            scratch.Add(whole, offset, offset + word.Length);
+            return;
+        }
+        Merge(word, scratch.Merge);
+        if (_unused is not null)
+            EmitUsed(word, offset, scratch);
+        else
+            Emit(scratch.Merge, offset, scratch);
     }
 
-    private void MergeAll(ReadOnlySpan<byte> word, int offset, EncodeScratch scratch)
+    /// <summary>The symbols of a word after all merges: the specification of every encoding here.</summary>
+    private void Merge(ReadOnlySpan<byte> word, MergeMemory memory)
     {
-        MergeMemory memory = scratch.Merge;
         if (Vocabulary.IsByteLevel)
             StartFromBytes(word, memory);
         else
@@ -212,9 +188,13 @@ public sealed partial class Bpe : TokenModel
             MergeByQueue(word, memory);
         else
             MergeByScan(word, memory);
-        if (_unused is not null)
+    }
+
+    private static void Emit(MergeMemory memory, int offset, EncodeScratch scratch)
+    {
+        if (!scratch.TrackOffsets)
         {
-            EmitUsed(word, offset, scratch);
+            scratch.AddRange(memory.Id.AsSpan(0, memory.Count));
             return;
         }
         for (int i = 0; i < memory.Count; i++)

@@ -1,0 +1,214 @@
+// Byte-level encoding without merging: the longest token at each place that may follow the token before it, with steps back.
+// A sequence of tokens is the one that merging gives exactly if merging gives each token for its own bytes, and for the bytes of every
+// two neighbours these two: the first merge across a boundary of the sequence would depend on nothing but the two tokens there. So the
+// sequence is unique, and a place from which the search had to step back can never be a boundary. Each place is left at most once.
+// Source of the idea: GitHub's rust-gems, crate bpe ("So many tokens, so little time", 2024). Merging stays the specification: tokens
+// and pairs for which the short proof does not hold are merged.
+
+using System.Runtime.CompilerServices;
+
+namespace Gradus.Text;
+
+public sealed partial class Bpe
+{
+    private readonly Lazy<SearchTables>? _search;
+
+    /// <summary>What is known of a token: how merging makes it from its bytes.</summary>
+    private enum Making
+    {
+        Unknown,
+
+        /// <summary>Merging its bytes gives something else, so that it occurs in no text.</summary>
+        Never,
+
+        /// <summary>Merging gives it, but in an order of ranks that goes back and forth, or it is too long to look.</summary>
+        Irregular,
+
+        /// <summary>Merging gives it, each merge with a higher rank than those of its parts; or it is a byte.</summary>
+        Regular,
+    }
+
+    private sealed class SearchTables(Vocabulary vocabulary)
+    {
+        public readonly TokenTrie Trie = new(vocabulary);
+        public readonly LastMerge[] LastMerges = new LastMerge[vocabulary.Count];
+    }
+
+    /// <summary>The merge that makes a token; found when first asked for, by any thread, always with the same result.</summary>
+    private struct LastMerge
+    {
+        public int Left;
+        public int Right;
+
+        /// <summary>The rank of the merge; −1 for a byte.</summary>
+        public int Rank;
+
+        /// <summary>The length of the token and its <see cref="Making"/>; zero until the rest is written.</summary>
+        public int Info;
+
+        public readonly Making Making => (Making)(Info & 3);
+
+        public readonly int Length => Info >> 2;
+    }
+
+    /// <summary>Whether pieces can be searched: every byte is a token, ranks are distinct, tokens are their parts' bytes one after the other.</summary>
+    private bool CanSearch()
+    {
+        if (!Vocabulary.IsByteLevel || _unused is not null || _options is not { ContinuingSubwordPrefix: null, EndOfWordSuffix: null } || _byteIds.AsSpan().Contains(-1) || !TokenTrie.HasRoomFor(Vocabulary))
+            return false;
+        for (int id = 0; _priority is not null && id < _priority.Length; id++)
+        {
+            if (_priority[id] != id)
+                return false;
+        }
+        return true;
+    }
+
+    private void EncodeBySearch(ReadOnlySpan<byte> piece, int offset, EncodeScratch scratch)
+    {
+        TokenTrie trie = _search!.Value.Trie;
+        MergeMemory found = scratch.Merge;
+        found.Begin();
+        DeadEnds deadEnds = scratch.DeadEnds;
+        deadEnds.Begin(piece.Length);
+        int previous = -1;
+        for (int at = 0; at < piece.Length;)
+        {
+            int id = trie.Longest(piece[at..], out int length);
+            if (at == 0 && length == piece.Length && _options.IgnoreMerges)
+            {
+                scratch.Add(id, offset, offset + length);
+                return;
+            }
+            while (id >= 0 && (deadEnds[at + length] || !MayFollow(previous, id, piece, found, at, at + length, scratch)))
+                id = length > 1 ? trie.Longest(piece.Slice(at, length - 1), out length) : -1;
+            if (id >= 0)
+            {
+                found.Add(id, at);
+                previous = id;
+                at += length;
+            }
+            else if (found.Count == 0)
+            {
+                // Only a vocabulary that has the same token under two ids comes here.
+                Merge(piece, found);
+                break;
+            }
+            else
+            {
+                deadEnds.Add(at);
+                at = found.Start[--found.Count];
+                previous = found.Count > 0 ? found.Id[found.Count - 1] : -1;
+            }
+        }
+        found.End(piece.Length);
+        Emit(found, offset, scratch);
+    }
+
+    /// <summary>Whether merging leaves a token, and the one before it, as they are.</summary>
+    private bool MayFollow(int left, int right, ReadOnlySpan<byte> piece, MergeMemory found, int middle, int end, EncodeScratch scratch)
+    {
+        if (left < 0)
+            return LastMergeOf(right, scratch).Making != Making.Never;
+        ref ulong known = ref scratch.TokenPairs.Slot(left, right, out ulong key);
+        if (known >> 1 == key)
+            return (known & 1) != 0;
+        bool may = FollowsUnmerged(left, right, piece, found.Start[found.Count - 1], middle, end, scratch);
+        known = (key << 1) | (may ? 1UL : 0);
+        return may;
+    }
+
+    /// <summary>
+    /// Takes the two tokens apart at their common boundary, the later merge first: at each moment the symbols on either side existed
+    /// together until one of them was merged away from the boundary, and must not have been merged with each other before that.
+    /// </summary>
+    private bool FollowsUnmerged(int left, int right, ReadOnlySpan<byte> piece, int start, int middle, int end, EncodeScratch scratch)
+    {
+        LastMerge leftMerge = LastMergeOf(left, scratch);
+        LastMerge rightMerge = LastMergeOf(right, scratch);
+        if (rightMerge.Making == Making.Never)
+            return false;
+        if (leftMerge.Making != Making.Regular || rightMerge.Making != Making.Regular)
+        {
+            MergeMemory memory = scratch.TokenMerge;
+            Merge(piece[start..end], memory);
+            return memory.Count == 2 && memory.Id[0] == left && memory.Id[1] == right;
+        }
+        LastMerge[] merges = _search!.Value.LastMerges;
+        int leftGone = NoRank;
+        int rightGone = NoRank;
+        while (true)
+        {
+            // Of equal ranks the leftmost pair is merged first: the left token's own before one across, one across before the right token's.
+            int rank = PairRank(piece, left, right, start, end, out _);
+            if (rank < leftGone && rank <= rightGone)
+                return false;
+            if (leftMerge.Rank > rightMerge.Rank)
+            {
+                leftGone = leftMerge.Rank;
+                left = leftMerge.Right;
+                leftMerge = merges[left];
+                start = middle - leftMerge.Length;
+            }
+            else if (rightMerge.Rank >= 0)
+            {
+                rightGone = rightMerge.Rank;
+                right = rightMerge.Left;
+                rightMerge = merges[right];
+                end = middle + rightMerge.Length;
+            }
+            else
+            {
+                return true;
+            }
+        }
+    }
+
+    private LastMerge LastMergeOf(int id, EncodeScratch scratch)
+    {
+        ref LastMerge known = ref _search!.Value.LastMerges[id];
+        if (Volatile.Read(ref known.Info) == 0)
+        {
+            LastMerge merge = FindLastMerge(id, scratch, out Making making);
+            known.Left = merge.Left;
+            known.Right = merge.Right;
+            known.Rank = merge.Rank;
+            Volatile.Write(ref known.Info, (Vocabulary.GetBytes(id).Length << 2) | (int)making);
+        }
+        return known;
+    }
+
+    private LastMerge FindLastMerge(int id, EncodeScratch scratch, out Making making)
+    {
+        ReadOnlySpan<byte> token = Vocabulary.GetBytes(id);
+        MergeMemory memory = scratch.TokenMerge;
+        making = Making.Never;
+        if (token.Length == 1)
+        {
+            making = _byteIds[token[0]] == id ? Making.Regular : Making.Never;
+            return new LastMerge { Rank = -1 };
+        }
+        if (token.Length > ScanLimit)
+        {
+            Merge(token, memory);
+            making = memory.Count == 1 && memory.Id[0] == id ? Making.Irregular : Making.Never;
+            return default;
+        }
+        StartFromBytes(token, memory);
+        memory.Banned = id;
+        MergeByScan(token, memory);
+        memory.Banned = -1;
+        if (memory.Count != 2)
+            return default;
+        int left = memory.Id[0];
+        int right = memory.Id[1];
+        int rank = PairRank(token, left, right, 0, token.Length, out int joined);
+        if (rank == NoRank || joined != id)
+            return default;
+        LastMerge leftMerge = LastMergeOf(left, scratch);
+        LastMerge rightMerge = LastMergeOf(right, scratch);
+        bool rising = leftMerge.Making == Making.Regular && rightMerge.Making == Making.Regular && leftMerge.Rank < rank && rightMerge.Rank < rank;
+        making = rising ? Making.Regular : Making.Irregular;
+        return new LastMerge { Left = left, Right = right, Rank = rank };
+    }
+}
