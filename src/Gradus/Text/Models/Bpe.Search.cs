@@ -38,17 +38,25 @@ public sealed partial class Bpe
     private struct LastMerge
     {
         public int Left;
+
+        /// <summary>−1 where no merge is known.</summary>
         public int Right;
 
         /// <summary>The rank of the merge; −1 for a byte.</summary>
         public int Rank;
 
-        /// <summary>The length of the token and its <see cref="Making"/>; zero until the rest is written.</summary>
+        /// <summary>The length of the token, two flags and its <see cref="Making"/>; zero until the rest is written.</summary>
         public int Info;
+
+        /// <summary>Longer tokens begin with this one.</summary>
+        public const int HasLonger = 4;
+
+        /// <summary>No longer token begins with a symbol at the end of this one while it is made.</summary>
+        public const int Quiet = 8;
 
         public readonly Making Making => (Making)(Info & 3);
 
-        public readonly int Length => Info >> 2;
+        public readonly int Length => Info >> 4;
     }
 
     /// <summary>Whether pieces can be searched: every byte is a token, ranks are distinct, tokens are their parts' bytes one after the other.</summary>
@@ -72,20 +80,25 @@ public sealed partial class Bpe
         DeadEnds deadEnds = scratch.DeadEnds;
         deadEnds.Begin(piece.Length);
         int previous = -1;
+        bool previousOpen = true;
         for (int at = 0; at < piece.Length;)
         {
-            int id = trie.Longest(piece[at..], out int length);
+            int id = trie.Longest(piece[at..], out int length, out bool open);
             if (at == 0 && length == piece.Length && _options.IgnoreMerges)
             {
                 scratch.Add(id, offset, offset + length);
                 return;
             }
-            while (id >= 0 && (deadEnds[at + length] || !MayFollow(previous, id, piece, found, at, at + length, scratch)))
-                id = length > 1 ? trie.Longest(piece.Slice(at, length - 1), out length) : -1;
+            while (id >= 0 && (deadEnds[at + length] || !MayFollow(previous, previousOpen, id, piece, found, at, at + length, scratch)))
+            {
+                id = length > 1 ? trie.Longest(piece.Slice(at, length - 1), out length, out _) : -1;
+                open = true;
+            }
             if (id >= 0)
             {
                 found.Add(id, at);
                 previous = id;
+                previousOpen = open;
                 at += length;
             }
             else if (found.Count == 0)
@@ -99,6 +112,7 @@ public sealed partial class Bpe
                 deadEnds.Add(at);
                 at = found.Start[--found.Count];
                 previous = found.Count > 0 ? found.Id[found.Count - 1] : -1;
+                previousOpen = true;
             }
         }
         found.End(piece.Length);
@@ -106,9 +120,9 @@ public sealed partial class Bpe
     }
 
     /// <summary>Whether merging leaves a token, and the one before it, as they are.</summary>
-    private bool MayFollow(int left, int right, ReadOnlySpan<byte> piece, MergeMemory found, int middle, int end, EncodeScratch scratch)
+    private bool MayFollow(int left, bool leftOpen, int right, ReadOnlySpan<byte> piece, MergeMemory found, int middle, int end, EncodeScratch scratch)
     {
-        if (left < 0)
+        if (left < 0 || (!leftOpen && piece[middle] >= 0xC0 && NothingCrosses(left, piece[middle..])))
             return LastMergeOf(right, scratch).Making != Making.Never;
         ref ulong known = ref scratch.TokenPairs.Slot(left, right, out ulong key);
         if (known >> 1 == key)
@@ -116,6 +130,26 @@ public sealed partial class Bpe
         bool may = FollowsUnmerged(left, right, piece, found.Start[found.Count - 1], middle, end, scratch);
         known = (key << 1) | (may ? 1UL : 0);
         return may;
+    }
+
+    /// <summary>
+    /// Whether no token begins with what the left token's merges leave at its end and goes on with the text after it; the left token
+    /// itself is known to have none. That is so at most places outside ASCII, where pairs are too many to be remembered.
+    /// </summary>
+    private bool NothingCrosses(int left, ReadOnlySpan<byte> after)
+    {
+        SearchTables tables = _search!.Value;
+        ref readonly LastMerge merge = ref tables.LastMerges[left];
+        while ((merge.Info & LastMerge.Quiet) == 0)
+        {
+            int right = merge.Right;
+            if (right < 0)
+                return false;
+            merge = ref tables.LastMerges[right];
+            if ((merge.Info & LastMerge.HasLonger) != 0 && tables.Trie.Continues(right, after))
+                return false;
+        }
+        return true;
     }
 
     /// <summary>
@@ -164,18 +198,22 @@ public sealed partial class Bpe
         }
     }
 
-    private LastMerge LastMergeOf(int id, EncodeScratch scratch)
+    private ref readonly LastMerge LastMergeOf(int id, EncodeScratch scratch)
     {
-        ref LastMerge known = ref _search!.Value.LastMerges[id];
+        SearchTables tables = _search!.Value;
+        ref LastMerge known = ref tables.LastMerges[id];
         if (Volatile.Read(ref known.Info) == 0)
         {
+            ReadOnlySpan<byte> token = Vocabulary.GetBytes(id);
             LastMerge merge = FindLastMerge(id, scratch, out Making making);
+            bool longer = tables.Trie.HasLonger(token);
+            bool quiet = token.Length == 1 || (merge.Right >= 0 && (tables.LastMerges[merge.Right].Info & (LastMerge.HasLonger | LastMerge.Quiet)) == LastMerge.Quiet);
             known.Left = merge.Left;
             known.Right = merge.Right;
             known.Rank = merge.Rank;
-            Volatile.Write(ref known.Info, (Vocabulary.GetBytes(id).Length << 2) | (int)making);
+            Volatile.Write(ref known.Info, (token.Length << 4) | (longer ? LastMerge.HasLonger : 0) | (quiet ? LastMerge.Quiet : 0) | (int)making);
         }
-        return known;
+        return ref known;
     }
 
     private LastMerge FindLastMerge(int id, EncodeScratch scratch, out Making making)
@@ -186,25 +224,25 @@ public sealed partial class Bpe
         if (token.Length == 1)
         {
             making = _byteIds[token[0]] == id ? Making.Regular : Making.Never;
-            return new LastMerge { Rank = -1 };
+            return new LastMerge { Right = -1, Rank = -1 };
         }
         if (token.Length > ScanLimit)
         {
             Merge(token, memory);
             making = memory.Count == 1 && memory.Id[0] == id ? Making.Irregular : Making.Never;
-            return default;
+            return new LastMerge { Right = -1 };
         }
         StartFromBytes(token, memory);
         memory.Banned = id;
         MergeByScan(token, memory);
         memory.Banned = -1;
         if (memory.Count != 2)
-            return default;
+            return new LastMerge { Right = -1 };
         int left = memory.Id[0];
         int right = memory.Id[1];
         int rank = PairRank(token, left, right, 0, token.Length, out int joined);
         if (rank == NoRank || joined != id)
-            return default;
+            return new LastMerge { Right = -1 };
         LastMerge leftMerge = LastMergeOf(left, scratch);
         LastMerge rightMerge = LastMergeOf(right, scratch);
         bool rising = leftMerge.Making == Making.Regular && rightMerge.Making == Making.Regular && leftMerge.Rank < rank && rightMerge.Rank < rank;

@@ -65,16 +65,19 @@ internal sealed class TokenTrie
     /// <summary>The longest token that the text begins with, or −1. The text is a part of well-formed UTF-8, cut anywhere.</summary>
     /// <param name="text">The text, not empty.</param>
     /// <param name="length">The length of the token in bytes.</param>
-    public int Longest(ReadOnlySpan<byte> text, out int length)
+    /// <param name="open">Whether longer tokens begin like the text and then differ from it.</param>
+    public int Longest(ReadOnlySpan<byte> text, out int length, out bool open)
     {
         int handle = _first[LabelAt(text, 0, out int i)] - 1;
         int best = -1;
+        int reach = 0;
         length = 0;
         if (i > 1 && (handle < 0 || (handle & NodeMask) >= _tokens))
-            best = LongestPart(_first[ByteLabel | text[0]] - 1, text, 1, ref length);
+            best = LongestPart(_first[ByteLabel | text[0]] - 1, text, 1, ref length, ref reach);
         while (handle >= 0)
         {
             int node = handle & NodeMask;
+            reach = i;
             if (node < _tokens)
             {
                 best = node;
@@ -84,21 +87,42 @@ internal sealed class TokenTrie
                 break;
             if ((handle & HasParts) != 0 && text[i] >= 0xC0)
             {
-                int part = LongestPart(Child(node, ByteLabel | text[i]), text, i + 1, ref length);
+                int part = LongestPart(Child(node, ByteLabel | text[i]), text, i + 1, ref length, ref reach);
                 best = part >= 0 ? part : best;
             }
             handle = Child(node, LabelAt(text, i, out int labelLength));
             i += labelLength;
         }
+        open = reach > length;
         return best;
     }
 
+    /// <summary>Whether a token has longer ones that begin with it.</summary>
+    public bool HasLonger(ReadOnlySpan<byte> token)
+    {
+        int handle = _first[LabelAt(token, 0, out int i)] - 1;
+        while (handle >= 0 && i < token.Length)
+        {
+            handle = Child(handle & NodeMask, LabelAt(token, i, out int length));
+            i += length;
+        }
+        return handle >= HasParts;
+    }
+
+    /// <summary>Whether longer tokens begin with a token and the first character of a text, or a part of that character.</summary>
+    public bool Continues(int token, ReadOnlySpan<byte> text)
+    {
+        int label = LabelAt(text, 0, out int length);
+        return Child(token, label) >= 0 || (length > 1 && Child(token, ByteLabel | text[0]) >= 0);
+    }
+
     /// <summary>Goes on from a byte that is the first of a character, without the whole character.</summary>
-    private int LongestPart(int handle, ReadOnlySpan<byte> text, int i, ref int length)
+    private int LongestPart(int handle, ReadOnlySpan<byte> text, int i, ref int length, ref int reach)
     {
         int best = -1;
         while (handle >= 0)
         {
+            reach = i;
             if ((handle & NodeMask) < _tokens)
             {
                 best = handle & NodeMask;
