@@ -11,7 +11,8 @@ namespace Gradus.Text;
 
 public sealed partial class Bpe
 {
-    private readonly Lazy<SearchTables>? _search;
+    // Made by the first piece: loading does not wait for it.
+    private readonly Lazy<SearchTables?>? _search;
 
     /// <summary>What is known of a token: how merging makes it from its bytes.</summary>
     private enum Making
@@ -28,10 +29,12 @@ public sealed partial class Bpe
         Regular,
     }
 
-    private sealed class SearchTables(Vocabulary vocabulary)
+    private sealed record SearchTables(TokenTrie Trie, LastMerge[] LastMerges)
     {
-        public readonly TokenTrie Trie = new(vocabulary);
-        public readonly LastMerge[] LastMerges = new LastMerge[vocabulary.Count];
+        public static SearchTables? Create(Vocabulary vocabulary)
+        {
+            return TokenTrieBuilder.Build(vocabulary) is { } trie ? new SearchTables(trie, new LastMerge[vocabulary.Count]) : null;
+        }
     }
 
     /// <summary>The merge that makes a token; found when first asked for, by any thread, always with the same result.</summary>
@@ -62,7 +65,7 @@ public sealed partial class Bpe
     /// <summary>Whether pieces can be searched: every byte is a token, ranks are distinct, tokens are their parts' bytes one after the other.</summary>
     private bool CanSearch()
     {
-        if (!Vocabulary.IsByteLevel || _unused is not null || _options is not { ContinuingSubwordPrefix: null, EndOfWordSuffix: null } || _byteIds.AsSpan().Contains(-1) || !TokenTrie.HasRoomFor(Vocabulary))
+        if (!Vocabulary.IsByteLevel || _unused is not null || _options is not { ContinuingSubwordPrefix: null, EndOfWordSuffix: null } || _byteIds.AsSpan().Contains(-1))
             return false;
         for (int id = 0; _priority is not null && id < _priority.Length; id++)
         {
@@ -72,9 +75,9 @@ public sealed partial class Bpe
         return true;
     }
 
-    private void EncodeBySearch(ReadOnlySpan<byte> piece, int offset, EncodeScratch scratch)
+    private void EncodeBySearch(ReadOnlySpan<byte> piece, int offset, SearchTables tables, EncodeScratch scratch)
     {
-        TokenTrie trie = _search!.Value.Trie;
+        TokenTrie trie = tables.Trie;
         MergeMemory found = scratch.Merge;
         found.Begin();
         DeadEnds deadEnds = scratch.DeadEnds;
@@ -89,7 +92,7 @@ public sealed partial class Bpe
                 scratch.Add(id, offset, offset + length);
                 return;
             }
-            while (id >= 0 && (deadEnds[at + length] || !MayFollow(previous, previousOpen, id, piece, found, at, at + length, scratch)))
+            while (id >= 0 && (deadEnds[at + length] || !MayFollow(previous, previousOpen, id, piece, at, at + length, tables, scratch)))
             {
                 id = length > 1 ? trie.Longest(piece.Slice(at, length - 1), out length, out _) : -1;
                 open = true;
@@ -120,14 +123,14 @@ public sealed partial class Bpe
     }
 
     /// <summary>Whether merging leaves a token, and the one before it, as they are.</summary>
-    private bool MayFollow(int left, bool leftOpen, int right, ReadOnlySpan<byte> piece, MergeMemory found, int middle, int end, EncodeScratch scratch)
+    private bool MayFollow(int left, bool leftOpen, int right, ReadOnlySpan<byte> piece, int middle, int end, SearchTables tables, EncodeScratch scratch)
     {
-        if (left < 0 || (!leftOpen && piece[middle] >= 0xC0 && NothingCrosses(left, piece[middle..])))
-            return LastMergeOf(right, scratch).Making != Making.Never;
+        if (left < 0 || (!leftOpen && piece[middle] >= 0xC0 && NothingCrosses(left, piece, middle, tables.Trie, tables.LastMerges)))
+            return LastMergeOf(right, tables, scratch).Making != Making.Never;
         ref ulong known = ref scratch.TokenPairs.Slot(left, right, out ulong key);
         if (known >> 1 == key)
             return (known & 1) != 0;
-        bool may = FollowsUnmerged(left, right, piece, found.Start[found.Count - 1], middle, end, scratch);
+        bool may = FollowsUnmerged(left, right, piece, middle, end, tables, scratch);
         known = (key << 1) | (may ? 1UL : 0);
         return may;
     }
@@ -136,17 +139,15 @@ public sealed partial class Bpe
     /// Whether no token begins with what the left token's merges leave at its end and goes on with the text after it; the left token
     /// itself is known to have none. That is so at most places outside ASCII, where pairs are too many to be remembered.
     /// </summary>
-    private bool NothingCrosses(int left, ReadOnlySpan<byte> after)
+    private static bool NothingCrosses(int left, ReadOnlySpan<byte> piece, int middle, TokenTrie trie, LastMerge[] merges)
     {
-        SearchTables tables = _search!.Value;
-        ref readonly LastMerge merge = ref tables.LastMerges[left];
+        ref readonly LastMerge merge = ref merges[left];
         while ((merge.Info & LastMerge.Quiet) == 0)
         {
-            int right = merge.Right;
-            if (right < 0)
+            if (merge.Right < 0)
                 return false;
-            merge = ref tables.LastMerges[right];
-            if ((merge.Info & LastMerge.HasLonger) != 0 && tables.Trie.Continues(right, after))
+            merge = ref merges[merge.Right];
+            if ((merge.Info & LastMerge.HasLonger) != 0 && trie.Continues(piece[(middle - merge.Length)..], merge.Length))
                 return false;
         }
         return true;
@@ -156,10 +157,11 @@ public sealed partial class Bpe
     /// Takes the two tokens apart at their common boundary, the later merge first: at each moment the symbols on either side existed
     /// together until one of them was merged away from the boundary, and must not have been merged with each other before that.
     /// </summary>
-    private bool FollowsUnmerged(int left, int right, ReadOnlySpan<byte> piece, int start, int middle, int end, EncodeScratch scratch)
+    private bool FollowsUnmerged(int left, int right, ReadOnlySpan<byte> piece, int middle, int end, SearchTables tables, EncodeScratch scratch)
     {
-        LastMerge leftMerge = LastMergeOf(left, scratch);
-        LastMerge rightMerge = LastMergeOf(right, scratch);
+        LastMerge leftMerge = LastMergeOf(left, tables, scratch);
+        LastMerge rightMerge = LastMergeOf(right, tables, scratch);
+        int start = middle - leftMerge.Length;
         if (rightMerge.Making == Making.Never)
             return false;
         if (leftMerge.Making != Making.Regular || rightMerge.Making != Making.Regular)
@@ -168,7 +170,7 @@ public sealed partial class Bpe
             Merge(piece[start..end], memory);
             return memory.Count == 2 && memory.Id[0] == left && memory.Id[1] == right;
         }
-        LastMerge[] merges = _search!.Value.LastMerges;
+        LastMerge[] merges = tables.LastMerges;
         int leftGone = NoRank;
         int rightGone = NoRank;
         while (true)
@@ -198,14 +200,13 @@ public sealed partial class Bpe
         }
     }
 
-    private ref readonly LastMerge LastMergeOf(int id, EncodeScratch scratch)
+    private ref readonly LastMerge LastMergeOf(int id, SearchTables tables, EncodeScratch scratch)
     {
-        SearchTables tables = _search!.Value;
         ref LastMerge known = ref tables.LastMerges[id];
         if (Volatile.Read(ref known.Info) == 0)
         {
             ReadOnlySpan<byte> token = Vocabulary.GetBytes(id);
-            LastMerge merge = FindLastMerge(id, scratch, out Making making);
+            LastMerge merge = FindLastMerge(id, tables, scratch, out Making making);
             bool longer = tables.Trie.HasLonger(token);
             bool quiet = token.Length == 1 || (merge.Right >= 0 && (tables.LastMerges[merge.Right].Info & (LastMerge.HasLonger | LastMerge.Quiet)) == LastMerge.Quiet);
             known.Left = merge.Left;
@@ -216,7 +217,7 @@ public sealed partial class Bpe
         return ref known;
     }
 
-    private LastMerge FindLastMerge(int id, EncodeScratch scratch, out Making making)
+    private LastMerge FindLastMerge(int id, SearchTables tables, EncodeScratch scratch, out Making making)
     {
         ReadOnlySpan<byte> token = Vocabulary.GetBytes(id);
         MergeMemory memory = scratch.TokenMerge;
@@ -243,8 +244,8 @@ public sealed partial class Bpe
         int rank = PairRank(token, left, right, 0, token.Length, out int joined);
         if (rank == NoRank || joined != id)
             return new LastMerge { Right = -1 };
-        LastMerge leftMerge = LastMergeOf(left, scratch);
-        LastMerge rightMerge = LastMergeOf(right, scratch);
+        LastMerge leftMerge = LastMergeOf(left, tables, scratch);
+        LastMerge rightMerge = LastMergeOf(right, tables, scratch);
         bool rising = leftMerge.Making == Making.Regular && rightMerge.Making == Making.Regular && leftMerge.Rank < rank && rightMerge.Rank < rank;
         making = rising ? Making.Regular : Making.Irregular;
         return new LastMerge { Left = left, Right = right, Rank = rank };

@@ -39,7 +39,7 @@ public sealed partial class Bpe : TokenModel
         _unknown = options.UnknownToken is { } unknown ? vocabulary.Find(unknown) ?? -1 : -1;
         _byteIds = FindBytes(vocabulary, options);
         if (CanSearch())
-            _search = new Lazy<SearchTables>(() => new SearchTables(vocabulary));
+            _search = new Lazy<SearchTables?>(() => SearchTables.Create(vocabulary));
         else if (!vocabulary.IsByteLevel && options is { ContinuingSubwordPrefix: null, EndOfWordSuffix: null, IgnoreMerges: false })
             _boundaries = MergesBytesOrUnknown() ? null : new PairFilter(vocabulary);
     }
@@ -104,8 +104,8 @@ public sealed partial class Bpe : TokenModel
             return;
         if (_boundaries is not null)
             EncodeAtBoundaries(piece, scratch);
-        else if (_search is not null && piece.Length > LongPiece)
-            EncodeBySearch(piece, 0, scratch);
+        else if (piece.Length > LongPiece && _search?.Value is { } tables)
+            EncodeBySearch(piece, 0, tables, scratch);
         else
             EncodeWord(piece, 0, scratch);
     }
@@ -160,9 +160,9 @@ public sealed partial class Bpe : TokenModel
 
     private void EncodeNewWord(ReadOnlySpan<byte> word, int offset, EncodeScratch scratch)
     {
-        if (_search is not null)
+        if (_search?.Value is { } tables)
         {
-            EncodeBySearch(word, offset, scratch);
+            EncodeBySearch(word, offset, tables, scratch);
             return;
         }
         if (_options.IgnoreMerges && Vocabulary.Find(word) is var whole and >= 0)
