@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Text;
 
 /// <summary>How often each symbol stood on one side of the places of a merge: arrays over all symbols, of which only those met are cleared.</summary>
@@ -23,6 +25,7 @@ internal sealed class NeighbourTally
         _symbols.Clear();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Add(int symbol, long weight)
     {
         if (symbol >= _entries.Length)

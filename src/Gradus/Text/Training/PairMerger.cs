@@ -2,6 +2,7 @@
 // the cells it begins at. A merge visits just the places where its pair is, so that all merges together take time in proportion to the
 // symbols that they join. A pair of two old tokens can only become rarer: a queue entry is either right or too high, and is then put back.
 
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -142,6 +143,7 @@ internal sealed class PairMerger
         return use;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static Cell[] NewCells(int[] lengths)
     {
         Cell[] cells = new Cell[lengths.Sum()];
@@ -178,6 +180,7 @@ internal sealed class PairMerger
         return index;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void CountAllPairs(long minFrequency)
     {
         int[] pairOfCell = new int[_cells.Length];
@@ -221,6 +224,7 @@ internal sealed class PairMerger
             _queue.Enqueue(index, (Pairs[index].Count, index));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Apply(int index, int id, long minFrequency)
     {
         ref Pair pair = ref Pairs[index];
@@ -241,6 +245,7 @@ internal sealed class PairMerger
     }
 
     /// <summary>Joins the pair wherever it still is, tallies the pairs that are lost, and leaves the cells of the new tokens at the front of the places.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Join(Span<int> places, int left, int right, int id)
     {
         Cell[] cells = _cells;
@@ -276,6 +281,7 @@ internal sealed class PairMerger
         pair.Count = Math.Max(0, pair.Count - weight);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void AddNewPairs(ReadOnlySpan<int> joined, int id, long minFrequency)
     {
         Cell[] cells = _cells;
@@ -327,6 +333,7 @@ internal sealed class PairMerger
     }
 
     /// <summary>The most frequent first; of equals the greater by bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private int Compare((long Count, int Pair) a, (long Count, int Pair) b)
     {
         int byCount = b.Count.CompareTo(a.Count);
