@@ -64,10 +64,16 @@ internal sealed class EncodeScratch
 
     public void AddRange(ReadOnlySpan<int> ids)
     {
-        if (Count + ids.Length > Ids.Length)
-            Array.Resize(ref Ids, Math.Max(Ids.Length * 2, Count + ids.Length));
-        ids.CopyTo(Ids.AsSpan(Count));
+        ids.CopyTo(Reserve(ids.Length));
         Count += ids.Length;
+    }
+
+    /// <summary>Room for ids at the end, which the caller fills and counts.</summary>
+    public Span<int> Reserve(int count)
+    {
+        if (Count + count > Ids.Length)
+            Array.Resize(ref Ids, Math.Max(Ids.Length * 2, Count + count));
+        return Ids.AsSpan(Count, count);
     }
 
     /// <summary>Appends an id that covers <paramref name="start"/> to <paramref name="end"/> of the piece being encoded.</summary>
