@@ -14,8 +14,8 @@ public sealed partial class Bpe : TokenModel
 
     private const int NoRank = int.MaxValue;
 
-    /// <summary>Longer pieces outside ASCII seldom occur again.</summary>
-    private const int LongPiece = 24;
+    /// <summary>Longer pieces seldom occur again: those of scripts without spaces are whole clauses, unless they are very short.</summary>
+    private const int LongPiece = 24, LongClause = 9;
 
     private readonly Merge[]? _merges;
     private readonly MergeTable? _pairs;
@@ -104,11 +104,14 @@ public sealed partial class Bpe : TokenModel
             return;
         if (_boundaries is not null)
             EncodeAtBoundaries(piece, scratch);
-        else if (piece.Length > LongPiece && _search?.Value is { } tables)
+        else if (piece.Length > (IsClause(piece[0]) ? LongClause : LongPiece) && _search?.Value is { } tables)
             EncodeBySearch(piece, 0, tables, scratch);
         else
             EncodeWord(piece, 0, scratch);
     }
+
+    /// <summary>Whether a piece that begins with a byte begins with kana or an ideograph.</summary>
+    private static bool IsClause(byte first) => first is >= 0xE3 and <= 0xE9;
 
     /// <summary>
     /// Cuts where no token holds the two characters on either side of the cut: no merge can cross there, so that the parts may be

@@ -24,7 +24,7 @@ internal sealed class DeadEnds
 /// <summary>Remembers which tokens may stand side by side: direct-mapped and of fixed size, like <see cref="WordCache"/>.</summary>
 internal sealed class TokenPairCache
 {
-    private const int Bits = 15;
+    private const int Bits = 16;
 
     private readonly ulong[] _slots = new ulong[1 << Bits];
 
