@@ -5,8 +5,6 @@
 // Source of the idea: GitHub's rust-gems, crate bpe ("So many tokens, so little time", 2024). Merging stays the specification: tokens
 // and pairs for which the short proof does not hold are merged.
 
-using System.Runtime.CompilerServices;
-
 namespace Gradus.Text;
 
 public sealed partial class Bpe
