@@ -9,8 +9,8 @@ namespace Gradus.Text;
 
 public sealed partial class Bpe
 {
-    // Made by the first piece: loading does not wait for it.
     private readonly Lazy<SearchTables?>? _search;
+    private long _mergedBytes;
 
     /// <summary>What is known of a token: how merging makes it from its bytes.</summary>
     private enum Making
@@ -71,6 +71,19 @@ public sealed partial class Bpe
                 return false;
         }
         return true;
+    }
+
+    /// <summary>
+    /// The tables of the search, or null where a piece is better merged: making them takes as long as merging about as many bytes as
+    /// there are tokens, which a short text does not wait for.
+    /// </summary>
+    private SearchTables? TablesFor(ReadOnlySpan<byte> piece)
+    {
+        if (_search is null)
+            return null;
+        if (!_search.IsValueCreated && Interlocked.Add(ref _mergedBytes, piece.Length) < Vocabulary.Count)
+            return null;
+        return _search.Value;
     }
 
     private void EncodeBySearch(ReadOnlySpan<byte> piece, int offset, SearchTables tables, EncodeScratch scratch)

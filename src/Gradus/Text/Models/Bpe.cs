@@ -104,8 +104,8 @@ public sealed partial class Bpe : TokenModel
             return;
         if (_boundaries is not null)
             EncodeAtBoundaries(piece, scratch);
-        else if (piece.Length > (IsClause(piece[0]) ? LongClause : LongPiece) && _search?.Value is { } tables)
-            EncodeBySearch(piece, 0, tables, scratch);
+        else if (piece.Length > (IsClause(piece[0]) ? LongClause : LongPiece) && _search is not null)
+            EncodeNewWord(piece, 0, scratch);
         else
             EncodeWord(piece, 0, scratch);
     }
@@ -163,7 +163,7 @@ public sealed partial class Bpe : TokenModel
 
     private void EncodeNewWord(ReadOnlySpan<byte> word, int offset, EncodeScratch scratch)
     {
-        if (_search?.Value is { } tables)
+        if (TablesFor(word) is { } tables)
         {
             EncodeBySearch(word, offset, tables, scratch);
             return;
