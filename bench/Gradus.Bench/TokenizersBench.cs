@@ -1,8 +1,7 @@
-// Tokenizer speed: MB of UTF-8 a second, one thread and all, and the time to load. The data is the shared folder's; a check of the
-// round trip comes before every timing. Call Run(sharedFolder, print) from the bench program.
+// Tokenizer speed: MB of UTF-8 a second over the kinds of text, one thread and all, beside the peers that are installed; the time to load
+// and to train. Peers' token counts are compared with ours, so that the same work is timed.
 
 using System.Diagnostics;
-using System.IO.Compression;
 using System.Text.Json;
 using Gradus.Text;
 
@@ -10,190 +9,147 @@ namespace Gradus.Bench;
 
 internal static class TokenizersBench
 {
-    private const int MinimumBytes = 8_000_000;
-    private static readonly Dictionary<string, string> PeerEncodings = new() { ["GPT-2"] = "gpt2", ["cl100k"] = "cl100k_base", ["o200k"] = "o200k_base" };
+    /// <summary>What the issue of the tokenizers asks for: so many times the fastest peer, per thread and in training.</summary>
+    private const double EncodingGoal = 2, TrainingGoal = 10;
+
+    /// <summary>A vocabulary, the least MB/s asked of it on one thread (0 for none), and its peers: a script and its arguments after the documents.</summary>
+    private sealed record Subject(string Name, Func<Tokenizer> Load, double Floor, params (string Script, string Argument)[] Peers);
 
     public static void Run(string shared, Action<string> print)
     {
         string data = Path.Combine(shared, "data");
-        string prose = Repeat(ReadAll(Path.Combine(data, "gutenberg-books")));
-        string code = Repeat(ReadAll(Path.Combine(data, "humaneval")) + ReadAll(Path.Combine(data, "mbpp")) + File.ReadAllText(Path.Combine(data, "tokenizers", "tiktoken-expected", "lib.rs.txt")));
-        string multilingual = Repeat(ReadAll(Path.Combine(data, "multilingual-text")));
-        (string Name, string Text)[] texts = [("prose", prose), ("code", code), ("multilingual", multilingual)];
-        string tokenizers = Path.Combine(data, "tokenizers");
-        (string Name, Func<Tokenizer> Load)[] all =
-        [
-            ("GPT-2", () => Gpt2Files.Load(Path.Combine(tokenizers, "gpt2", "encoder.json"), Path.Combine(tokenizers, "gpt2", "vocab.bpe"))),
-            ("cl100k", () => Tokenizer.Load(Path.Combine(tokenizers, "tiktoken", "cl100k_base.tiktoken"))),
-            ("o200k", () => Tokenizer.Load(Path.Combine(tokenizers, "tiktoken", "o200k_base.tiktoken.gz"))),
-            ("Phi-3 (SentencePiece BPE)", () => Tokenizer.Load(Path.Combine(tokenizers, "phi3"))),
-            ("BGE (WordPiece)", () => Tokenizer.Load(Path.Combine(tokenizers, "gguf-vocab", "ggml-vocab-bert-bge.gguf"))),
-            ("T5 (unigram)", () => Tokenizer.Load(Path.Combine(tokenizers, "sentencepiece", "t5-spiece.model"))),
-        ];
-        foreach ((string name, Func<Tokenizer> load) in all)
+        IReadOnlyList<(string Kind, List<string> Documents)> texts = TokenizerTexts.Load(data);
+        string folder = Directory.CreateTempSubdirectory("gradus-bench").FullName;
+        try
         {
-            Stopwatch watch = Stopwatch.StartNew();
-            Tokenizer tokenizer = load();
-            double first = watch.Elapsed.TotalMilliseconds;
-            watch.Restart();
-            load();
-            print($"{name}: load {first:0} ms cold, {watch.Elapsed.TotalMilliseconds:0} ms warm");
-            foreach ((string kind, string text) in texts)
-            {
-                List<string> documents = Documents(text);
-                double speed = Measure(kind, tokenizer, documents, print);
-                if (PeerEncodings.TryGetValue(name, out string? encoding))
-                    ComparePeers(encoding, documents, speed, print);
-            }
+            foreach (Subject subject in Subjects(Path.Combine(data, "tokenizers"), folder))
+                Measure(subject, texts, folder, print);
+            Train(string.Concat(texts[0].Documents), texts, folder, print);
         }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        Tokenizer cl100k = Tokenizer.Load(Path.Combine(data, "tokenizers", "tiktoken", "cl100k_base.tiktoken"));
         ColdLoadBench.Run(shared, print);
-        CompareSentencePiece(prose, print);
-        MeasureLoad(all[1].Load(), print);
-        MeasureTraining(prose, print);
-        MeasurePathological(all[0].Load(), all[3].Load(), print);
+        MeasurePathological([("cl100k", cl100k), ("Llama 2", Tokenizer.Load(Path.Combine(data, "tokenizers", "phi3")))], print);
     }
 
-    // Documents of a few kilobytes, as training data has them.
-    private static List<string> Documents(string text)
+    private static Subject[] Subjects(string tokenizers, string folder)
     {
-        List<string> documents = [];
-        for (int at = 0; at < text.Length;)
-        {
-            int end = Math.Min(text.Length, at + 4096);
-            end = end == text.Length ? end : text.IndexOf('\n', end) is var n and >= 0 ? n + 1 : text.Length;
-            documents.Add(text[at..end]);
-            at = end;
-        }
-        return documents;
+        string bert = Path.Combine(folder, "bert.json");
+        string t5 = Path.Combine(tokenizers, "sentencepiece", "t5-spiece.model");
+        string llama = Path.Combine(tokenizers, "phi3");
+        return
+        [
+            new("GPT-2", () => Gpt2Files.Load(Path.Combine(tokenizers, "gpt2", "encoder.json"), Path.Combine(tokenizers, "gpt2", "vocab.bpe")), 40, ("tokenizers.mjs", "gpt2")),
+            new("cl100k", () => Tokenizer.Load(Path.Combine(tokenizers, "tiktoken", "cl100k_base.tiktoken")), 40, ("tokenizers.mjs", "cl100k_base")),
+            new("o200k", () => Tokenizer.Load(Path.Combine(tokenizers, "tiktoken", "o200k_base.tiktoken.gz")), 0, ("tokenizers.mjs", "o200k_base")),
+            new("Llama 2 (SentencePiece BPE)", () => Tokenizer.Load(llama), 20, ("huggingface.mjs", Path.Combine(llama, "tokenizer.json"))),
+            new("BERT (WordPiece)", () => LoadBert(Path.Combine(tokenizers, "gguf-vocab", "ggml-vocab-bert-bge.gguf"), bert), 0, ("huggingface.mjs", bert)),
+            new("T5 (unigram)", () => Tokenizer.Load(t5), 0, ("sentencepiece_encode.py", t5)),
+        ];
     }
 
-    private static double Measure(string kind, Tokenizer tokenizer, List<string> documents, Action<string> print)
+    /// <summary>Loads BERT's vocabulary, and writes it for the peer.</summary>
+    private static Tokenizer LoadBert(string gguf, string json)
     {
-        double bytes = documents.Sum(d => (double)System.Text.Encoding.UTF8.GetByteCount(d));
-        long tokens = 0;
-        double one = Best(() =>
-        {
-            tokens = 0;
-            System.Buffers.ArrayBufferWriter<int> ids = new(1 << 16);
-            foreach (string document in documents)
-            {
-                ids.ResetWrittenCount();
-                tokenizer.Encode(document, ids, addSpecialTokens: false);
-                tokens += ids.WrittenCount;
-            }
-        });
-        double allThreads = Best(() => tokenizer.EncodeBatch(documents, addSpecialTokens: false));
-        print($"  {kind}: {bytes / one / 1e6:0.0} MB/s one thread, {bytes / allThreads / 1e6:0.0} MB/s {Environment.ProcessorCount} threads, {bytes / tokens:0.00} bytes/token");
-        return bytes / one / 1e6;
+        Tokenizer tokenizer = Tokenizer.Load(gguf);
+        File.WriteAllBytes(json, TokenizerJson.Write(tokenizer));
+        return tokenizer;
     }
 
-    private static void ComparePeers(string encoding, List<string> documents, double speed, Action<string> print) => WithTemporary(documents, file =>
+    private static void Measure(Subject subject, IReadOnlyList<(string Kind, List<string> Documents)> texts, string folder, Action<string> print)
     {
-        foreach ((string peer, double[] figures) in Peers.Run("tokenizers.mjs", print, file, encoding))
-            print($"    {peer}: {figures[0]:0.0} MB/s; ours is {speed / figures[0]:0.0} times that");
-    });
-
-    private static void CompareSentencePiece(string text, Action<string> print) => WithTemporary(Documents(text), file =>
-    {
-        string corpus = file + ".txt";
-        File.WriteAllText(corpus, text);
-        try
-        {
-            IReadOnlyDictionary<string, double[]> peer = Peers.Run("sentencepiece_bpe.py", print, corpus, file, file);
-            if (peer.Count < 2)
-                return;
-            double bytes = new FileInfo(corpus).Length, training = bytes / Best(() => ByteLevelBpeTrainer.Train(Corpus.FromFiles(corpus), new ByteLevelBpeOptions(8192))) / 1e6;
-            print($"BPE training, 8,192 tokens: {training:0.0} MB/s; SentencePiece {peer["train"][0]:0.00} MB/s; ours is {training / peer["train"][0]:0.0} times that");
-            print("SentencePiece BPE of 8,192 tokens:");
-            double speed = Measure("prose", Tokenizer.Load(file + ".model"), Documents(text), print);
-            print($"    SentencePiece: {peer["encode"][0]:0.0} MB/s; ours is {speed / peer["encode"][0]:0.0} times that");
-        }
-        finally
-        {
-            foreach (string extra in new[] { ".txt", ".model", ".vocab" })
-                File.Delete(file + extra);
-        }
-    });
-
-    private static void WithTemporary(List<string> documents, Action<string> use)
-    {
-        string file = Path.GetTempFileName();
-        try
-        {
-            File.WriteAllLines(file, documents.Select(d => $"\"{JsonEncodedText.Encode(d)}\""));
-            use(file);
-        }
-        finally
-        {
-            File.Delete(file);
-        }
-    }
-
-    private static void MeasureLoad(Tokenizer cl100k, Action<string> print)
-    {
-        byte[] json = TokenizerJson.Write(cl100k);
         Stopwatch watch = Stopwatch.StartNew();
-        TokenizerJson.Parse(json);
-        print($"tokenizer.json of {cl100k.VocabularySize} tokens, {json.Length / 1e6:0.0} MB: {watch.ElapsedMilliseconds} ms first, {Best(() => TokenizerJson.Parse(json)) * 1e3:0} ms best");
-    }
-
-    private static void MeasureTraining(string text, Action<string> print)
-    {
-        double bytes = System.Text.Encoding.UTF8.GetByteCount(text);
-        string path = Path.GetTempFileName();
-        try
+        Tokenizer tokenizer = subject.Load();
+        print($"{subject.Name}: loaded in {watch.ElapsedMilliseconds} ms");
+        foreach ((string kind, List<string> documents) in texts)
         {
-            File.WriteAllText(path, text);
-            double seconds = Best(() => ByteLevelBpeTrainer.Train(Corpus.FromFiles(path), new ByteLevelBpeOptions(8192)));
-            print($"BPE training, 8,192 tokens, {bytes / 1e6:0.0} MB: {seconds:0.00} s, {bytes / seconds / 1e6:0.0} MB/s");
-        }
-        finally
-        {
-            File.Delete(path);
+            double bytes = TokenizerTexts.Bytes(documents);
+            long tokens = 0;
+            double one = bytes / 1e6 / Best(() => tokens = EncodeAll(tokenizer, documents));
+            double batch = bytes / 1e6 / Best(() => tokenizer.EncodeBatch(documents, addSpecialTokens: false, maxThreads: 1));
+            double all = bytes / 1e6 / Best(() => tokenizer.EncodeBatch(documents, addSpecialTokens: false));
+            string floor = subject.Floor > 0 ? $" (goal {subject.Floor:0})" : "";
+            print($"  {kind}: {one:0.0} MB/s on one thread{floor}, a batch {all:0.0} MB/s on {Environment.ProcessorCount}, {all / batch:0.00} times its speed on one, {bytes / tokens:0.00} bytes a token");
+            Compare(subject, documents, folder, one, tokens, print);
         }
     }
 
-    private static void MeasurePathological(Tokenizer gpt2, Tokenizer phi3, Action<string> print)
+    private static long EncodeAll(Tokenizer tokenizer, List<string> documents)
     {
-        string letters = new('a', 10_000_000);
-        foreach ((string name, Tokenizer tokenizer) in new[] { ("GPT-2", gpt2), ("Phi-3", phi3) })
+        long tokens = 0;
+        System.Buffers.ArrayBufferWriter<int> ids = new(1 << 16);
+        foreach (string document in documents)
         {
-            Stopwatch watch = Stopwatch.StartNew();
-            int count = tokenizer.CountTokens(letters);
-            print($"10 MB of one letter, {name}: {watch.Elapsed.TotalSeconds:0.0} s, {count} tokens");
+            ids.ResetWrittenCount();
+            tokenizer.Encode(document, ids, addSpecialTokens: false);
+            tokens += ids.WrittenCount;
+        }
+        return tokens;
+    }
+
+    private static void Compare(Subject subject, List<string> documents, string folder, double speed, long tokens, Action<string> print)
+    {
+        string file = Path.Combine(folder, "documents.jsonl");
+        File.WriteAllLines(file, documents.Select(d => $"\"{JsonEncodedText.Encode(d)}\""));
+        foreach ((string script, string argument) in subject.Peers)
+        {
+            foreach ((string peer, double[] figures) in Peers.Run(script, print, file, argument))
+            {
+                string difference = figures[1] == tokens ? "" : $"; it makes {figures[1]:0} tokens, ours {tokens}";
+                print($"    {peer}: {figures[0]:0.0} MB/s; ours is {speed / figures[0]:0.0} times that (goal {EncodingGoal:0}){difference}");
+            }
+        }
+    }
+
+    /// <summary>Trains 8,192 tokens of BPE beside SentencePiece, and encodes with the vocabulary that SentencePiece made.</summary>
+    private static void Train(string text, IReadOnlyList<(string Kind, List<string> Documents)> texts, string folder, Action<string> print)
+    {
+        string corpus = Path.Combine(folder, "corpus.txt");
+        string model = Path.Combine(folder, "sentencepiece");
+        File.WriteAllText(corpus, text);
+        double size = new FileInfo(corpus).Length / 1e6;
+        double all = size / Best(() => ByteLevelBpeTrainer.Train(Corpus.FromFiles(corpus), new ByteLevelBpeOptions(8192)));
+        double one = size / Best(() => ByteLevelBpeTrainer.Train(Corpus.FromFiles(corpus), new ByteLevelBpeOptions(8192, MaxThreads: 1)));
+        print($"BPE training, 8,192 tokens, {size:0.0} MB of prose: {all:0.0} MB/s, on one thread {one:0.0}");
+        if (!Peers.Run("sentencepiece_train.py", print, corpus, model).TryGetValue("train", out double[]? peer))
+            return;
+        print($"    SentencePiece: {peer[0]:0.00} MB/s; ours is {all / peer[0]:0.0} times that (goal {TrainingGoal:0})");
+        Subject trained = new("SentencePiece BPE of 8,192 tokens", () => Tokenizer.Load(model + ".model"), 20, ("sentencepiece_encode.py", model + ".model"));
+        Measure(trained, texts, folder, print);
+    }
+
+    private static void MeasurePathological((string Name, Tokenizer Tokenizer)[] tokenizers, Action<string> print)
+    {
+        Random random = new(1);
+        (string, string)[] texts =
+        [
+            ("10 MB of one letter", new string('a', 10_000_000)),
+            ("10 MB of one ideograph", new string('東', 3_333_333)),
+            ("1 MB of ideographs at random", string.Concat(Enumerable.Range(0, 333_333).Select(_ => (char)random.Next(0x4E00, 0x9F00)))),
+        ];
+        foreach ((string name, Tokenizer tokenizer) in tokenizers)
+        {
+            foreach ((string what, string text) in texts)
+            {
+                Stopwatch watch = Stopwatch.StartNew();
+                int count = tokenizer.CountTokens(text);
+                print($"{what}, {name}: {watch.Elapsed.TotalSeconds:0.00} s, {count} tokens");
+            }
         }
     }
 
     private static double Best(Action action)
     {
         double best = double.PositiveInfinity;
-        for (int i = 0; i < 3; i++)
+        for (int i = 0; i < 4; i++)
         {
             Stopwatch watch = Stopwatch.StartNew();
             action();
             best = Math.Min(best, watch.Elapsed.TotalSeconds);
         }
         return best;
-    }
-
-    private static string Repeat(string text)
-    {
-        int times = (int)Math.Max(1, MinimumBytes / Math.Max(1, text.Length));
-        return string.Concat(Enumerable.Repeat(text, times));
-    }
-
-    private static string ReadAll(string folder)
-    {
-        System.Text.StringBuilder all = new();
-        foreach (string path in Directory.GetFiles(folder).Order(StringComparer.Ordinal))
-        {
-            if (Path.GetFileName(path) == "README.md")
-                continue;
-            using Stream file = File.OpenRead(path);
-            using Stream plain = path.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(file, CompressionMode.Decompress) : file;
-            using StreamReader reader = new(plain);
-            all.Append(reader.ReadToEnd());
-        }
-        return all.ToString();
     }
 }

@@ -18,6 +18,9 @@ internal sealed class EncodeScratch
     /// <summary>The number of the piece (pre-token) each token came from; filled only when offsets are tracked.</summary>
     public int[] Words = [];
 
+    private TokenPairCache? _tokenPairs;
+    private MergeMemory? _tokenMerge;
+
     public int Count;
     public int WordCount;
     public bool TrackOffsets;
@@ -31,7 +34,11 @@ internal sealed class EncodeScratch
     public readonly MatchCollector Matches = new();
     public readonly MergeMemory Merge = new();
     public WordCache? Cache;
-    public WordCache? PartCache;
+
+    /// <summary>For byte-level BPE's search.</summary>
+    public readonly DeadEnds DeadEnds = new();
+    public TokenPairCache TokenPairs => _tokenPairs ??= new TokenPairCache();
+    public MergeMemory TokenMerge => _tokenMerge ??= new MergeMemory();
     public SentenceLattice? Lattice;
 
     /// <summary>Whether keeping the memory would cost more than making it anew.</summary>
@@ -57,10 +64,16 @@ internal sealed class EncodeScratch
 
     public void AddRange(ReadOnlySpan<int> ids)
     {
-        if (Count + ids.Length > Ids.Length)
-            Array.Resize(ref Ids, Math.Max(Ids.Length * 2, Count + ids.Length));
-        ids.CopyTo(Ids.AsSpan(Count));
+        ids.CopyTo(Reserve(ids.Length));
         Count += ids.Length;
+    }
+
+    /// <summary>Room for ids at the end, which the caller fills and counts.</summary>
+    public Span<int> Reserve(int count)
+    {
+        if (Count + count > Ids.Length)
+            Array.Resize(ref Ids, Math.Max(Ids.Length * 2, Count + count));
+        return Ids.AsSpan(Count, count);
     }
 
     /// <summary>Appends an id that covers <paramref name="start"/> to <paramref name="end"/> of the piece being encoded.</summary>

@@ -17,8 +17,8 @@ public sealed partial class Bpe : TokenModel
     /// <summary>Smaller tables of merges are built at once, larger ones beside the rest.</summary>
     private const int LargeTable = 1 << 14;
 
-    /// <summary>Shorter pieces are remembered whole.</summary>
-    private const int LongPiece = 24;
+    /// <summary>Longer pieces seldom occur again: those of scripts without spaces are whole clauses, unless they are very short.</summary>
+    private const int LongPiece = 24, LongClause = 9;
 
     private readonly Merge[]? _merges;
     private readonly MergeTable? _pairs;
@@ -27,7 +27,6 @@ public sealed partial class Bpe : TokenModel
     private readonly int _unknown;
     private readonly int[] _byteIds;
     private readonly PairFilter? _boundaries;
-    private readonly ByteBoundaries? _byteBoundaries;
 
     // Tokens that only lead to longer ones; where one is left over it is taken apart again.
     private readonly bool[]? _unused;
@@ -42,9 +41,9 @@ public sealed partial class Bpe : TokenModel
         _options = options;
         _unknown = options.UnknownToken is { } unknown ? vocabulary.Find(unknown) ?? -1 : -1;
         _byteIds = FindBytes(vocabulary, options);
-        if (vocabulary.IsByteLevel)
-            _byteBoundaries = new ByteBoundaries(vocabulary);
-        else if (options is { ContinuingSubwordPrefix: null, EndOfWordSuffix: null, IgnoreMerges: false })
+        if (CanSearch())
+            _search = new Lazy<SearchTables?>(() => SearchTables.Create(vocabulary));
+        else if (!vocabulary.IsByteLevel && options is { ContinuingSubwordPrefix: null, EndOfWordSuffix: null, IgnoreMerges: false })
             _boundaries = MergesBytesOrUnknown() ? null : new PairFilter(vocabulary);
         _pairs = pairs?.Result ?? (merges is null ? null : new MergeTable(merges));
     }
@@ -109,39 +108,14 @@ public sealed partial class Bpe : TokenModel
             return;
         if (_boundaries is not null)
             EncodeAtBoundaries(piece, scratch);
-        else if (_byteBoundaries is null || piece.Length <= LongPiece)
-            EncodeWord(piece, 0, scratch);
+        else if (piece.Length > (IsClause(piece[0]) ? LongClause : LongPiece) && _search is not null)
+            EncodeNewWord(piece, 0, scratch);
         else
-            EncodeLongPiece(piece, scratch);
+            EncodeWord(piece, 0, scratch);
     }
 
-    /// <summary>A long piece outside ASCII is one of a script without spaces: its parts repeat where it does not.</summary>
-    private void EncodeLongPiece(ReadOnlySpan<byte> piece, EncodeScratch scratch)
-    {
-        if (_options.IgnoreMerges && piece.Length <= Vocabulary.MaxTokenLength && Vocabulary.Find(piece) is var whole and >= 0)
-        {
-            scratch.Add(whole, 0, piece.Length);
-            return;
-        }
-        for (int start = 0; start < piece.Length;)
-        {
-            int end = _byteBoundaries!.Next(piece, start);
-            EncodePart(piece[start..end], start, scratch);
-            start = end;
-        }
-    }
-
-    /// <summary>A part is merged even where it is a token by itself, so that it has a memory of its own.</summary>
-    private void EncodePart(ReadOnlySpan<byte> part, int offset, EncodeScratch scratch)
-    {
-        bool cached = part.Length <= WordCache.MaxKeyLength && !scratch.TrackOffsets;
-        if (cached && (scratch.PartCache ??= new WordCache()).TryAppend(part, scratch))
-            return;
-        int before = scratch.Count;
-        MergeAll(part, offset, scratch);
-        if (cached)
-            scratch.PartCache!.Store(part, scratch.Ids.AsSpan(before, scratch.Count - before));
-    }
+    /// <summary>Whether a piece that begins with a byte begins with kana or an ideograph.</summary>
+    private static bool IsClause(byte first) => first is >= 0xE3 and <= 0xE9;
 
     /// <summary>
     /// Cuts where no token holds the two characters on either side of the cut: no merge can cross there, so that the parts may be
@@ -193,21 +167,26 @@ public sealed partial class Bpe : TokenModel
 
     private void EncodeNewWord(ReadOnlySpan<byte> word, int offset, EncodeScratch scratch)
     {
-        if (_options.IgnoreMerges)
+        if (TablesFor(word) is { } tables)
         {
-            int whole = Vocabulary.Find(word);
-            if (whole >= 0)
-            {
-                scratch.Add(whole, offset, offset + word.Length);
-                return;
-            }
+            EncodeBySearch(word, offset, tables, scratch);
+            return;
         }
-        MergeAll(word, offset, scratch);
+        if (_options.IgnoreMerges && Vocabulary.Find(word) is var whole and >= 0)
+        {
+            scratch.Add(whole, offset, offset + word.Length);
+            return;
+        }
+        Merge(word, scratch.Merge);
+        if (_unused is not null)
+            EmitUsed(word, offset, scratch);
+        else
+            Emit(scratch.Merge, offset, scratch);
     }
 
-    private void MergeAll(ReadOnlySpan<byte> word, int offset, EncodeScratch scratch)
+    /// <summary>The symbols of a word after all merges: the specification of every encoding here.</summary>
+    private void Merge(ReadOnlySpan<byte> word, MergeMemory memory)
     {
-        MergeMemory memory = scratch.Merge;
         if (Vocabulary.IsByteLevel)
             StartFromBytes(word, memory);
         else
@@ -216,9 +195,13 @@ public sealed partial class Bpe : TokenModel
             MergeByQueue(word, memory);
         else
             MergeByScan(word, memory);
-        if (_unused is not null)
+    }
+
+    private static void Emit(MergeMemory memory, int offset, EncodeScratch scratch)
+    {
+        if (!scratch.TrackOffsets)
         {
-            EmitUsed(word, offset, scratch);
+            scratch.AddRange(memory.Id.AsSpan(0, memory.Count));
             return;
         }
         for (int i = 0; i < memory.Count; i++)

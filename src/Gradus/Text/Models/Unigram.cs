@@ -130,8 +130,10 @@ public sealed class Unigram : TokenModel
     /// <summary>Takes the ids of a remembered word where no rounding at the present sum could have changed a decision.</summary>
     private bool TryRemembered(ReadOnlySpan<byte> word, EncodeScratch scratch, ref double sum)
     {
-        if (scratch.Cache is null || !scratch.Cache.TryGet(word, out ReadOnlySpan<int> ids, out float margin))
+        int[] known = scratch.Lattice!.Remembered;
+        if (scratch.Cache is null || !scratch.Cache.TryGet(word, known, out int count, out float margin))
             return false;
+        ReadOnlySpan<int> ids = known.AsSpan(0, count);
         double after = sum;
         foreach (int id in ids)
             after = Rounded(after + _latticeScores[id]);
@@ -274,6 +276,9 @@ public sealed class Unigram : TokenModel
 /// <summary>The best way to every place of a text.</summary>
 internal sealed class SentenceLattice
 {
+    /// <summary>Room for the ids of a remembered word.</summary>
+    public readonly int[] Remembered = new int[WordCache.MaxIds];
+
     public double[] Score = new double[64];
     private int[] _from = new int[64];
     private int[] _id = new int[64];

@@ -9,7 +9,7 @@ namespace Gradus.Text;
 /// <summary>A source of text for training a tokenizer: files, or texts that come one by one. It may be read more than once.</summary>
 public sealed class Corpus
 {
-    private const int ChunkBytes = 1 << 22;
+    private const int ChunkBytes = 1 << 20;
 
     /// <summary>A stretch of this length without a place to cut is cut between any two characters.</summary>
     private const int LongestChunk = 1 << 26;
@@ -107,12 +107,13 @@ public sealed class Corpus
         }
     }
 
-    /// <summary>The last place where a line ends and the next begins with a letter or digit, or a word ends before a single space; 0 where there is none.</summary>
+    /// <summary>The last place where a single line break is followed by a letter or digit, or a word ends before a single space; 0 where there is none.</summary>
     private static int FindCut(ReadOnlySpan<byte> text)
     {
         for (int i = text.Length - 1; i > 1; i--)
         {
-            if (text[i - 1] == '\n' && char.IsAsciiLetterOrDigit((char)text[i]))
+            // Of more white space a pattern may give the last character to what follows.
+            if (text[i - 1] == '\n' && char.IsAsciiLetterOrDigit((char)text[i]) && (CharacterClasses.At(text, CharacterClasses.Previous(text, i - 1), out _) & CharacterClasses.Space) == 0)
                 return i;
         }
         for (int i = text.Length - 2; i > 1; i--)

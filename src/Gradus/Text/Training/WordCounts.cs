@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Gradus.Text;
 
@@ -22,6 +23,7 @@ internal sealed class WordCounts
 
     public long Count(int index) => _count[index];
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Add(ReadOnlySpan<byte> word, long times = 1)
     {
         uint hash = HashOf(word);
@@ -91,18 +93,22 @@ internal sealed class WordCounts
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint HashOf(ReadOnlySpan<byte> s)
     {
         const ulong Prime = 0x9E3779B97F4A7C15;
         ulong h = (ulong)s.Length * Prime;
-        while (s.Length >= 8)
+        while (s.Length > 8)
         {
             h = BitOperations.RotateLeft((h ^ BinaryPrimitives.ReadUInt64LittleEndian(s)) * Prime, 29);
             s = s[8..];
         }
-        ulong tail = 0;
-        foreach (byte b in s)
-            tail = (tail << 8) | b;
+        ulong tail = s.Length switch
+        {
+            >= 4 => BinaryPrimitives.ReadUInt32LittleEndian(s) | ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(s[^4..]) << 32),
+            > 0 => s[0] | ((ulong)s[s.Length >> 1] << 8) | ((ulong)s[^1] << 16),
+            _ => 0,
+        };
         h = (h ^ tail) * Prime;
         h ^= h >> 32;
         return (uint)((h * 0xD6E8FEB86659FD93) >> 32);

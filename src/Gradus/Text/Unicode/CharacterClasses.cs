@@ -54,6 +54,7 @@ internal static class CharacterClasses
     }
 
     /// <summary>The end of the run of characters that have any flag of <paramref name="mask"/>, from <paramref name="i"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static int Run(ReadOnlySpan<byte> text, int i, byte mask)
     {
         byte[] ascii = AsciiFlags;
