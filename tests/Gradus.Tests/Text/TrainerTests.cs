@@ -39,10 +39,11 @@ public sealed class TrainerTests
         byte[] json = TokenizerJson.Write(one.Tokenizer);
         Assert.Equal(json, TokenizerJson.Write(two.Tokenizer));
         Assert.Equal(1000, one.Tokenizer.VocabularySize);
-        Assert.InRange(one.Report.BytesPerToken, 3.2, 8);
+        Assert.InRange(one.Report.BytesPerToken, 2.8, 8);
         Assert.InRange(one.Report.VocabularyUse, 0.9, 1);
         Assert.Equal(2, one.Tokenizer.UnknownId);
         Assert.NotNull(one.Tokenizer.TokenToId("▁the"));
+        Assert.DoesNotContain(one.Report.LongestTokens, t => t.Contains('\n') || (t.Any(char.IsLetter) && t.Any(char.IsPunctuation)));
         Tokenizer loaded = TokenizerJson.Parse(json);
         Assert.Equal("iron cement is a paste", loaded.Decode(loaded.Encode("iron cement is a paste")));
     }

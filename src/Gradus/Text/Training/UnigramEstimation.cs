@@ -15,6 +15,8 @@ internal sealed class UnigramEstimation
     private const double Slack = 1.1;
 
     private const int Block = 2048;
+    private const int AnyScript = -1;
+    private const int WordStart = '▁';
 
     private readonly byte[][] _words;
     private readonly long[] _counts;
@@ -59,9 +61,11 @@ internal sealed class UnigramEstimation
             byte[] word = _words[w];
             for (int start = 0; start < word.Length; start += CharacterClasses.LengthOf(word[start]))
             {
-                int end = start;
+                int end = start, script = AnyScript;
                 for (int n = 1; n <= _options.MaxPieceLength && end < word.Length; n++)
                 {
+                    if (_options.SplitByScript && !KeepsScript(word, end, ref script))
+                        break;
                     end += CharacterClasses.LengthOf(word[end]);
                     string piece = Encoding.Latin1.GetString(word, start, end - start);
                     if (n == 1)
@@ -77,6 +81,19 @@ internal sealed class UnigramEstimation
             .Take(Math.Max(_options.SeedSize, _required.Count))];
         double total = Math.Log(Math.Max(1, seeds.Sum(s => s.Weight)));
         return [.. seeds.Select(s => (Encoding.Latin1.GetBytes(s.Piece), Math.Log(s.Weight) - total))];
+    }
+
+    /// <summary>Whether the next character is of the same script as those before it; the mark of a word's start goes with any.</summary>
+    private static bool KeepsScript(ReadOnlySpan<byte> word, int at, ref int script)
+    {
+        int character = CharacterClasses.Decode(word, at, out _);
+        if (character == WordStart)
+            return script == AnyScript;
+        int own = Scripts.Of(character);
+        if (script != AnyScript && script != own)
+            return false;
+        script = own;
+        return true;
     }
 
     /// <summary>One step of EM: expected counts by forward and backward sums, then their digamma as the new scores.</summary>

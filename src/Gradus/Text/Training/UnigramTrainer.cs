@@ -15,6 +15,7 @@ namespace Gradus.Text;
 /// <param name="SeedSize">The most candidates to begin with.</param>
 /// <param name="ShrinkingFactor">How much of the vocabulary each round of pruning keeps, above 0 and below 1.</param>
 /// <param name="SubIterations">EM steps between prunings, 1 or more.</param>
+/// <param name="SplitByScript">Whether a piece keeps to one script (writing system), so that letters, digits and punctuation, or Latin and Cyrillic, do not mix.</param>
 /// <param name="MaxThreads">The most threads, or null for one a core; the result is the same for any number.</param>
 public sealed record UnigramTrainerOptions(
     int VocabularySize,
@@ -26,6 +27,7 @@ public sealed record UnigramTrainerOptions(
     int SeedSize = 1_000_000,
     double ShrinkingFactor = 0.75,
     int SubIterations = 2,
+    bool SplitByScript = true,
     int? MaxThreads = null);
 
 /// <summary>Trains unigram tokenizers, as T5 and XLNet use.</summary>
