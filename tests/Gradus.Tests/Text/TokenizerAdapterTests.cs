@@ -49,7 +49,7 @@ public sealed class TokenizerAdapterTests
 
             int index = adapter.GetIndexByTokenCountFromEnd(text, most, out _, out count);
             Assert.InRange(count, 0, most);
-            Assert.Equal(WellFormed(text)[index..], Bytes.Decode(all[^count..]));
+            Assert.Equal(WellFormed(text)[index..], Bytes.Decode(all.AsSpan(all.Length - count)));
             if (most >= all.Length)
                 Assert.Equal((text.Length, 0), (consumed, index));
         }
