@@ -4,7 +4,6 @@ using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
-using Gradus.Tensors.Cpu;
 using Gradus.Testing;
 
 namespace Gradus.Tests.Files;

@@ -8,7 +8,6 @@ using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
 using Gradus.Tensors.Packed;
-using Gradus.Tests.Generation;
 
 namespace Gradus.Tests.Files;
 
