@@ -19,16 +19,19 @@ internal sealed class AddedTokenMatcher
 {
     private readonly Dictionary<int, int> _edges = [];
     private readonly List<AddedToken?> _nodes = [null];
-    private readonly SearchValues<byte> _firstBytes;
+
+    // What tokens begin with: one byte nearly always, or several.
+    private readonly byte _firstByte;
+    private readonly SearchValues<byte>? _firstBytes;
 
     public AddedTokenMatcher(IEnumerable<(AddedToken Token, byte[] Pattern)> tokens)
     {
-        HashSet<byte> first = [];
+        bool[] isFirst = new bool[256];
         foreach ((AddedToken token, byte[] pattern) in tokens)
         {
             if (pattern.Length == 0)
                 continue;
-            first.Add(pattern[0]);
+            isFirst[pattern[0]] = true;
             int node = 0;
             foreach (byte b in pattern)
             {
@@ -42,7 +45,16 @@ internal sealed class AddedTokenMatcher
             }
             _nodes[node] ??= token;
         }
-        _firstBytes = SearchValues.Create([.. first]);
+        List<int> first = [];
+        for (int b = 0; b < isFirst.Length; b++)
+        {
+            if (isFirst[b])
+                first.Add(b);
+        }
+        if (first.Count == 1)
+            _firstByte = (byte)first[0];
+        else
+            _firstBytes = SearchValues.Create(first.ConvertAll(b => (byte)b).ToArray());
     }
 
     /// <summary>
@@ -53,7 +65,7 @@ internal sealed class AddedTokenMatcher
         int i = from;
         while (true)
         {
-            int skip = text[i..].IndexOfAny(_firstBytes);
+            int skip = _firstBytes is null ? text[i..].IndexOf(_firstByte) : text[i..].IndexOfAny(_firstBytes);
             if (skip < 0)
             {
                 start = end = text.Length;

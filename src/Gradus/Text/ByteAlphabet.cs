@@ -77,7 +77,8 @@ internal static class ByteAlphabet
     private static short[] BuildBytes()
     {
         short[] bytes = new short[256 + 68];
-        Array.Fill(bytes, (short)-1);
+        for (int i = 0; i < bytes.Length; i++)
+            bytes[i] = -1;
         for (int b = 0; b < 256; b++)
             bytes[Chars[b]] = (short)b;
         return bytes;

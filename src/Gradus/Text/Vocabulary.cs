@@ -197,7 +197,7 @@ public sealed class Vocabulary
                 if (_extents[id].Size == 0)
                 {
                     if (mayBeHole is null || !mayBeHole(id))
-                        throw new InvalidDataException($"{place}: no token has id {id}, though ids go up to {_count - 1}. Give every id from 0 on exactly one token.");
+                        throw Hole(place, id);
                     continue;
                 }
                 if (_opaque is not null && _opaque[id])
@@ -211,7 +211,7 @@ public sealed class Vocabulary
                     int other = table[i].IdPlusOne - 1;
                     twice = table[i].Hash == hash && _extents[other].Size - 1 == token.Length && token.SequenceEqual(_blob.AsSpan(_extents[other].Start, token.Length));
                     if (twice && !allowDuplicates)
-                        throw new InvalidDataException($"{place}: the token {Show(token)} has two ids, {other} and {id}. Keep one of them.");
+                        throw Twice(place, other, id);
                     i = (i + 1) & mask;
                 }
                 if (!twice)
@@ -230,19 +230,29 @@ public sealed class Vocabulary
         private void Place(int id, int length)
         {
             if (id is < 0 or >= MaxId)
-                throw new InvalidDataException($"Vocabulary: the token {Show(_blob.AsSpan(_used, length))} has id {id}; ids lie between 0 and {MaxId - 1}.");
+                throw OutOfRange(id, length);
             if (id >= _extents.Length)
                 Array.Resize(ref _extents, Math.Max(id + 1, _extents.Length * 2));
             if (_extents[id].Size > 0)
-            {
-                throw new InvalidDataException($"Vocabulary: the id {id} has two tokens, {Show(_blob.AsSpan(_extents[id].Start, _extents[id].Size - 1))} and "
-                    + $"{Show(_blob.AsSpan(_used, length))}. Keep one of them.");
-            }
+                throw Taken(id, length);
             _extents[id] = new Extent { Start = _used, Size = length + 1 };
             _used += length;
             _count = Math.Max(_count, id + 1);
             _maxLength = Math.Max(_maxLength, length);
         }
+
+        // Apart, so that the loops above compile fast: a tokenizer's first encode waits for that.
+        private InvalidDataException Hole(string place, int id) =>
+            new($"{place}: no token has id {id}, though ids go up to {_count - 1}. Give every id from 0 on exactly one token.");
+
+        private InvalidDataException Twice(string place, int first, int second) =>
+            new($"{place}: the token {Show(_blob.AsSpan(_extents[second].Start, _extents[second].Size - 1))} has two ids, {first} and {second}. Keep one of them.");
+
+        private InvalidDataException OutOfRange(int id, int length) =>
+            new($"Vocabulary: the token {Show(_blob.AsSpan(_used, length))} has id {id}; ids lie between 0 and {MaxId - 1}.");
+
+        private InvalidDataException Taken(int id, int length) => new(
+            $"Vocabulary: the id {id} has two tokens, {Show(_blob.AsSpan(_extents[id].Start, _extents[id].Size - 1))} and {Show(_blob.AsSpan(_used, length))}. Keep one of them.");
 
         private string Show(ReadOnlySpan<byte> token)
         {

@@ -50,8 +50,7 @@ public static partial class TokenizerJson
         }
         finally
         {
-            foreach (JsonDocument document in documents)
-                document.Dispose();
+            documents.ForEach(static d => d.Dispose());
         }
     }
 
@@ -174,7 +173,15 @@ public static partial class TokenizerJson
     {
         if (p.IsNull && whenAbsent is { } value)
             return value;
-        return Enum.TryParse(p.Text(), out SplitBehavior behavior) && Enum.IsDefined(behavior) ? behavior : throw p.Wrong("Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
+        return p.Text() switch
+        {
+            nameof(SplitBehavior.Removed) => SplitBehavior.Removed,
+            nameof(SplitBehavior.Isolated) => SplitBehavior.Isolated,
+            nameof(SplitBehavior.MergedWithPrevious) => SplitBehavior.MergedWithPrevious,
+            nameof(SplitBehavior.MergedWithNext) => SplitBehavior.MergedWithNext,
+            nameof(SplitBehavior.Contiguous) => SplitBehavior.Contiguous,
+            _ => throw p.Wrong("Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous"),
+        };
     }
 
     /// <summary>Newer files say prepend_scheme; older ones add_prefix_space.</summary>
@@ -282,7 +289,13 @@ public static partial class TokenizerJson
     {
         if (p.IsNull)
             return null;
-        TruncationStrategy strategy = Enum.TryParse(p["strategy"].Text("LongestFirst"), out TruncationStrategy s) ? s : throw p["strategy"].Wrong("LongestFirst, OnlyFirst or OnlySecond");
+        TruncationStrategy strategy = p["strategy"].Text("LongestFirst") switch
+        {
+            nameof(TruncationStrategy.LongestFirst) => TruncationStrategy.LongestFirst,
+            nameof(TruncationStrategy.OnlyFirst) => TruncationStrategy.OnlyFirst,
+            nameof(TruncationStrategy.OnlySecond) => TruncationStrategy.OnlySecond,
+            _ => throw p["strategy"].Wrong("LongestFirst, OnlyFirst or OnlySecond"),
+        };
         return new Truncation(p["max_length"].Number(), strategy, p["stride"].Number(0), ReadSide(p["direction"]));
     }
 
@@ -296,10 +309,12 @@ public static partial class TokenizerJson
         return new Padding(p["pad_id"].Number(0), p["pad_token"].Text("[PAD]"), p["pad_type_id"].Number(0), length, ReadSide(p["direction"]), multiple);
     }
 
-    private static TextSide ReadSide(JsonPlace p)
+    private static TextSide ReadSide(JsonPlace p) => p.Text("Right") switch
     {
-        return Enum.TryParse(p.Text("Right"), out TextSide side) ? side : throw p.Wrong("Left or Right");
-    }
+        nameof(TextSide.Left) => TextSide.Left,
+        nameof(TextSide.Right) => TextSide.Right,
+        _ => throw p.Wrong("Left or Right"),
+    };
 
     private sealed record ModelContext(bool ByteLevel, Func<int, bool> IsAdded, Task<EarlyMerges?>? EarlyMerges);
 }

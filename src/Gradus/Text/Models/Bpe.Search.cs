@@ -63,8 +63,13 @@ public sealed partial class Bpe
     /// <summary>Whether pieces can be searched: every byte is a token, ranks are distinct, tokens are their parts' bytes one after the other.</summary>
     private bool CanSearch()
     {
-        if (!Vocabulary.IsByteLevel || _unused is not null || _options is not { ContinuingSubwordPrefix: null, EndOfWordSuffix: null } || _byteIds.AsSpan().Contains(-1))
+        if (!Vocabulary.IsByteLevel || _unused is not null || _options is not { ContinuingSubwordPrefix: null, EndOfWordSuffix: null })
             return false;
+        foreach (int id in _byteIds)
+        {
+            if (id < 0)
+                return false;
+        }
         for (int id = 0; _priority is not null && id < _priority.Length; id++)
         {
             if (_priority[id] != id)
