@@ -35,6 +35,29 @@ public sealed unsafe class PanelLayoutTests
 
     [Theory]
     [MemberData(nameof(Formats))]
+    public void RowsTogetherGoWhereRowsAloneGo(string name)
+    {
+        BlockFormat format = BlockFormats.Of(PackedFormats.Get(name));
+        if (!format.HasPanels())
+            return;
+        const int Units = 3;
+        int rowBytes = Units * format.Bytes(), unitBytes = PanelLayout.UnitBytes(format);
+        foreach ((int first, int rows) in new[] { (0, 16), (0, 1), (0, 5), (3, 4), (5, 11), (15, 1) })
+        {
+            using GuardedBuffer blocks = new(rows * rowBytes), together = new(Units * unitBytes), alone = new(Units * unitBytes);
+            new Random(first + rows).NextBytes(new Span<byte>(blocks.Start, rows * rowBytes));
+            new Span<byte>(together.Start, Units * unitBytes).Fill(7);
+            new Span<byte>(alone.Start, Units * unitBytes).Fill(7);
+            PanelLayout.PutRows(format, blocks.Start, rowBytes, together.Start, first, rows);
+            for (int i = 0; i < rows * Units; i++)
+                PanelLayout.Put(format, blocks.Start + i * format.Bytes(), alone.Start + i % Units * unitBytes, first + i / Units);
+            Assert.True(new Span<byte>(alone.Start, Units * unitBytes).SequenceEqual(new Span<byte>(together.Start, Units * unitBytes)), $"{name}: {rows} rows from {first} on");
+            together.AssertIntact();
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
     public void BlocksComeBackFromAPanelAsTheyWere(string name)
     {
         BlockFormat format = BlockFormats.Of(PackedFormats.Get(name));

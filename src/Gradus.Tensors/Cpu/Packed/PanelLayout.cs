@@ -56,31 +56,18 @@ internal static unsafe class PanelLayout
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PutRows(BlockFormat format, byte* blocks, int rowBytes, byte* panel, int first, int rows)
     {
-        int bytes = format.Bytes(), units = rowBytes / bytes;
+        int bytes = format.Bytes(), units = rowBytes / bytes, fours = FourRows.Has(format) ? rows / 4 * 4 : 0;
         for (int i = 0; i < units; i++, panel += Rows * bytes)
         {
             byte* block = blocks + i * bytes;
-            switch (format)
+            for (int row = first; row < first + fours; row += 4, block += 4 * (nint)rowBytes)
             {
-                case BlockFormat.Q8_0:
-                    for (int row = first; row < first + rows; row++, block += rowBytes)
-                    {
-                        ((ushort*)panel)[row] = *(ushort*)block;
-                        PutBytes(block + 2, panel + 32 + 4 * row);
-                    }
-                    break;
-                case BlockFormat.Q4_0 or BlockFormat.IQ4_NL:
-                    for (int row = first; row < first + rows; row++, block += rowBytes)
-                    {
-                        ((ushort*)panel)[row] = *(ushort*)block;
-                        PutNibbles(block + 2, 16, panel + 32 + 4 * row);
-                    }
-                    break;
-                default:
-                    for (int row = first; row < first + rows; row++, block += rowBytes)
-                        Put(format, block, panel, row);
-                    break;
+                for (int r = 0; r < 4; r++)
+                    MoveHead(format, block + r * (nint)rowBytes, panel, row + r, toUnit: true);
+                FourRows.Put(format, block, rowBytes, panel + HeadBytes(format) + 4 * row);
             }
+            for (int row = first + fours; row < first + rows; row++, block += rowBytes)
+                Put(format, block, panel, row);
         }
     }
 
