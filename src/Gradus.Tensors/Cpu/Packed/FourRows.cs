@@ -3,13 +3,16 @@ using System.Runtime.Intrinsics;
 
 namespace Gradus.Tensors.Cpu;
 
-/// <summary>Codes of four rows' blocks to their places in a panel: a transpose of words, and nibbles that change partners on the way.</summary>
+/// <summary>
+/// Codes of four rows' blocks to their places in a panel: a transpose of words, and nibbles that change partners on the way. Methods are
+/// small and apart, because the runtime clears the registers' room of all that is inlined with every call.
+/// </summary>
 internal static unsafe class FourRows
 {
     private const int Register = 64;
 
     /// <summary>Whether a format can be moved so.</summary>
-    public static bool Has(BlockFormat format) => format is BlockFormat.Q8_0 or BlockFormat.Q4_0 or BlockFormat.IQ4_NL or BlockFormat.Q4_1 or BlockFormat.NF4
+    public static bool Has(BlockFormat format) => format is BlockFormat.Q4_0 or BlockFormat.IQ4_NL or BlockFormat.Q4_1 or BlockFormat.NF4
         or BlockFormat.Q4_K or BlockFormat.Q5_K or BlockFormat.Q6_K;
 
     /// <summary>Puts the codes, but not what is in the head, of four blocks.</summary>
@@ -22,10 +25,6 @@ internal static unsafe class FourRows
     {
         switch (format)
         {
-            case BlockFormat.Q8_0:
-                Bytes(block + 2, rowBytes, part);
-                Bytes(block + 18, rowBytes, part + 4 * Register);
-                break;
             case BlockFormat.Q4_0 or BlockFormat.IQ4_NL:
                 Nibbles(block + 2, rowBytes, part, part + 2 * Register);
                 break;
@@ -52,18 +51,8 @@ internal static unsafe class FourRows
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Bytes(byte* bytes, nint rowBytes, byte* part)
-    {
-        Vector128<uint> signs = Vector128.Create(0x80808080);
-        Words words = new(bytes, rowBytes);
-        (words.W0 ^ signs).Store((uint*)part);
-        (words.W1 ^ signs).Store((uint*)(part + Register));
-        (words.W2 ^ signs).Store((uint*)(part + 2 * Register));
-        (words.W3 ^ signs).Store((uint*)(part + 3 * Register));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void LongNibbles(byte* run, nint rowBytes, byte* low, byte* high)
     {
         Nibbles(run, rowBytes, low, high);
@@ -71,7 +60,8 @@ internal static unsafe class FourRows
     }
 
     // Of 16 bytes the low halves are the columns that come first; in a panel a byte has columns four apart.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Nibbles(byte* run, nint rowBytes, byte* low, byte* high)
     {
         Words words = new(run, rowBytes);
@@ -89,6 +79,8 @@ internal static unsafe class FourRows
     }
 
     // Bit j of byte i is of column i of part j; in a panel bit i of byte b is of column 4i + b.
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FifthBits(byte* bits, nint rowBytes, byte* part)
     {
         Words first = new(bits, rowBytes), second = new(bits + 16, rowBytes);
@@ -103,6 +95,8 @@ internal static unsafe class FourRows
 
     // Of 128 columns the nibbles lie in 64 bytes, byte i with columns i and i + 64, and the upper bits in 32, byte i with columns i, i + 32,
     // i + 64 and i + 96; in a panel 16 columns are a register of upper bits and two of nibbles.
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SixBits(byte* block, nint rowBytes, byte* part)
     {
         for (int i = 0; i < 4; i++)

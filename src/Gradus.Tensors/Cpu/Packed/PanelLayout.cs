@@ -34,6 +34,7 @@ internal static unsafe class PanelLayout
     public static nint PanelBytes(BlockFormat format, int columns) => Rows * format.RowBytes(columns);
 
     /// <summary>Bytes of a unit before its first part.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int HeadBytes(BlockFormat format) => format switch
     {
         BlockFormat.Q4_1 or BlockFormat.Q5_1 or BlockFormat.NF4 => 64,
@@ -56,18 +57,35 @@ internal static unsafe class PanelLayout
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PutRows(BlockFormat format, byte* blocks, int rowBytes, byte* panel, int first, int rows)
     {
-        int bytes = format.Bytes(), units = rowBytes / bytes, fours = FourRows.Has(format) ? rows / 4 * 4 : 0;
+        int bytes = format.Bytes(), units = rowBytes / bytes, fours = FourRows.Has(format) ? rows / 4 * 4 : 0, headBytes = HeadBytes(format);
+        bool scaleOnly = headBytes == 2 * Rows;
         for (int i = 0; i < units; i++, panel += Rows * bytes)
         {
             byte* block = blocks + i * bytes;
             for (int row = first; row < first + fours; row += 4, block += 4 * (nint)rowBytes)
             {
                 for (int r = 0; r < 4; r++)
-                    MoveHead(format, block + r * (nint)rowBytes, panel, row + r, toUnit: true);
-                FourRows.Put(format, block, rowBytes, panel + HeadBytes(format) + 4 * row);
+                {
+                    byte* from = block + r * (nint)rowBytes;
+                    if (scaleOnly)
+                        ((ushort*)panel)[row + r] = *(ushort*)from;
+                    else
+                        MoveHead(format, from, panel, row + r, toUnit: true);
+                }
+                FourRows.Put(format, block, rowBytes, panel + headBytes + 4 * row);
             }
             for (int row = first + fours; row < first + rows; row++, block += rowBytes)
-                Put(format, block, panel, row);
+            {
+                if (format == BlockFormat.Q8_0)
+                {
+                    ((ushort*)panel)[row] = *(ushort*)block;
+                    PutBytes(block + 2, panel + 2 * Rows + 4 * row);
+                }
+                else
+                {
+                    Put(format, block, panel, row);
+                }
+            }
         }
     }
 
@@ -218,6 +236,7 @@ internal static unsafe class PanelLayout
     }
 
     // The fields of a block that are not codes: where they lie in the block, and where in the head.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MoveHead(BlockFormat format, byte* block, byte* unit, int row, bool toUnit)
     {
         switch (format)
@@ -240,6 +259,7 @@ internal static unsafe class PanelLayout
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Move<T>(byte* inBlock, byte* inUnit, bool toUnit)
         where T : unmanaged
     {
