@@ -34,7 +34,7 @@ internal static class Failures
     {
         StringBuilder line = new(text.Length);
         foreach (char c in text.ReplaceLineEndings(" "))
-            line.Append(char.IsControl(c) ? '\uFFFD' : c);
+            line.Append(c == '\t' ? ' ' : char.IsControl(c) ? '\uFFFD' : c);
         return line.ToString();
     }
 

@@ -61,7 +61,7 @@ internal sealed class ConvertSource(
         Tokenizer? given = tokenizer is null ? null : TokenizerVerb.Open(tokenizer);
         if (File.Exists(path) && !GgufModel.IsGguf(path))
             return OpenFile(path, given);
-        if (Directory.Exists(path) && !ModelFolder.IsModel(path) && FindLlama2c(path) is { } file)
+        if (Directory.Exists(path) && !ModelFolder.IsModel(path) && Llama2cModels.FindIn(path) is { } file)
             return OpenFile(file, given);
         ModelPlace place = ModelFolder.Find(path, cancel);
         given ??= ModelFolder.TryOpenTokenizer(place);
@@ -113,7 +113,7 @@ internal sealed class ConvertSource(
         try
         {
             if (file is Llama2cFile llama)
-                return new ConvertSource(llama.Config, llama, tokenizer ?? FindLlama2cTokenizer(folder, (int)llama.Config["vocab_size"]!));
+                return new ConvertSource(llama.Config, llama, tokenizer ?? Llama2cModels.FindTokenizer(path, (int)llama.Config["vocab_size"]!));
             if (!File.Exists(Path.Combine(folder, Checkpoint.ConfigFile)))
                 throw new UsageException($"{path}: there is no {Checkpoint.ConfigFile} beside it, which says what the tensors mean; put it there.");
             JsonObject config = Checkpoint.ReadObject(Path.Combine(folder, Checkpoint.ConfigFile));
@@ -124,39 +124,5 @@ internal sealed class ConvertSource(
             file.Dispose();
             throw;
         }
-    }
-
-    /// <summary>The one llama2.c model of a folder, or null.</summary>
-    private static string? FindLlama2c(string folder)
-    {
-        string[] models = [.. Directory.GetFiles(folder, "*.bin").Where(IsLlama2c).Order(StringComparer.Ordinal)];
-        return models.Length > 1
-            ? throw new UsageException($"{folder}: has {models.Length} llama2.c models ({string.Join(", ", models.Select(m => Path.GetFileName(m)))}); choose one by its path.")
-            : models.FirstOrDefault();
-    }
-
-    private static bool IsLlama2c(string path)
-    {
-        try
-        {
-            using Llama2cFile file = Llama2cFile.Open(path);
-            return true;
-        }
-        catch (InvalidDataException)
-        {
-            return false;
-        }
-    }
-
-    /// <summary>The tokenizer beside a llama2.c model: <c>tokenizer.bin</c> or <c>tok512.bin</c>, by its number of pieces.</summary>
-    private static Tokenizer? FindLlama2cTokenizer(string folder, int vocabulary)
-    {
-        foreach (string name in new[] { $"tok{vocabulary}.bin", "tokenizer.bin" })
-        {
-            string path = Path.Combine(folder, name);
-            if (File.Exists(path) && Tokenizer.Load(path) is { } tokenizer && tokenizer.VocabularySize == vocabulary)
-                return tokenizer;
-        }
-        return null;
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Gradus.Adapters;
 using Gradus.Cli.Console;
 using Gradus.Files;
@@ -17,10 +18,10 @@ namespace Gradus.Cli.Verbs;
 internal sealed record ModelPlace(string Folder, string? Adapter);
 
 /// <summary>
-/// Finds and loads the model that a path means: a folder in the Hugging Face layout; a GGUF file; a run's folder, which means its newest
+/// Finds and loads the model that a path means: a folder in the Hugging Face layout, or its file of weights; a GGUF file; a llama2.c file; a run's folder, which means its newest
 /// whole checkpoint; an adapter's folder, which means its base model with the adapter on it; or a model's name on the hub.
 /// </summary>
-internal static class ModelFolder
+internal static partial class ModelFolder
 {
     private const string Checkpoints = "checkpoints";
 
@@ -80,6 +81,8 @@ internal static class ModelFolder
     /// <summary>Loads the tokenizer of a model, or gives null where there is none.</summary>
     public static Tokenizer? TryOpenTokenizer(ModelPlace place)
     {
+        if (place.Adapter is null && Llama2cModels.IsModel(place.Folder))
+            return Llama2cModels.FindTokenizer(place.Folder, Checkpoint.ReadConfig(place.Folder).Vocabulary);
         foreach (string folder in new[] { place.Adapter, place.Folder }.OfType<string>())
         {
             try
@@ -104,10 +107,15 @@ internal static class ModelFolder
 
     private static string FindFolder(string path, CancellationToken cancel)
     {
-        if (GgufModel.IsGguf(path))
+        if (GgufModel.IsGguf(path) || Llama2cModels.IsModel(path))
             return path;
         if (File.Exists(path))
-            throw new UsageException($"{path}: is a file; give a model's folder, or make one of it: gradus convert {path} FOLDER");
+        {
+            string around = Path.GetDirectoryName(Path.GetFullPath(path))!;
+            return WeightsOfFolder().IsMatch(Path.GetFileName(path)) && Holds(around, Checkpoint.ConfigFile)
+                ? around
+                : throw new UsageException($"{path}: is a file; give a model's folder, or make one of it: gradus convert {path} FOLDER");
+        }
         if (!Directory.Exists(path))
             path = HubModels.Resolve(path, cancel) ?? throw new UsageException($"{path}: no such folder; give a model's folder or a run's, a GGUF file, or a name on the hub (org/name).");
         if (Holds(path, Checkpoint.ConfigFile) || PeftFolder.IsAdapter(path))
@@ -116,6 +124,8 @@ internal static class ModelFolder
         string[] gguf = [.. Directory.GetFiles(path, "*.gguf").Order(StringComparer.Ordinal)];
         if (gguf.Length > 0 && gguf.Skip(1).All(f => f.Contains("-of-", StringComparison.Ordinal)))
             return gguf[0];
+        if (Llama2cModels.FindIn(path) is { } llama)
+            return llama;
         if (Directory.Exists(Path.Combine(path, Checkpoints)) || Holds(path, "run.json"))
             return RunFolder.LatestCheckpoint(path) ?? throw new UsageException($"{path}: the run has no whole checkpoint yet; wait for its first one.");
         string[] models = [.. Directory.EnumerateDirectories(path).Where(IsModel).Order(StringComparer.Ordinal).Take(5)];
@@ -123,6 +133,10 @@ internal static class ModelFolder
             ? $"{path}: holds no model (no {Checkpoint.ConfigFile}, no {Checkpoints}/); give a model's folder or a run's."
             : $"{path}: holds no model itself; did you mean {string.Join(" or ", models)}?");
     }
+
+    // Files that opening the folder would read.
+    [GeneratedRegex(@"^(model|pytorch_model)(-[0-9]{5}-of-[0-9]{5})?\.(safetensors|bin)(\.index\.json)?$", RegexOptions.CultureInvariant)]
+    private static partial Regex WeightsOfFolder();
 
     // PEFT takes the path from the working directory; a folder that was moved together with its base is found from itself.
     private static string FindBase(string adapter, CancellationToken cancel)

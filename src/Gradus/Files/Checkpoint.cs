@@ -28,14 +28,21 @@ public static class Checkpoint
     /// <exception cref="InvalidDataException">config.json is missing, broken or of an unknown architecture.</exception>
     public static ModelConfig ReadConfig(string folder)
     {
-        if (!GgufModel.IsGguf(folder))
-            return Architectures.Parse(ReadObject(Path.Combine(folder, ConfigFile)), Path.Combine(folder, ConfigFile));
-        using GgufModel model = GgufModel.Open(folder);
-        return Architectures.Parse(model.Config, folder);
+        if (GgufModel.IsGguf(folder))
+        {
+            using GgufModel model = GgufModel.Open(folder);
+            return Architectures.Parse(model.Config, folder);
+        }
+        if (File.Exists(folder))
+        {
+            using Llama2cFile file = Llama2cFile.Open(folder);
+            return Architectures.Parse(file.Config, folder);
+        }
+        return Architectures.Parse(ReadObject(Path.Combine(folder, ConfigFile)), Path.Combine(folder, ConfigFile));
     }
 
     /// <summary>Loads a model.</summary>
-    /// <param name="folder">A folder in the Hugging Face layout, or a GGUF file.</param>
+    /// <param name="folder">A folder in the Hugging Face layout, a GGUF file, or a llama2.c file.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="keepStoredType">
     /// Keep BF16 and F16 weights as they are, to be run or adapted but not trained, rather than widen them to F32. Weights that lie in a file as
@@ -51,6 +58,11 @@ public static class Checkpoint
         {
             using GgufModel gguf = GgufModel.Open(folder);
             return Load(Architectures.Parse(gguf.Config, folder), gguf.Tensors, device, keepStoredType, keepPacked);
+        }
+        if (File.Exists(folder))
+        {
+            using Llama2cFile llama = Llama2cFile.Open(folder);
+            return Load(Architectures.Parse(llama.Config, folder), llama, device, keepStoredType, keepPacked);
         }
         if (!Directory.Exists(folder))
             throw new InvalidDataException($"{folder}: no such folder; give a folder that holds {ConfigFile} and {WeightsFile}.");

@@ -82,7 +82,10 @@ public sealed class BrokenModelTests(SmallModel models) : IClassFixture<SmallMod
         CommandLineRun.Of("inspect", folder).Fails(2, "config.json", "\"mamba\" is not supported", "llama");
         File.WriteAllText(Path.Combine(folder, "config.json"), "{\"model_type\": \"llama\", \"hidden_size\": \"wide\"}");
         CommandLineRun.Of("inspect", folder).Fails(2, "config.json", "hidden_size");
-        CommandLineRun.Of("generate", Path.Combine(models.Llama, "model.safetensors")).Fails(2, "is a file", "gradus convert");
+        // Not what the folder's model is read from.
+        string others = models.Copy("others"), other = Path.Combine(others, "adapter.safetensors");
+        File.Copy(Path.Combine(others, "model.safetensors"), other);
+        CommandLineRun.Of("generate", other).Fails(2, "is a file", "gradus convert");
         CommandLineRun.Of("inspect", models.WriteFile("notes.safetensors", "just some notes, long enough")).Fails(2, "notes.safetensors");
     }
 

@@ -102,6 +102,17 @@ public sealed class GgufVerbTests : IDisposable
     }
 
     [SharedFact("data", "stories260k-weights")]
+    public void AModelIsRunFromAnyOfItsFiles()
+    {
+        string folder = Path.Combine(_folder.FullName, "hf"), llama2c = Directory.GetFiles(Data, "*.bin").Single(f => !Path.GetFileName(f).StartsWith("tok", StringComparison.Ordinal));
+        CommandLineRun.Of("convert", Data, folder).Succeeds();
+        string[] run = ["--greedy", "--max-tokens", "12"];
+        string text = CommandLineRun.Of(["generate", folder, .. run]).Succeeds().Output;
+        foreach (string path in new[] { Path.Combine(folder, "model.safetensors"), llama2c, Data })
+            Assert.Equal(text, CommandLineRun.Of(["generate", path, .. run]).Succeeds().Output);
+    }
+
+    [SharedFact("data", "stories260k-weights")]
     public void InspectTellsWhatAGgufFileIs()
     {
         string file = Path.Combine(_folder.FullName, "stories.gguf");

@@ -88,7 +88,8 @@ internal static class TinyModels
             ResidPdrop: 0.1f, EmbdPdrop: 0.1f, AttnPdrop: 0.1f, InitializerRange: 0.3f, TieWordEmbeddings: true),
         ["llama/2"] = new LlamaConfig(Vocabulary, 48, 80, 2, 4, 4, HeadDim: 10, HiddenAct: "gelu", MaxPositionEmbeddings: Context,
             RopeScaling: new RopeScaling("llama3", Factor: 8, OriginalMaxPositionEmbeddings: 32), AttentionBias: true, MlpBias: true, TieWordEmbeddings: true,
-            InitializerRange: 0.3f) { AttentionDropout = 0.1f, PadTokenId = 0 },
+            InitializerRange: 0.3f)
+        { AttentionDropout = 0.1f, PadTokenId = 0 },
         ["mistral/2"] = new MistralConfig(Vocabulary, 48, 80, 2, 4, 1, MaxPositionEmbeddings: Context, SlidingWindow: null, TieWordEmbeddings: true, InitializerRange: 0.3f),
         ["mixtral/2"] = new MixtralConfig(Vocabulary, 48, 80, 2, 4, 4, HeadDim: 8, MaxPositionEmbeddings: Context, SlidingWindow: 9, NumLocalExperts: 3,
             NumExpertsPerTok: 2, RouterJitterNoise: 0.1f, TieWordEmbeddings: true, InitializerRange: 0.3f),

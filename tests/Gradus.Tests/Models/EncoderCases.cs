@@ -53,7 +53,7 @@ internal static class EncoderCases
         ModelConfig? encoder = (named == name ? Tiny : Variants).FirstOrDefault(c => c.ArchitectureClasses.Contains(named));
         return (encoder ?? TinyModels.Decoders.Select(TinyModels.Config).First(c => Architectures.ClassifierOf(c) == named))
             with
-            { Architecture = named, Labels = LabelSet.OfCount(3) };
+        { Architecture = named, Labels = LabelSet.OfCount(3) };
     }
 
     public static LanguageModel Make(ModelConfig config, Device device) =>

@@ -31,7 +31,10 @@ public sealed class RopeScalingTests
     {
         JsonObject json = new()
         {
-            ["model_type"] = "llama", ["hidden_size"] = 8, ["num_attention_heads"] = 1, ["max_position_embeddings"] = trained,
+            ["model_type"] = "llama",
+            ["hidden_size"] = 8,
+            ["num_attention_heads"] = 1,
+            ["max_position_embeddings"] = trained,
             ["rope_scaling"] = scaling is null ? null : JsonNode.Parse(scaling),
         };
         LlamaConfig config = Assert.IsType<LlamaConfig>(Architectures.Parse(json, "config.json"));
