@@ -13,7 +13,7 @@ public sealed class GgufVocabularyTests : IDisposable
     public static TheoryData<string> Tokenizers() => [.. new[] { SharedFolder.Find("golden", "tokenizers"), SharedFolder.Find("data", "tokenizers") }
         .OfType<string>()
         .SelectMany(f => Directory.EnumerateFiles(f, "*", SearchOption.AllDirectories))
-        .Where(f => Path.GetExtension(f) is ".gguf" or ".model" || Path.GetFileName(f) is "tokenizer.json" or "vocab.txt" or "merges.txt")
+        .Where(f => Path.GetExtension(f) is ".gguf" or ".model" or ".tiktoken" || f.EndsWith(".tiktoken.gz", StringComparison.Ordinal) || Path.GetFileName(f) is "tokenizer.json" or "vocab.txt" or "merges.txt")
         .Select(f => Path.GetRelativePath(SharedFolder.Root!, f))
         .Order(StringComparer.Ordinal)];
 

@@ -13,7 +13,7 @@ internal static class GgufPatterns
         + "... !!! ?? --> :/ //\r\n e\u0301te\u0301 na\u00efve \u4f60\u597d\uff0c\u4e16\u754c\u3002 \u0645\u0631\u062d\u0628\u0627\u060c \u0917\u0941\u0930\u0941 \u0661\u0662\u0663\u0664 \U0001f600\U0001f468\u200d\U0001f469 CamelCaseWord HTTPServer \u01c5x end. ";
 
     // Of names with the same pattern the one that llama.cpp's conversion gives most often.
-    private static readonly string[] Names = ["gpt-2", "llama-bpe", "qwen2", "gpt-4o", "tekken", "starcoder", "falcon", "dbrx", "default", "bloom"];
+    private static readonly string[] Names = ["gpt-2", "llama-bpe", "qwen2", "gpt-4o", "llama4", "tekken", "starcoder", "falcon", "dbrx", "default", "bloom"];
 
     /// <summary>The pre-tokenizer of a name, and whether a piece that is a token is taken whole.</summary>
     public static (PreTokenizer PreTokenizer, bool IgnoreMerges) Find(string name, string place)
