@@ -19,6 +19,19 @@ public sealed class CpuBenchmarkTests
         Assert.True(measured[^1] is { Share: > 0, Goal.Kind: GoalKind.Share, Unit: "GFLOP/s" }, measured[^1].ToString());
     }
 
+    [Theory]
+    [InlineData(GoalKind.Share, 0.8, true)]
+    [InlineData(GoalKind.Share, 0.81, false)]
+    [InlineData(GoalKind.AtLeast, 5.0, true)]
+    [InlineData(GoalKind.AtLeast, 5.1, false)]
+    [InlineData(GoalKind.AtMost, 5.0, true)]
+    [InlineData(GoalKind.AtMost, 4.9, false)]
+    public void Goals_limit_the_share_or_the_value(GoalKind kind, double limit, bool reached)
+    {
+        Assert.Equal(reached, new CpuMeasurement("it", 1, Value: 5, "GB/s", Share: 0.8, new Goal(kind, limit)).Reached);
+        Assert.Null(new CpuMeasurement("it", 1, Value: 5, "GB/s", Share: 0.8).Reached);
+    }
+
     [Fact]
     public void Wrong_numbers_are_refused()
     {
