@@ -13,6 +13,9 @@ internal static partial class AmxPermission
     private const int RequestPermission = 0x1023;
     private const int TileData = 18;
 
+    // Set by tests where a preloaded library emulates the instructions (tests/amx).
+    private const string Emulated = "Gradus.Tensors.AmxIsEmulated";
+
     private static readonly Lazy<string?> Answer = new(Ask);
 
     /// <summary>Why AMX cannot be used; null when it can.</summary>
@@ -30,6 +33,8 @@ internal static partial class AmxPermission
 
     private static string? Ask()
     {
+        if (AppContext.TryGetSwitch(Emulated, out bool emulated) && emulated)
+            return ExecutableMemory.WhyNot;
         if (!X86Base.X64.IsSupported)
             return "this CPU is not x86-64";
         if (!InCpu)
