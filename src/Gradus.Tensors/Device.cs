@@ -81,8 +81,8 @@ public abstract partial class Device
     /// <summary>Σ x, in double precision.</summary>
     public abstract double Sum(Tensor x);
 
-    /// <summary>Σ x², in double precision.</summary>
-    public abstract double SumOfSquares(Tensor x);
+    /// <summary>Σ x² over all given tensors, in double precision.</summary>
+    public abstract double SumOfSquares(params ReadOnlySpan<Tensor> tensors);
 
     /// <summary>y[r] = Σ_c a[r, c] · b[r, c].</summary>
     public abstract void RowDots(Tensor a, Tensor b, Tensor y);
@@ -172,10 +172,8 @@ public abstract partial class Device
 
     // Optimizer
 
-    /// <summary>
-    /// Adam's moments: m = β₁m + (1 − β₁)g, v = β₂v + (1 − β₂)g², update = (m/c₁)/(√(v/c₂) + ε).
-    /// </summary>
-    public abstract void AdamMoments(in AdamTask task);
+    /// <summary>One optimizer step of all given tensors, each of them and of what its parts remember read and written once.</summary>
+    public abstract void Update(ReadOnlySpan<UpdateTask> tasks);
 }
 
 /// <summary>Element-wise operations of two tensors.</summary>
@@ -321,16 +319,3 @@ public readonly record struct AttentionGradientTask(AttentionTask Forward, Tenso
     /// <summary>The bias's gradient, or null.</summary>
     public Tensor? DBias { get; init; }
 }
-
-/// <summary>One Adam update of a run of elements.</summary>
-/// <param name="Gradient">g.</param>
-/// <param name="M">First moments, updated.</param>
-/// <param name="V">Second moments, updated.</param>
-/// <param name="Update">The resulting direction; may be the gradient's memory.</param>
-/// <param name="Beta1">β₁.</param>
-/// <param name="Beta2">β₂.</param>
-/// <param name="Epsilon">ε.</param>
-/// <param name="Correction1">c₁ = 1 − β₁ᵗ.</param>
-/// <param name="Correction2">c₂ = 1 − β₂ᵗ.</param>
-public readonly record struct AdamTask(
-    Tensor Gradient, Tensor M, Tensor V, Tensor Update, float Beta1, float Beta2, float Epsilon, float Correction1, float Correction2);

@@ -126,8 +126,11 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>The Euclidean norm of all gradients together.</summary>
-    public static double GradientNorm(IEnumerable<Parameter> parameters) =>
-        Math.Sqrt(parameters.Sum(p => p.Gradient is { } g ? g.Device.SumOfSquares(g) : 0));
+    public static double GradientNorm(IEnumerable<Parameter> parameters)
+    {
+        Tensor[] gradients = [.. parameters.Select(p => p.Gradient).OfType<Tensor>()];
+        return gradients.Length == 0 ? 0 : Math.Sqrt(gradients[0].Device.SumOfSquares(gradients));
+    }
 
     /// <summary>The factor that brings gradients of a norm down to the largest allowed (Pascanu et al., 2013); 1 where they are smaller.</summary>
     public static float ClipScale(double norm, double largest) => (float)Math.Min(1, largest / (norm + 1e-6));

@@ -174,11 +174,14 @@ public sealed unsafe partial class ReferenceDevice : Device
     }
 
     /// <inheritdoc/>
-    public override double SumOfSquares(Tensor x)
+    public override double SumOfSquares(params ReadOnlySpan<Tensor> tensors)
     {
         double sum = 0;
-        for (long i = 0; i < x.Count; i++)
-            sum += (double)x.Floats[i] * x.Floats[i];
+        foreach (Tensor x in tensors)
+        {
+            for (long i = 0; i < x.Count; i++)
+                sum += (double)x.Floats[i] * x.Floats[i];
+        }
         return sum;
     }
 
@@ -221,14 +224,37 @@ public sealed unsafe partial class ReferenceDevice : Device
     }
 
     /// <inheritdoc/>
-    public override void AdamMoments(in AdamTask task)
+    public override void Update(ReadOnlySpan<UpdateTask> tasks)
     {
-        for (long i = 0; i < task.Gradient.Count; i++)
+        foreach (UpdateTask task in tasks)
         {
-            double g = task.Gradient.Floats[i];
-            double m = task.M.Floats[i] = (float)((task.Beta1 * task.M.Floats[i]) + ((1.0 - task.Beta1) * g));
-            double v = task.V.Floats[i] = (float)((task.Beta2 * task.V.Floats[i]) + ((1.0 - task.Beta2) * g * g));
-            task.Update.Floats[i] = (float)(m / task.Correction1 / (Math.Sqrt(v / task.Correction2) + task.Epsilon));
+            for (long i = 0; i < task.Value.Count; i++)
+            {
+                double u = (double)task.GradientScale * task.Gradient.Floats[i];
+                foreach (UpdatePart part in task.Parts.Span)
+                    u = Updated(part, u, task.Value.Floats[i], i);
+                task.Value.Floats[i] = (float)(task.Value.Floats[i] + u);
+            }
+        }
+    }
+
+    private static double Updated(in UpdatePart part, double u, float value, long i)
+    {
+        switch (part.Kind)
+        {
+            case UpdateKind.Scale:
+                return part.A * u;
+            case UpdateKind.AddValue:
+                return u + ((double)part.A * value);
+            case UpdateKind.Trace:
+                double trace = part.First!.Floats[i] = (float)(((double)part.A * part.First.Floats[i]) + (part.B * u));
+                return (part.C * trace) + (part.D * u);
+            case UpdateKind.Adam:
+                double m = part.First!.Floats[i] = (float)(((double)part.A * part.First.Floats[i]) + ((1.0 - part.A) * u));
+                double v = part.Second!.Floats[i] = (float)(((double)part.B * part.Second.Floats[i]) + ((1.0 - part.B) * u * u));
+                return m * part.D / (Math.Sqrt(v * part.E) + part.C);
+            default:
+                return u;
         }
     }
 

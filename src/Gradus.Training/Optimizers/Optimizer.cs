@@ -79,14 +79,13 @@ public sealed record Sgd(
 /// <summary>Applies the parts of an optimizer to parameters, and keeps what the parts remember.</summary>
 public sealed class Optimizer : IDisposable
 {
-    /// <summary>Elements that go through all parts at once, so that they stay in the cache between parts.</summary>
-    private const int Piece = 64 * 1024;
-
     private readonly IReadOnlyList<UpdateRule> _rules;
     private readonly IReadOnlyList<Parameter> _parameters;
+    private readonly Device _device;
     private readonly Workspace _store;
-    private readonly Workspace _views;
     private readonly Tensor[][][] _state;
+    private readonly UpdatePart[] _parts;
+    private readonly UpdateTask[] _tasks;
 
     /// <summary>Prepares the parameters' state, all zeros.</summary>
     /// <param name="rules">The parts, in order.</param>
@@ -98,9 +97,11 @@ public sealed class Optimizer : IDisposable
         ArgumentNullException.ThrowIfNull(parameters);
         _rules = rules;
         _parameters = parameters;
+        _device = device;
         _store = new Workspace(device);
-        _views = new Workspace(device);
         _state = [.. parameters.Select(p => rules.Select(r => r.StateNames.Select(_ => _store.Zeros(p.Shape)).ToArray()).ToArray())];
+        _parts = new UpdatePart[parameters.Count * rules.Count];
+        _tasks = new UpdateTask[parameters.Count];
     }
 
     /// <summary>Updates made so far.</summary>
@@ -133,41 +134,31 @@ public sealed class Optimizer : IDisposable
     public void Step(double learningRate, float gradientScale = 1f)
     {
         Steps++;
+        int count = 0;
         for (int p = 0; p < _parameters.Count; p++)
         {
-            if (_parameters[p].Gradient is not { } gradient)
-                continue;
-            Update(_parameters[p], gradient, _state[p], learningRate, gradientScale);
-            _parameters[p].ClearGradient();
-            _parameters[p].MarkChanged();
+            if (_parameters[p].Gradient is { } gradient)
+                _tasks[count++] = new UpdateTask(_parameters[p].Value, gradient, gradientScale, Parts(p, learningRate));
         }
-    }
-
-    private void Update(Parameter parameter, Tensor gradient, Tensor[][] state, double learningRate, float gradientScale)
-    {
-        Tensor value = parameter.Value;
-        for (long start = 0; start < value.Count; start += Piece)
+        _device.Update(_tasks.AsSpan(0, count));
+        Array.Clear(_tasks);
+        foreach (Parameter parameter in _parameters)
         {
-            Shape run = new((int)Math.Min(Piece, value.Count - start));
-            Tensor part = View(value, run, start), update = View(gradient, run, start);
-            if (gradientScale != 1f)
-                value.Device.Scale(update, gradientScale, update);
-            for (int r = 0; r < _rules.Count; r++)
-            {
-                Tensor[] remembered = [.. state[r].Select(s => View(s, run, start))];
-                _rules[r].Apply(new UpdateContext(parameter, part, update, remembered, Steps, learningRate));
-            }
-            value.Device.Axpy(1f, update, part);
-            _views.Reset();
+            if (parameter.Gradient is null)
+                continue;
+            parameter.ClearGradient();
+            parameter.MarkChanged();
         }
     }
 
-    private Tensor View(Tensor tensor, Shape run, long start) => _views.View(tensor, run, start * sizeof(float));
+    private ReadOnlyMemory<UpdatePart> Parts(int parameter, double learningRate)
+    {
+        Memory<UpdatePart> parts = _parts.AsMemory(parameter * _rules.Count, _rules.Count);
+        for (int r = 0; r < _rules.Count; r++)
+            parts.Span[r] = _rules[r].Part(new UpdateContext(_parameters[parameter], _state[parameter][r], Steps, learningRate));
+        return parts;
+    }
 
     /// <summary>Frees the remembered tensors.</summary>
-    public void Dispose()
-    {
-        _store.Dispose();
-        _views.Dispose();
-    }
+    public void Dispose() => _store.Dispose();
 }

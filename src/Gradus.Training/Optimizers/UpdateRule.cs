@@ -11,19 +11,16 @@ public abstract class UpdateRule
     /// <summary>The names of the tensors of a parameter's shape that this part remembers; none for most parts.</summary>
     public virtual IReadOnlyList<string> StateNames => [];
 
-    /// <summary>Changes the update of one piece of a parameter in place.</summary>
-    public abstract void Apply(in UpdateContext context);
+    /// <summary>What this part does with the update of one parameter in one step, element by element; the default is nothing.</summary>
+    public abstract UpdatePart Part(in UpdateContext context);
 }
 
-/// <summary>What a part of an optimizer works on: a run of elements of one parameter.</summary>
+/// <summary>What a part of an optimizer works on: one parameter, in one step.</summary>
 /// <param name="Parameter">The parameter.</param>
-/// <param name="Value">Its values (n), not to be changed by a part.</param>
-/// <param name="Update">The update (n), to be changed in place.</param>
-/// <param name="State">The tensors (n) that the part remembers, in the order of its names; zeros at first.</param>
+/// <param name="State">The tensors that the part remembers, in the order of its names; zeros at first.</param>
 /// <param name="Step">The number of this update, from 1.</param>
 /// <param name="LearningRate">The learning rate of this step.</param>
-public readonly record struct UpdateContext(
-    Parameter Parameter, Tensor Value, Tensor Update, IReadOnlyList<Tensor> State, long Step, double LearningRate);
+public readonly record struct UpdateContext(Parameter Parameter, IReadOnlyList<Tensor> State, long Step, double LearningRate);
 
 /// <summary>Adam's direction m̂/(√v̂ + ε) (Kingma and Ba, 2015).</summary>
 /// <param name="beta1">Decay of the first moment, in [0, 1).</param>
@@ -35,12 +32,8 @@ public sealed class ScaleByAdam(float beta1, float beta2, float epsilon) : Updat
     public override IReadOnlyList<string> StateNames { get; } = ["m", "v"];
 
     /// <inheritdoc/>
-    public override void Apply(in UpdateContext context)
-    {
-        float c1 = (float)(1 - Math.Pow(beta1, context.Step)), c2 = (float)(1 - Math.Pow(beta2, context.Step));
-        context.Update.Device.AdamMoments(new AdamTask(
-            context.Update, context.State[0], context.State[1], context.Update, beta1, beta2, epsilon, c1, c2));
-    }
+    public override UpdatePart Part(in UpdateContext context) =>
+        UpdatePart.Adam(context.State[0], context.State[1], beta1, beta2, epsilon, context.Step);
 }
 
 /// <summary>A running sum of updates: momentum (Polyak, 1964), on request as Nesterov's (1983).</summary>
@@ -53,16 +46,12 @@ public sealed class Trace(float decay, float dampening = 0, bool nesterov = fals
     public override IReadOnlyList<string> StateNames { get; } = ["trace"];
 
     /// <inheritdoc/>
-    public override void Apply(in UpdateContext context)
+    public override UpdatePart Part(in UpdateContext context)
     {
-        Device device = context.Update.Device;
-        Tensor trace = context.State[0];
-        device.Scale(trace, decay, trace);
-        device.Axpy(context.Step == 1 ? 1f : 1f - dampening, context.Update, trace);
-        if (nesterov)
-            device.Axpy(decay, trace, context.Update);
-        else
-            device.Scale(trace, 1f, context.Update);
+        float share = context.Step == 1 ? 1f : 1f - dampening;
+        return nesterov
+            ? UpdatePart.Trace(context.State[0], decay, share, traceWeight: decay, updateWeight: 1)
+            : UpdatePart.Trace(context.State[0], decay, share, traceWeight: 1, updateWeight: 0);
     }
 }
 
@@ -72,17 +61,13 @@ public sealed class Trace(float decay, float dampening = 0, bool nesterov = fals
 public sealed class AddDecayedWeights(float rate, bool matricesOnly = false) : UpdateRule
 {
     /// <inheritdoc/>
-    public override void Apply(in UpdateContext context)
-    {
-        if (rate != 0 && !(matricesOnly && context.Parameter.Shape.Rank < 2))
-            context.Update.Device.Axpy(rate, context.Value, context.Update);
-    }
+    public override UpdatePart Part(in UpdateContext context) =>
+        rate == 0 || (matricesOnly && context.Parameter.Shape.Rank < 2) ? default : UpdatePart.AddValue(rate);
 }
 
 /// <summary>Multiplies by minus the learning rate: the last part.</summary>
 public sealed class ScaleByLearningRate : UpdateRule
 {
     /// <inheritdoc/>
-    public override void Apply(in UpdateContext context) =>
-        context.Update.Device.Scale(context.Update, (float)-context.LearningRate, context.Update);
+    public override UpdatePart Part(in UpdateContext context) => UpdatePart.Scale((float)-context.LearningRate);
 }

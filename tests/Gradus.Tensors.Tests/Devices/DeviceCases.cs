@@ -7,7 +7,7 @@ internal static partial class DeviceCases
     private static readonly int[] Lengths = [0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 65];
 
     private static readonly Lazy<DeviceCase[]> Built = new(() =>
-        [.. Elements(), .. ActivationValues(), .. Moves(), .. Reductions(), .. Products(), .. PackedProducts(), .. RowWise(), .. Norms(), .. Rotations(), .. Attentions(), .. Recurrences()]);
+        [.. Elements(), .. Updates(), .. ActivationValues(), .. Moves(), .. Reductions(), .. Products(), .. PackedProducts(), .. RowWise(), .. Norms(), .. Rotations(), .. Attentions(), .. Recurrences()]);
 
     public static IReadOnlyList<DeviceCase> All => Built.Value;
 
@@ -27,15 +27,8 @@ internal static partial class DeviceCases
             yield return new(nameof(Device.Scale), $"{n} by 1", b => b.Device.Scale(b.Normal(n), 1, b.Output(n)));
             yield return new(nameof(Device.Axpy), $"{n}", b => b.Device.Axpy(0.3f, b.Normal(n), b.Updated(n)));
             yield return new(nameof(Device.Dropout), $"{n}", b => b.Device.Dropout(b.Normal(n), 0.3f, 77, b.Output(n)));
-            yield return new(nameof(Device.AdamMoments), $"{n}", b =>
-            {
-                b.Device.AdamMoments(new AdamTask(b.Normal(n), b.Updated(n), Squared(b.Updated(n)), b.Output(n), 0.9f, 0.999f, 1e-8f, 0.271f, 0.002997f));
-            });
-            yield return new(nameof(Device.AdamMoments), $"{n}, into the gradient", b =>
-            {
-                Tensor g = b.Updated(n);
-                b.Device.AdamMoments(new AdamTask(g, b.Updated(n), Squared(b.Updated(n)), g, 0.9f, 0.95f, 1e-8f, 0.1f, 0.05f));
-            });
+            foreach (UpdateKind kind in Enum.GetValues<UpdateKind>())
+                yield return new(nameof(Device.Update), $"{kind} {n}", b => b.Device.Update([new UpdateTask(b.Updated(n), b.Normal(n), 0.7f, new[] { Part(b, kind, n) })]));
             foreach (BinaryOp op in Enum.GetValues<BinaryOp>())
                 yield return new(nameof(Device.Binary), $"{op} {n}", b => b.Device.Binary(op, b.Normal(n), b.Normal(n), b.Output(n)));
         }
@@ -47,6 +40,30 @@ internal static partial class DeviceCases
             yield return new(nameof(Device.Binary), $"{op} in place", b => InPlace(b, op));
         }
     }
+
+    // Tensors of all lengths in one step, each with another list of parts.
+    private static IEnumerable<DeviceCase> Updates()
+    {
+        yield return new(nameof(Device.Update), "of nothing", b => b.Device.Update([]));
+        yield return new(nameof(Device.Update), "of many", b =>
+        {
+            UpdateKind[] kinds = Enum.GetValues<UpdateKind>();
+            int[] counts = [.. Counts, 16 * 1024, 16 * 1024 + 1, 0];
+            b.Device.Update([.. counts.Select((n, i) => new UpdateTask(
+                b.Updated(n), b.Normal(n), 0.1f + i, Enumerable.Range(0, i % 4).Select(j => Part(b, kinds[(i + j) % kinds.Length], n)).ToArray()))]);
+        });
+        yield return new(nameof(Device.Update), "AdamW", b => b.Device.Update([new UpdateTask(
+            b.Updated(70_001), b.Normal(70_001), 1, new[] { Part(b, UpdateKind.Adam, 70_001), UpdatePart.AddValue(0.01f), UpdatePart.Scale(-3e-4f) })]));
+    }
+
+    private static UpdatePart Part(Bench b, UpdateKind kind, int n) => kind switch
+    {
+        UpdateKind.Scale => UpdatePart.Scale(-0.3f),
+        UpdateKind.AddValue => UpdatePart.AddValue(0.2f),
+        UpdateKind.Trace => UpdatePart.Trace(b.Updated(n), 0.9f, 0.7f, 0.8f, 0.3f),
+        UpdateKind.Adam => UpdatePart.Adam(b.Updated(n), Squared(b.Updated(n)), 0.9f, 0.95f, 1e-8f, 3),
+        _ => default,
+    };
 
     private static void InPlace(Bench b, BinaryOp op)
     {
@@ -148,6 +165,7 @@ internal static partial class DeviceCases
         {
             yield return new(nameof(Device.Sum), $"{n}", b => b.Report(b.Device.Sum(b.Normal(n))));
             yield return new(nameof(Device.SumOfSquares), $"{n}", b => b.Report(b.Device.SumOfSquares(b.Normal(n))));
+            yield return new(nameof(Device.SumOfSquares), $"{n} and others", b => b.Report(b.Device.SumOfSquares(b.Normal(70_000), b.Normal(n), b.Normal(5))));
         }
         foreach ((int rows, int columns) in Tables)
         {

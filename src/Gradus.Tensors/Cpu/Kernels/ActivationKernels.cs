@@ -154,57 +154,6 @@ internal sealed unsafe partial class CpuDevice<T>
             job->Y[i] = CounterRandom.Bits(job->Key, i) < job->Threshold ? 0 : job->X[i] * job->Scale;
     }
 
-    public override void AdamMoments(in AdamTask task)
-    {
-        AdamJob job = new()
-        {
-            G = task.Gradient.Floats,
-            M = task.M.Floats,
-            V = task.V.Floats,
-            U = task.Update.Floats,
-            Count = task.Gradient.Count,
-            Beta1 = task.Beta1,
-            Beta2 = task.Beta2,
-            Epsilon = task.Epsilon,
-            Correction1 = task.Correction1,
-            Correction2 = task.Correction2,
-        };
-        Split(job.Count, Grain, &job, &AdamPiece);
-    }
-
-    private struct AdamJob
-    {
-        public float* G;
-        public float* M;
-        public float* V;
-        public float* U;
-        public long Count;
-        public float Beta1;
-        public float Beta2;
-        public float Epsilon;
-        public float Correction1;
-        public float Correction2;
-    }
-
-    private static void AdamPiece(void* context, int item, int worker)
-    {
-        AdamJob* job = (AdamJob*)context;
-        long end = Math.Min(job->Count, (item + 1) * Grain);
-        T b1 = T.Broadcast(job->Beta1), b2 = T.Broadcast(job->Beta2);
-        T a1 = T.Broadcast(1f - job->Beta1), a2 = T.Broadcast(1f - job->Beta2);
-        T c1 = T.Broadcast(job->Correction1), c2 = T.Broadcast(job->Correction2), epsilon = T.Broadcast(job->Epsilon);
-        for (long i = item * Grain; i < end; i += T.Width)
-        {
-            int n = (int)Math.Min(T.Width, end - i);
-            T g = T.LoadTail(job->G + i, n);
-            T m = T.Fma(b1, T.LoadTail(job->M + i, n), a1 * g);
-            T v = T.Fma(b2, T.LoadTail(job->V + i, n), a2 * g * g);
-            T.StoreTail(job->M + i, n, m);
-            T.StoreTail(job->V + i, n, v);
-            T.StoreTail(job->U + i, n, m / c1 / (T.Sqrt(v / c2) + epsilon));
-        }
-    }
-
     private struct ScalarJob
     {
         public Activation F;
