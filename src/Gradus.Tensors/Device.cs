@@ -146,10 +146,10 @@ public abstract partial class Device
     public abstract void RmsNormGradient(in NormGradientTask task);
 
     /// <summary>Losses and log-sum-exps of rows of logits: loss[r] = lse[r] − logits[r, target[r]], 0 where the target is negative.</summary>
-    public abstract void CrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp);
+    public abstract void CrossEntropy(in CrossEntropyTask task);
 
-    /// <summary>dlogits = (softmax(logits) − onehot(target)) · dloss[r]; may be the memory of the logits.</summary>
-    public abstract void CrossEntropyGradient(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dLosses, Tensor dLogits);
+    /// <summary>dlogits = (softmax(logits) − onehot(target)) · dloss[r], from a column of the whole row on; may be the memory of the logits.</summary>
+    public abstract void CrossEntropyGradient(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dLosses, Tensor dLogits, int firstColumn);
 
     // Attention
 
@@ -318,4 +318,26 @@ public readonly record struct AttentionGradientTask(AttentionTask Forward, Tenso
 {
     /// <summary>The bias's gradient, or null.</summary>
     public Tensor? DBias { get; init; }
+}
+
+/// <summary>The cross-entropy of rows of logits, whole or a block of columns at a time.</summary>
+/// <param name="Logits">(N, columns).</param>
+/// <param name="Targets">(N), I32: columns of the whole row; negative where the row does not count.</param>
+/// <param name="Losses">(N); final after the last block.</param>
+/// <param name="LogSumExp">(N); written after the last block.</param>
+public readonly record struct CrossEntropyTask(Tensor Logits, Tensor Targets, Tensor Losses, Tensor LogSumExp)
+{
+    /// <summary>
+    /// Sums are taken over this many columns at a time, counted from the beginning of the whole row, so that they do not depend on how it is cut.
+    /// </summary>
+    public const int BlockColumns = 1024;
+
+    /// <summary>The column of the whole row with which the logits begin, a multiple of <see cref="BlockColumns"/>.</summary>
+    public int FirstColumn { get; init; }
+
+    /// <summary>(N, 2), from one block to the next: the largest logit x so far, and Σ exp(logit − x). Null where rows come whole.</summary>
+    public Tensor? State { get; init; }
+
+    /// <summary>Whether the rows end with this block.</summary>
+    public bool Last { get; init; } = true;
 }

@@ -11,7 +11,7 @@ public sealed partial class Tensor
         CheckTargets(targets, checked((int)Shape.Rows), Shape.Columns);
         Workspace w = Workspace.Innermost(this, targets);
         Tensor losses = w.Empty(RowShape()), lse = w.Empty(RowShape());
-        w.Device.CrossEntropy(this, targets, losses, lse);
+        w.Device.CrossEntropy(new CrossEntropyTask(this, targets, losses, lse));
         if (w.Records(this))
             w.Tape!.Record(losses, new CrossEntropyNode(this, targets, lse));
         return losses;
@@ -23,25 +23,28 @@ public sealed partial class Tensor
         public override void Backward(Tensor dy)
         {
             Tensor dx = dy.Workspace.Empty(logits.Shape);
-            dy.Device.CrossEntropyGradient(logits, targets, lse, dy, dx);
+            dy.Device.CrossEntropyGradient(logits, targets, lse, dy, dx, firstColumn: 0);
             logits.AddGradient(dx);
             lse.Detach();
         }
     }
 
     /// <summary>
-    /// The cross-entropy of a linear head, without ever holding all logits: loss[i] of x·Wᵀ (+ b), computed for some rows at a
-    /// time, and once more in the backward pass.
+    /// The cross-entropy of a linear head: loss[i] of x·Wᵀ (+ b), for a block of the vocabulary at a time, so that its logits are used while they
+    /// are in the cache. The backward pass needs them again: of as many blocks as allowed they are kept, of the others computed once more.
     /// </summary>
     /// <param name="weight">(V, C).</param>
     /// <param name="bias">(V), or null.</param>
     /// <param name="targets">(N), as in <see cref="CrossEntropy"/>.</param>
-    /// <param name="chunkRows">Rows of logits held at once; at least 1.</param>
-    public Tensor LinearCrossEntropy(Tensor weight, Tensor? bias, Tensor targets, int chunkRows)
+    /// <param name="logitsAtOnce">About how many logits a block holds; at least N times <see cref="CrossEntropyTask.BlockColumns"/> of them.</param>
+    /// <param name="logitsKept">How many logits may be kept for the backward pass.</param>
+    /// <remarks>The bits are the same for any size of blocks.</remarks>
+    public Tensor LinearCrossEntropy(Tensor weight, Tensor? bias, Tensor targets, int logitsAtOnce = 2 << 20, long logitsKept = 32 << 20)
     {
         ArgumentNullException.ThrowIfNull(weight);
         ArgumentNullException.ThrowIfNull(targets);
-        ArgumentOutOfRangeException.ThrowIfLessThan(chunkRows, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(logitsAtOnce, 1);
+        ArgumentOutOfRangeException.ThrowIfNegative(logitsKept);
         if (weight.Shape.Rank != 2)
             throw new ArgumentException($"LinearCrossEntropy: the weight must be a matrix, but it is {weight.Shape}.", nameof(weight));
         int rows = checked((int)Shape.Rows), vocabulary = weight.Shape[0], columns = weight.Shape[1];
@@ -51,97 +54,115 @@ public sealed partial class Tensor
         if (bias is not null && bias.Count != vocabulary)
             throw new ArgumentException($"LinearCrossEntropy: the weight {weight.Shape} makes {vocabulary} columns, but the bias is {bias.Shape}.", nameof(bias));
         Workspace w = Workspace.Innermost(this, weight, targets);
-        Tensor losses = w.Empty(new Shape(rows)), lse = w.Empty(new Shape(rows));
-        for (int start = 0; start < rows; start += chunkRows)
+        Head head = new(this, weight, bias, logitsAtOnce);
+        bool records = w.Records(this, weight, bias);
+        int kept = records ? (int)Math.Min(head.Blocks, logitsKept / Math.Max(1, (long)rows * head.Columns)) : 0;
+        Tensor?[] logits = records ? new Tensor?[head.Blocks] : [];
+        Tensor losses = w.Empty(new Shape(rows)), lse = w.Empty(new Shape(rows)), state = w.Empty(new Shape(rows, 2));
+        for (int block = 0; block < head.Blocks; block++)
         {
-            int count = Math.Min(chunkRows, rows - start);
-            Tensor logits = Logits(this, weight, bias, w, start, count);
-            Tensor l = Part(w, losses, start, count), s = Part(w, lse, start, count), t = Part(w, targets, start, count);
-            w.Device.CrossEntropy(logits, t, l, s);
-            Release(logits, l, s, t);
+            Tensor z = head.Logits(w, block);
+            w.Device.CrossEntropy(new CrossEntropyTask(z, targets, losses, lse)
+            {
+                FirstColumn = block * head.Columns,
+                State = state,
+                Last = block == head.Blocks - 1,
+            });
+            if (block >= head.Blocks - kept)
+                logits[block] = z;
+            else
+                z.Detach();
         }
-        if (w.Records(this, weight, bias))
-            w.Tape!.Record(losses, new LinearCrossEntropyNode(this, weight, bias, targets, lse, chunkRows));
+        state.Detach();
+        if (records)
+            w.Tape!.Record(losses, new LinearCrossEntropyNode(head, targets, lse, logits));
         return losses;
     }
 
-    private sealed class LinearCrossEntropyNode(Tensor x, Tensor weight, Tensor? bias, Tensor targets, Tensor lse, int chunkRows) : Node
+    private sealed class LinearCrossEntropyNode(Head head, Tensor targets, Tensor lse, Tensor?[] kept) : Node
     {
-        // With dz = (softmax(z) − onehot)·dloss for every chunk:  dx = dz·W,  dW += dzᵀ·x,  db += Σ dz.
+        // With dz = (softmax(z) − onehot)·dloss for every block of the vocabulary:  dx += dz·W,  dW = dzᵀ·x,  db = Σ dz.
         public override void Backward(Tensor dy)
         {
             Workspace w = dy.Workspace;
-            int rows = checked((int)x.Shape.Rows), vocabulary = weight.Shape[0], inner = weight.Shape[1];
+            (Tensor x, Tensor weight, Tensor? bias) = (head.X, head.Weight, head.Bias);
+            int rows = checked((int)x.Shape.Rows), inner = weight.Shape[1];
             bool addX = false, addW = false, addB = false;
             Tensor? dx = x.NeedsGradient ? x.GradientTarget(out addX) : null;
             Tensor? dw = weight.NeedsGradient ? weight.GradientTarget(out addW) : null;
             Tensor? db = bias is { NeedsGradient: true } ? bias.GradientTarget(out addB) : null;
-            if (rows == 0)
+            for (int block = 0; block < head.Blocks; block++)
             {
-                ClearNew(dw, addW);
-                ClearNew(db, addB);
-            }
-            for (int start = 0; start < rows; start += chunkRows)
-            {
-                int count = Math.Min(chunkRows, rows - start);
-                Tensor z = Logits(x, weight, bias, w, start, count);
-                Tensor d = Part(w, dy, start, count), s = Part(w, lse, start, count), t = Part(w, targets, start, count);
-                w.Device.CrossEntropyGradient(z, t, s, d, z);
+                Tensor z = kept[block] ?? head.Logits(w, block);
+                int count = z.Shape.Columns;
+                w.Device.CrossEntropyGradient(z, targets, lse, dy, z, block * head.Columns);
                 if (dx is not null)
                 {
-                    Tensor part = RowsOf(w, dx, start, count);
-                    w.Device.MatMul(new MatMulTask(z, weight, part, count, inner, vocabulary) { Accumulate = addX, Precision = w.Precision });
+                    Tensor part = head.Part(w, weight, block);
+                    w.Device.MatMul(new MatMulTask(z, part, dx, rows, inner, count) { Accumulate = addX || block > 0, Precision = w.Precision });
                     part.Detach();
                 }
                 if (dw is not null)
                 {
-                    Tensor part = RowsOf(w, x, start, count);
-                    w.Device.MatMul(new MatMulTask(z, part, dw, vocabulary, inner, count)
-                    {
-                        TransposeA = true,
-                        Accumulate = addW || start > 0,
-                        Precision = w.Precision,
-                    });
+                    Tensor part = head.Part(w, dw, block);
+                    w.Device.MatMul(new MatMulTask(z, x, part, count, inner, rows) { TransposeA = true, Accumulate = addW, Precision = w.Precision });
                     part.Detach();
                 }
                 if (db is not null)
-                    w.Device.SumRows(z, db, addB || start > 0);
-                Release(z, d, s, t);
+                {
+                    Tensor part = head.Part(w, db, block);
+                    w.Device.SumRows(z, part, addB);
+                    part.Detach();
+                }
+                z.Detach();
             }
             lse.Detach();
         }
+    }
 
-        private static void ClearNew(Tensor? gradient, bool add)
+    /// <summary>A linear head whose vocabulary is cut into blocks of whole <see cref="CrossEntropyTask.BlockColumns"/>.</summary>
+    private readonly struct Head
+    {
+        public Head(Tensor x, Tensor weight, Tensor? bias, int logitsAtOnce)
         {
-            if (!add)
-                gradient?.Clear();
+            const int unit = CrossEntropyTask.BlockColumns;
+            (X, Weight, Bias) = (x, weight, bias);
+            Columns = checked((int)Math.Max(1, logitsAtOnce / Math.Max(1, x.Shape.Rows) / unit) * unit);
+            // What is left over of less than a unit goes to the last block: products with few columns may take another way, with other bits.
+            Blocks = Math.Max(1, (weight.Shape[0] + Columns - unit) / Columns);
         }
-    }
 
-    private static Tensor Logits(Tensor x, Tensor weight, Tensor? bias, Workspace w, int start, int count)
-    {
-        Tensor part = RowsOf(w, x, start, count), logits = w.Empty(new Shape(count, weight.Shape[0]));
-        w.Device.MatMul(new MatMulTask(part, weight, logits, count, weight.Shape[0], weight.Shape[1])
+        public Tensor X { get; }
+
+        public Tensor Weight { get; }
+
+        public Tensor? Bias { get; }
+
+        /// <summary>Columns of every block but the last.</summary>
+        public int Columns { get; }
+
+        public int Blocks { get; }
+
+        public Tensor Logits(Workspace w, int block)
         {
-            TransposeB = true,
-            Bias = bias,
-            Precision = w.Precision,
-        });
-        part.Detach();
-        return logits;
-    }
+            Tensor weight = Part(w, Weight, block);
+            Tensor? bias = Bias is null ? null : Part(w, Bias, block);
+            int rows = checked((int)X.Shape.Rows), count = weight.Shape[0];
+            Tensor logits = w.Empty(new Shape(rows, count));
+            w.Device.MatMul(new MatMulTask(X, weight, logits, rows, count, weight.Shape[1]) { TransposeB = true, Bias = bias, Precision = w.Precision });
+            weight.Detach();
+            bias?.Detach();
+            return logits;
+        }
 
-    private static Tensor RowsOf(Workspace w, Tensor t, int start, int count) =>
-        w.Alias(t, new Shape(count, t.Shape.Columns), (long)start * t.Shape.Columns * sizeof(float));
-
-    private static Tensor Part(Workspace w, Tensor t, int start, int count) => w.Alias(t, new Shape(count), (long)start * sizeof(float));
-
-    private static void Release(Tensor a, Tensor b, Tensor c, Tensor d)
-    {
-        a.Detach();
-        b.Detach();
-        c.Detach();
-        d.Detach();
+        /// <summary>A block's rows of a tensor that has one for every entry of the vocabulary.</summary>
+        public Tensor Part(Workspace w, Tensor all, int block)
+        {
+            int first = block * Columns, count = block == Blocks - 1 ? Weight.Shape[0] - first : Columns;
+            if (all.Shape.Rank == 1)
+                return w.Alias(all, new Shape(count), (long)first * all.DType.Size());
+            return w.Alias(all, new Shape(count, all.Shape[1]), (long)first * all.Shape[1] * all.DType.Size());
+        }
     }
 
     private static void CheckTargets(Tensor targets, int rows, int classes)

@@ -169,21 +169,34 @@ public sealed unsafe partial class ReferenceDevice
     }
 
     /// <inheritdoc/>
-    public override void CrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp)
+    public override void CrossEntropy(in CrossEntropyTask task)
     {
-        int columns = logits.Shape.Columns;
-        for (long r = 0; r < logits.Shape.Rows; r++)
+        int columns = task.Logits.Shape.Columns;
+        for (long r = 0; r < task.Logits.Shape.Rows; r++)
         {
-            float* row = logits.Floats + (r * columns);
-            double lse = LogSumExp(row, columns);
-            int target = targets.Ints[r];
-            logSumExp.Floats[r] = (float)lse;
-            losses.Floats[r] = target < 0 ? 0 : (float)(lse - row[target]);
+            float* row = task.Logits.Floats + (r * columns);
+            bool first = task.FirstColumn == 0;
+            double before = first ? double.NegativeInfinity : task.State!.Floats[2 * r], sum = first ? 0 : task.State!.Floats[(2 * r) + 1];
+            double loss = first ? 0 : task.Losses.Floats[r], largest = before;
+            for (int c = 0; c < columns; c++)
+                largest = Math.Max(largest, row[c]);
+            sum = sum == 0 ? 0 : sum * Math.Exp(before - largest);
+            for (int c = 0; c < columns && !double.IsNegativeInfinity(largest); c++)
+                sum += Math.Exp(row[c] - largest);
+            double lse = double.IsNegativeInfinity(largest) ? largest : largest + Math.Log(sum);
+            int target = task.Targets.Ints[r];
+            if (target >= task.FirstColumn && target < task.FirstColumn + columns)
+                loss -= row[target - task.FirstColumn];
+            if (task.State is { } state)
+                (state.Floats[2 * r], state.Floats[(2 * r) + 1]) = ((float)largest, (float)sum);
+            if (task.Last)
+                task.LogSumExp.Floats[r] = (float)lse;
+            task.Losses.Floats[r] = target < 0 ? 0 : (float)(loss + (task.Last ? lse : 0));
         }
     }
 
     /// <inheritdoc/>
-    public override void CrossEntropyGradient(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dLosses, Tensor dLogits)
+    public override void CrossEntropyGradient(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dLosses, Tensor dLogits, int firstColumn)
     {
         int columns = logits.Shape.Columns;
         for (long r = 0; r < logits.Shape.Rows; r++)
@@ -192,7 +205,7 @@ public sealed unsafe partial class ReferenceDevice
             for (int c = 0; c < columns; c++)
             {
                 double p = Math.Exp(logits.Floats[(r * columns) + c] - logSumExp.Floats[r]);
-                dLogits.Floats[(r * columns) + c] = target < 0 ? 0 : (float)((p - (c == target ? 1 : 0)) * dLosses.Floats[r]);
+                dLogits.Floats[(r * columns) + c] = target < 0 ? 0 : (float)((p - (firstColumn + c == target ? 1 : 0)) * dLosses.Floats[r]);
             }
         }
     }

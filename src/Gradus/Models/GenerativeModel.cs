@@ -6,9 +6,6 @@ namespace Gradus.Models;
 /// <summary>A model that scores the next token of a sequence, and so can write: decoders, encoder-decoders and recurrent networks.</summary>
 public abstract class GenerativeModel : BodyModel
 {
-    /// <summary>Logits held at once when only the loss is wanted, in values (64 MiB of F32).</summary>
-    private const int ChunkLogits = 16 << 20;
-
     private protected GenerativeModel(ModelConfig config, Scope scope)
         : base(config, scope)
     {
@@ -43,10 +40,8 @@ public abstract class GenerativeModel : BodyModel
     public Tensor Losses(Pass pass, Tensor targets)
     {
         Tensor hidden = HeadInput(Hidden(pass));
-        int vocabulary = Head.Weight.Outputs;
-        bool large = hidden.Shape.Rows * vocabulary > ChunkLogits;
-        return large && LogitSoftCap == 0 && Head is { Adapter: null, Weight: DenseWeight { Layout: WeightLayout.OutIn } dense }
-            ? hidden.LinearCrossEntropy(dense.Parameter.Value, Head.Bias?.Value, targets, Math.Max(1, ChunkLogits / vocabulary))
+        return LogitSoftCap == 0 && Head is { Adapter: null, Weight: DenseWeight { Layout: WeightLayout.OutIn } dense }
+            ? hidden.LinearCrossEntropy(dense.Parameter.Value, Head.Bias?.Value, targets)
             : Cap(Head.Forward(hidden, pass)).CrossEntropy(targets);
     }
 

@@ -22,13 +22,16 @@ internal static partial class DeviceCases
             yield return new(nameof(Device.LogSumExpGradient), size, b => b.Device.LogSumExpGradient(b.Normal(rows, columns), b.Normal(rows), b.Normal(rows), b.Output(rows, columns)));
             int classes = Math.Max(columns, 0);
             yield return new(nameof(Device.CrossEntropy), size, b =>
-                b.Device.CrossEntropy(b.Normal(rows, columns), b.Integers(rows, -1, classes), b.Output(rows), b.Output(rows)));
+                b.Device.CrossEntropy(new CrossEntropyTask(b.Normal(rows, columns), b.Integers(rows, -1, classes), b.Output(rows), b.Output(rows))));
+            yield return new(nameof(Device.CrossEntropy), size + ", blocks of columns", b => InBlocks(b, rows, columns));
             yield return new(nameof(Device.CrossEntropyGradient), size, b =>
-                b.Device.CrossEntropyGradient(b.Normal(rows, columns), b.Integers(rows, -1, classes), b.Normal(rows), b.Normal(rows), b.Output(rows, columns)));
+                b.Device.CrossEntropyGradient(b.Normal(rows, columns), b.Integers(rows, -1, classes), b.Normal(rows), b.Normal(rows), b.Output(rows, columns), 0));
+            yield return new(nameof(Device.CrossEntropyGradient), size + ", a block of columns", b =>
+                b.Device.CrossEntropyGradient(b.Normal(rows, columns), b.Integers(rows, -1, 2 * classes), b.Normal(rows), b.Normal(rows), b.Output(rows, columns), classes / 2));
             yield return new(nameof(Device.CrossEntropyGradient), size + ", in the memory of the logits", b =>
             {
                 Tensor z = b.Updated(rows, columns);
-                b.Device.CrossEntropyGradient(z, b.Integers(rows, -1, classes), b.Normal(rows), b.Normal(rows), z);
+                b.Device.CrossEntropyGradient(z, b.Integers(rows, -1, classes), b.Normal(rows), b.Normal(rows), z, 0);
             });
         }
         float inf = float.PositiveInfinity;
@@ -54,7 +57,7 @@ internal static partial class DeviceCases
                 yield return new(nameof(Device.Softmax), $"{name}, {columns}", b => b.Device.Softmax(Row(b), b.Output(1, columns), false));
                 yield return new(nameof(Device.Softmax), $"{name}, {columns}, logarithm", b => b.Device.Softmax(Row(b), b.Output(1, columns), true));
                 yield return new(nameof(Device.LogSumExp), $"{name}, {columns}", b => b.Device.LogSumExp(Row(b), b.Output(1)));
-                yield return new(nameof(Device.CrossEntropy), $"{name}, {columns}", b => b.Device.CrossEntropy(Row(b), b.Workspace.From([3]), b.Output(1), b.Output(1)));
+                yield return new(nameof(Device.CrossEntropy), $"{name}, {columns}", b => b.Device.CrossEntropy(new CrossEntropyTask(Row(b), b.Workspace.From([3]), b.Output(1), b.Output(1))));
                 if (!name.Contains("masked", StringComparison.Ordinal))
                 {
                     yield return new(nameof(Device.LayerNorm), $"{name}, {columns}", b => b.Device.LayerNorm(Row(b), null, null, 1e-5f, b.Output(1, columns), b.Output(1), b.Output(1)), 1e-5);
@@ -64,6 +67,18 @@ internal static partial class DeviceCases
                 }
             }
         }
+    }
+
+    // Two whole blocks of columns, then the columns of the case.
+    private static void InBlocks(Bench b, int rows, int columns)
+    {
+        const int unit = CrossEntropyTask.BlockColumns;
+        Tensor targets = b.Integers(rows, -1, (2 * unit) + columns), losses = b.Output(rows), lse = b.Output(rows), state = b.Output(DType.F32, rows, 2);
+        if ((long)rows * unit > 1 << 20)
+            (rows, columns) = (0, 0);
+        b.Device.CrossEntropy(new CrossEntropyTask(b.Normal(rows, 2 * unit), targets, losses, lse) { State = state, Last = columns == 0 });
+        if (columns > 0)
+            b.Device.CrossEntropy(new CrossEntropyTask(b.Normal(rows, columns), targets, losses, lse) { State = state, FirstColumn = 2 * unit });
     }
 
     private static IEnumerable<DeviceCase> Norms()

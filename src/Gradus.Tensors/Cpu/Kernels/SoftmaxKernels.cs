@@ -1,4 +1,4 @@
-// Softmax and cross-entropy over rows.
+// Softmax over rows.
 
 namespace Gradus.Tensors.Cpu;
 
@@ -9,9 +9,7 @@ internal sealed unsafe partial class CpuDevice<T>
         public float* X;
         public float* Y;
         public float* Dy;
-        public float* Losses;
         public float* LogSumExp;
-        public int* Targets;
         public long Rows;
         public int Columns;
         public bool Log;
@@ -103,68 +101,6 @@ internal sealed unsafe partial class CpuDevice<T>
         {
             int n = Math.Min(T.Width, columns - c);
             T.StoreTail(y + c, n, LaneMath<T>.Exp(T.LoadTail(x + c, n) - shift) * factor);
-        }
-    }
-
-    public override void CrossEntropy(Tensor logits, Tensor targets, Tensor losses, Tensor logSumExp)
-    {
-        SoftmaxJob job = new()
-        {
-            X = logits.Floats,
-            Targets = targets.Ints,
-            Losses = losses.Floats,
-            LogSumExp = logSumExp.Floats,
-            Rows = logits.Shape.Rows,
-            Columns = logits.Shape.Columns,
-        };
-        Split(job.Rows, RowsPerPiece(job.Columns), &job, &CrossEntropyPiece);
-    }
-
-    private static void CrossEntropyPiece(void* context, int item, int worker)
-    {
-        SoftmaxJob* job = (SoftmaxJob*)context;
-        long piece = RowsPerPiece(job->Columns), end = Math.Min(job->Rows, (item + 1) * piece);
-        for (long r = item * piece; r < end; r++)
-        {
-            float* x = job->X + (r * job->Columns);
-            int target = job->Targets[r];
-            job->LogSumExp[r] = RowLogSumExp(x, job->Columns);
-            job->Losses[r] = target < 0 ? 0f : job->LogSumExp[r] - x[target];
-        }
-    }
-
-    public override void CrossEntropyGradient(Tensor logits, Tensor targets, Tensor logSumExp, Tensor dLosses, Tensor dLogits)
-    {
-        SoftmaxJob job = new()
-        {
-            X = logits.Floats,
-            Targets = targets.Ints,
-            Losses = dLosses.Floats,
-            LogSumExp = logSumExp.Floats,
-            Y = dLogits.Floats,
-            Rows = logits.Shape.Rows,
-            Columns = logits.Shape.Columns,
-        };
-        Split(job.Rows, RowsPerPiece(job.Columns), &job, &CrossEntropyGradientPiece);
-    }
-
-    // dlogits = (softmax − onehot)·dloss
-    private static void CrossEntropyGradientPiece(void* context, int item, int worker)
-    {
-        SoftmaxJob* job = (SoftmaxJob*)context;
-        int columns = job->Columns;
-        long piece = RowsPerPiece(columns), end = Math.Min(job->Rows, (item + 1) * piece);
-        for (long r = item * piece; r < end; r++)
-        {
-            float* x = job->X + (r * columns), dx = job->Y + (r * columns);
-            int target = job->Targets[r];
-            if (target < 0)
-            {
-                new Span<float>(dx, columns).Clear();
-                continue;
-            }
-            ScaledSoftmax(x, job->LogSumExp[r], job->Losses[r], columns, dx);
-            dx[target] -= job->Losses[r];
         }
     }
 
