@@ -19,6 +19,10 @@ internal static unsafe class GemmBf16Bench
         GemmBench.Shape[] shapes =
         [
             new(1024, 1024, 1024, TransposeB: true), new(1024, 1024, 1024), new(1024, 1024, 1024, TransposeA: true), new(4096, 1024, 4096, TransposeB: true),
+            // GPT-2 124M with 512 tokens: layers forward and to their inputs, a block of the head likewise, and the gradients of their weights.
+            new(512, 768, 768), new(512, 768, 3072), new(512, 3072, 768), new(512, 3072, 768, TransposeB: true), new(512, 2304, 768, TransposeB: true),
+            new(512, 768, 4096, TransposeB: true), new(512, 4096, 768),
+            new(768, 512, 768, TransposeA: true), new(768, 512, 3072, TransposeA: true), new(3072, 512, 768, TransposeA: true), new(4096, 512, 768, TransposeA: true),
         ];
         output.WriteLine($"{$"bf16 product on {CpuFeatures.Best}",-30} {"threads",7} {"TFLOP/s",9} {"ceiling",9} {"of it",8} {"by CPU",8}");
         foreach (int count in threads)

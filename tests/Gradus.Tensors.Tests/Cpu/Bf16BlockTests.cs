@@ -106,6 +106,30 @@ public sealed unsafe class Bf16BlockTests
         }
     }
 
+    // Many items, several groups of the passing operand and several blocks of k, whichever operand is the larger.
+    [Theory]
+    [OnIsa(nameof(Isa.Avx512Bf16))]
+    [OnIsa(nameof(Isa.Amx))]
+    public void Packing_on_the_way_changes_no_bit(string isa)
+    {
+        Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
+        (int M, int N, int K)[] shapes = [(33, 1100, 1025), (1100, 33, 1025), (545, 563, 1057), (563, 545, 2081), (64, 600, 31), (600, 64, 31)];
+        for (int i = 0; i < 4 * shapes.Length; i++)
+        {
+            (int m, int n, int k) = shapes[i / 4];
+            using GemmCase product = new(m, n, k, transposeA: i % 2 != 0, transposeB: i % 4 < 2, accumulate: i % 3 == 0, bias: i % 5 != 0, bf16: i % 7 == 0, seed: i);
+            using Workers one = new(1);
+            using Bf16Panels panels = new();
+            panels.Update(one, product.Problem.B, k, n, version: 1);
+            float[] kept = product.Compute(problem => Bf16BlockGemm.Multiply(kernels, one, problem, panels));
+            foreach (int threads in (int[])[1, 2, 5])
+            {
+                using Workers workers = new(threads);
+                Assert.Equal(kept, product.Compute(problem => Bf16BlockGemm.Multiply(kernels, workers, problem)));
+            }
+        }
+    }
+
     [Theory]
     [OnIsa(nameof(Isa.Avx512Bf16))]
     [OnIsa(nameof(Isa.Amx))]

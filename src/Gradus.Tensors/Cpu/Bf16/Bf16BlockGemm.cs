@@ -6,7 +6,7 @@
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>Matrix products with <see cref="Bf16Kernels"/>.</summary>
-internal static unsafe class Bf16BlockGemm
+internal static unsafe partial class Bf16BlockGemm
 {
     // A panel of A over 512 k, 32 KB, stays in the L1 cache while panels of B pass; two of them and their sums stay in L2 beside 512 columns
     // of B over 1,024 k.
@@ -44,6 +44,12 @@ internal static unsafe class Bf16BlockGemm
         }
         if (panels is not null && (panels.N != problem.N || panels.K != problem.K || problem.Batch != 1))
             throw new ArgumentException($"The panels are of a ({panels.K}, {panels.N}) operand, the product needs ({problem.K}, {problem.N}), once.", nameof(panels));
+        if (panels is null && problem.M > Bf16Pack.Lines && problem.B.Format == BlockFormat.None && (problem.Batch == 1 || problem.B.BatchStride != 0))
+        {
+            for (int entry = 0; entry < problem.Batch; entry++)
+                Stream(kernels, workers, problem.OfBatch(entry));
+            return;
+        }
         ushort* a = (ushort*)Scratch.Get(Scratch.Slot.ProductA, (nuint)PanelElements(problem.M, problem.K) * sizeof(ushort));
         if (panels is null && problem.M <= Bf16Pack.Lines)
         {
@@ -61,7 +67,7 @@ internal static unsafe class Bf16BlockGemm
         {
             GemmProblem one = problem.OfBatch(entry);
             Pack(workers, one.A, one.A.Transposed, pairsFirst: false, one.M, one.K, a);
-            if (panels is null && (entry == 0 || problem.B.BatchStride != 0))
+            if (panels is null && entry == 0)
                 Pack(workers, one.B, !one.B.Transposed, pairsFirst: true, one.N, one.K, b);
             MultiplyPacked(kernels, workers, one, a, b);
         }
