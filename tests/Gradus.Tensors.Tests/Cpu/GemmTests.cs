@@ -60,6 +60,30 @@ public sealed class GemmTests
         }
     }
 
+    // Large enough that items share A, or B, or one thread takes B a block of columns at a time.
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void Shared_operands_change_no_bit(string isa)
+    {
+        (int M, int N, int K)[] shapes = [(129, 601, 299), (1103, 61, 299), (701, 650, 41)];
+        for (int i = 0; i < 2 * shapes.Length; i++)
+        {
+            (int m, int n, int k) = shapes[i / 2];
+            using GemmCase product = new(m, n, k, transposeA: i % 2 == 1, transposeB: i % 3 != 0, accumulate: i % 2 == 0, bias: i % 3 == 0, bf16: i == 3, seed: i);
+            float[] expected = new float[product.Result.Length];
+            foreach (int threads in (int[])[1, 2, 5])
+            {
+                using Workers workers = new(threads);
+                float[] result = product.Multiply(Enum.Parse<Isa>(isa), workers);
+                if (threads > 1)
+                    Assert.Equal(expected, result);
+                expected = result;
+            }
+            for (int element = 0; element < m * n; element += 7)
+                Assert.Equal(product.Chain(0, element / n, element % n), expected[product.IndexOf(0, element / n, element % n)]);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Isas))]
     public void The_number_of_threads_changes_no_bit(string isa)

@@ -1,6 +1,7 @@
-// The blocking around the tile kernel. C is cut into items for the workers, rows × columns of whole tiles. Nothing is shared between
-// items, so there is no barrier; the price is that A is packed once per column of items and B once per row of items. Two workers may be
-// the two threads of one core, so the blocks are meant for half of its caches.
+// The blocking around the tile kernel. C is cut into items for the workers, rows × columns of whole tiles. An operand that several items need is
+// packed first, once, by all workers together; the other one is packed by the item that needs it, right before its use. Small products and
+// those of a batch share nothing between items: a second loop over the workers would cost more than packing twice. Two workers may be the two
+// threads of one core, so the blocks are meant for half of its caches.
 
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
@@ -14,6 +15,8 @@ internal static unsafe class GemmBlocks<T>
     private const int BlockK = 256;
     private const int PanelsOfRows = 8;
     private const long SmallestItem = 1 << 20;
+    private const long SmallestShared = 1 << 24;
+    private const nuint LargestShared = 64 << 20;
 
     /// <summary>The width of a panel of B.</summary>
     private static int Columns => 2 * T.Width;
@@ -22,11 +25,34 @@ internal static unsafe class GemmBlocks<T>
     public static void Run(Workers workers, in GemmProblem problem, TileSizes tile)
     {
         Plan plan = new() { Problem = problem, Tile = tile };
-        int rowPanels = (problem.M + tile.Rows - 1) / tile.Rows, columnPanels = (problem.N + Columns - 1) / Columns;
-        plan.RowItems = 1;
-        plan.ColumnItems = (int)(((long)columnPanels * Columns + tile.BlockColumns - 1) / tile.BlockColumns);
         long work = (long)problem.M * problem.N * Math.Max(problem.K, 1) * problem.Batch;
         long wanted = workers.Count == 1 ? 1 : Math.Min(4L * workers.Count, work / SmallestItem);
+        if (problem.Batch == 1 && problem.K > 0 && work >= SmallestShared && problem.M > tile.Rows * wanted)
+        {
+            CutLonger(ref plan, wanted);
+            Share(workers, ref plan);
+        }
+        else
+        {
+            Cut(ref plan, wanted);
+        }
+        int items = checked(problem.Batch * plan.RowItems * plan.ColumnItems);
+        if (work >= SmallestItem)
+        {
+            workers.For(items, &plan, &Item);
+            return;
+        }
+        // Waking a worker would take longer than the whole product.
+        for (int item = 0; item < items; item++)
+            Item(&plan, item, 0);
+    }
+
+    private static void Cut(ref Plan plan, long wanted)
+    {
+        GemmProblem problem = plan.Problem;
+        (int rowPanels, int columnPanels) = plan.Panels;
+        plan.RowItems = 1;
+        plan.ColumnItems = (int)(((long)columnPanels * Columns + plan.Tile.BlockColumns - 1) / plan.Tile.BlockColumns);
         while ((long)problem.Batch * plan.RowItems * plan.ColumnItems < wanted)
         {
             // Cut the longer side of an item; a side of one panel cannot be cut.
@@ -38,15 +64,63 @@ internal static unsafe class GemmBlocks<T>
             else
                 break;
         }
-        int items = checked(problem.Batch * plan.RowItems * plan.ColumnItems);
-        if (work >= SmallestItem)
+    }
+
+    // Items across the longer side of C only, so that they share the smaller operand and nobody else needs what they pack themselves.
+    private static void CutLonger(ref Plan plan, long wanted)
+    {
+        GemmProblem problem = plan.Problem;
+        (int rowPanels, int columnPanels) = plan.Panels;
+        bool rows = problem.M > problem.N && problem.B.Format == BlockFormat.None;
+        int least = rows ? 1 : (int)(((long)columnPanels * Columns + plan.Tile.BlockColumns - 1) / plan.Tile.BlockColumns);
+        int items = (int)Math.Clamp(wanted, least, Math.Max(least, rows ? rowPanels : columnPanels));
+        (plan.RowItems, plan.ColumnItems) = rows ? (items, 1) : (1, items);
+    }
+
+    // Packs what all items need.
+    private static void Share(Workers workers, ref Plan plan)
+    {
+        GemmProblem problem = plan.Problem;
+        (int rowPanels, int columnPanels) = plan.Panels;
+        int blockK = BlockSize(problem);
+        nuint blocks = (nuint)((problem.K + blockK - 1) / blockK);
+        bool rows = plan.ColumnItems > 1, columns = plan.RowItems > 1 || (plan.ColumnItems == 1 && problem.N > plan.Tile.BlockColumns);
+        nuint bytesA = blocks * (nuint)rowPanels * (nuint)Distance(plan.Tile.Rows, blockK) * sizeof(float);
+        nuint bytesB = blocks * (nuint)columnPanels * (nuint)Distance(Columns, blockK) * sizeof(float);
+        if (rows && bytesA <= LargestShared)
         {
-            workers.For(items, &plan, &Item);
-            return;
+            plan.A = (float*)Scratch.Get(Scratch.Slot.ProductA, bytesA);
+            fixed (Plan* job = &plan)
+                workers.For((rowPanels + PanelsOfRows - 1) / PanelsOfRows, job, &PackSharedRows);
         }
-        // Waking a worker would take longer than the whole product.
-        for (int item = 0; item < items; item++)
-            Item(&plan, item, 0);
+        else if (columns && bytesB <= LargestShared)
+        {
+            plan.B = (float*)Scratch.Get(Scratch.Slot.ProductB, bytesB);
+            fixed (Plan* job = &plan)
+                workers.For((columnPanels + PanelsOfRows - 1) / PanelsOfRows, job, &PackSharedColumns);
+        }
+        else if (columns)
+        {
+            Cut(ref plan, (long)plan.RowItems * plan.ColumnItems);
+        }
+    }
+
+    private static void PackSharedRows(void* context, int item, int worker)
+    {
+        Plan* plan = (Plan*)context;
+        GemmProblem problem = plan->Problem;
+        int tileRows = plan->Tile.Rows, blockK = BlockSize(problem), row = item * PanelsOfRows * tileRows, endRow = Math.Min(row + PanelsOfRows * tileRows, problem.M);
+        for (int k = 0; k < problem.K; k += blockK)
+            PackRows(problem.A, tileRows, row, endRow, k, Math.Min(blockK, problem.K - k), plan->SharedA(k / blockK, row / tileRows, blockK), Distance(tileRows, blockK));
+    }
+
+    private static void PackSharedColumns(void* context, int item, int worker)
+    {
+        Plan* plan = (Plan*)context;
+        GemmProblem problem = plan->Problem;
+        int blockK = BlockSize(problem), column = item * PanelsOfRows * Columns, endColumn = Math.Min(column + PanelsOfRows * Columns, problem.N);
+        for (int k = 0; k < problem.K; k += blockK)
+            Pack(problem.B, !problem.B.Transposed, column, endColumn, Columns, k, Math.Min(blockK, problem.K - k), plan->SharedB(k / blockK, column / Columns, blockK), Distance(Columns, blockK));
     }
 
     private static void Item(void* context, int item, int worker)
@@ -62,7 +136,7 @@ internal static unsafe class GemmBlocks<T>
         else if (endRow - firstRow <= plan->Tile.Rows)
             Thin(problem, plan->Tile.Rows, firstRow, endRow, firstColumn, endColumn);
         else
-            Wide(problem, plan->Tile.Rows, firstRow, endRow, firstColumn, endColumn);
+            Wide(plan, problem, firstRow, endRow, firstColumn, endColumn);
     }
 
     private static (int First, int End) Part(int size, int panel, int part, int parts)
@@ -72,29 +146,40 @@ internal static unsafe class GemmBlocks<T>
         return ((int)Math.Min(first, size), (int)Math.Min(end, size));
     }
 
-    // Many rows: a block of B is packed and stays in the L2 cache while all rows pass over it, a few packed panels of A at a time.
-    private static void Wide(in GemmProblem problem, int tileRows, int firstRow, int endRow, int firstColumn, int endColumn)
+    // Many rows: a block of B stays in the L2 cache while rows pass over it, a few packed panels of A at a time.
+    private static void Wide(Plan* plan, in GemmProblem problem, int firstRow, int endRow, int firstColumn, int endColumn)
     {
-        int blockK = BlockSize(problem);
+        int tileRows = plan->Tile.Rows, blockK = BlockSize(problem);
         nint distanceA = Distance(tileRows, blockK), distanceB = Distance(Columns, blockK);
-        float* a = (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)(PanelsOfRows * distanceA) * sizeof(float));
-        float* b = (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)((endColumn - firstColumn + Columns - 1) / Columns * distanceB) * sizeof(float));
+        float* ownA = plan->A != null ? null : (float*)Scratch.Get(Scratch.Slot.ProductA, (nuint)(PanelsOfRows * distanceA) * sizeof(float));
+        float* ownB = plan->B != null ? null : (float*)Scratch.Get(Scratch.Slot.ProductB, (nuint)((endColumn - firstColumn + Columns - 1) / Columns * distanceB) * sizeof(float));
         for (int k = 0; k < problem.K; k += blockK)
         {
             int count = Math.Min(blockK, problem.K - k);
-            Pack(problem.B, !problem.B.Transposed, firstColumn, endColumn, Columns, k, count, b, distanceB);
+            if (ownB != null)
+                Pack(problem.B, !problem.B.Transposed, firstColumn, endColumn, Columns, k, count, ownB, distanceB);
+            float* b = ownB != null ? ownB : plan->SharedB(k / blockK, firstColumn / Columns, blockK);
             for (int rows = firstRow; rows < endRow; rows += PanelsOfRows * tileRows)
             {
                 int endRows = Math.Min(rows + PanelsOfRows * tileRows, endRow);
-                PackRows(problem.A, tileRows, rows, endRows, k, count, a, distanceA);
-                for (int row = rows; row < endRows; row += tileRows)
+                if (ownA != null)
+                    PackRows(problem.A, tileRows, rows, endRows, k, count, ownA, distanceA);
+                float* a = ownA != null ? ownA : plan->SharedA(k / blockK, rows / tileRows, blockK);
+                for (int column = firstColumn; column < endColumn; column += plan->Tile.BlockColumns)
                 {
-                    float* panelA = a + (row - rows) / tileRows * distanceA, panelB = b;
-                    for (int column = firstColumn; column < endColumn; column += Columns, panelB += distanceB)
-                        Tile(problem, tileRows, row, endRow, column, endColumn, k, count, panelA, panelB);
+                    int end = Math.Min(column + plan->Tile.BlockColumns, endColumn);
+                    for (int row = rows; row < endRows; row += tileRows)
+                        TileRow(problem, tileRows, row, endRow, column, end, k, count, a + (row - rows) / tileRows * distanceA, b + (column - firstColumn) / Columns * distanceB);
                 }
             }
         }
+    }
+
+    private static void TileRow(in GemmProblem problem, int tileRows, int row, int endRow, int firstColumn, int endColumn, int k, int count, float* a, float* b)
+    {
+        nint distance = Distance(Columns, BlockSize(problem));
+        for (int column = firstColumn; column < endColumn; column += Columns, b += distance)
+            Tile(problem, tileRows, row, endRow, column, endColumn, k, count, a, b);
     }
 
     // Few rows, at most one tile high: all of A is packed once, and panels of B are used right after they were packed. A panel lies in one
@@ -266,6 +351,22 @@ internal static unsafe class GemmBlocks<T>
         public TileSizes Tile;
         public int RowItems;
         public int ColumnItems;
+
+        /// <summary>All of A, packed block of k by block of k; or null.</summary>
+        public float* A;
+
+        /// <summary>All of B likewise.</summary>
+        public float* B;
+
+        /// <summary>Panels of A and of B.</summary>
+        public readonly (int Rows, int Columns) Panels =>
+            ((Problem.M + Tile.Rows - 1) / Tile.Rows, (Problem.N + GemmBlocks<T>.Columns - 1) / GemmBlocks<T>.Columns);
+
+        /// <summary>A panel of A in a block of k.</summary>
+        public readonly float* SharedA(int block, int panel, int blockK) => A + ((nint)block * Panels.Rows + panel) * Distance(Tile.Rows, blockK);
+
+        /// <summary>A panel of B in a block of k.</summary>
+        public readonly float* SharedB(int block, int panel, int blockK) => B + ((nint)block * Panels.Columns + panel) * Distance(GemmBlocks<T>.Columns, blockK);
     }
 }
 
