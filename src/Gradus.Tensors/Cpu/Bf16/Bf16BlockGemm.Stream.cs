@@ -2,8 +2,6 @@
 // is cut into items, whose panels are packed right before they are used and stay in the L2 cache while the smaller one passes. So the larger operand
 // (a weight, which training changes in every step, or the gradient of many outputs) is read from memory once, and its panels never get there.
 
-using System.Runtime.Intrinsics.X86;
-
 namespace Gradus.Tensors.Cpu;
 
 internal static unsafe partial class Bf16BlockGemm
@@ -11,7 +9,7 @@ internal static unsafe partial class Bf16BlockGemm
     // Panels of the resident operand in an item and of the passing one in a group, over 1,024 k 64 KB each; they share the L2 cache.
     private const int ResidentPanels = 8;
     private const int PassingPanels = 16;
-    private const int CacheLine = 64;
+    private const int AheadBytes = 256;
 
     // Panels that are packed together: where lines are neighbours in memory it is read in pieces of 256 bytes.
     private const int PanelsAtOnce = 2;
@@ -88,35 +86,29 @@ internal static unsafe partial class Bf16BlockGemm
         if (next >= last)
             return;
         (int rows, int rowElements) = job->AlongLines ? (endK - k, last - next) : (last - next, endK - k);
-        int bytes = rowElements * job->Source.ElementBytes;
         range.Ahead = new Ahead
         {
             At = part.Data + (job->AlongLines ? (nint)next * job->Source.ElementBytes : next * job->Source.RowBytes),
             RowBytes = job->Source.RowBytes,
-            Lines = (bytes + CacheLine - 1) / CacheLine,
             Rows = rows,
+            Pieces = (rowElements * job->Source.ElementBytes + AheadBytes - 1) / AheadBytes,
         };
     }
 
     // All panels of the passing group over the resident panels of the range: one of these over 512 k stays in the L1 cache meanwhile.
     private static void PassBy(StreamJob* job, ref StreamRange range)
     {
-        int blocks = (range.EndPanel - range.Panel) * (range.EndPassed - range.FirstPassed) * ((range.Steps + BlockSteps - 1) / BlockSteps);
-        int ahead = (range.Ahead.Rows * range.Ahead.Lines + blocks - 1) / blocks;
         for (int panel = range.Panel; panel < range.EndPanel; panel++)
         {
             for (int step = 0; step < range.Steps; step += BlockSteps)
             {
                 for (int passed = range.FirstPassed; passed < range.EndPassed; passed++)
-                {
-                    StreamBlock(job, range, panel, passed, step);
-                    range.Ahead.Fetch(ahead);
-                }
+                    StreamBlock(job, ref range, panel, passed, step);
             }
         }
     }
 
-    private static void StreamBlock(StreamJob* job, in StreamRange range, int panel, int passed, int step)
+    private static void StreamBlock(StreamJob* job, ref StreamRange range, int panel, int passed, int step)
     {
         int steps = Bf16Pack.Steps(job->Problem.K), at = range.Outer + step, count = Math.Min(BlockSteps, range.Steps - step);
         ushort* resident = range.Packed + ((nint)panel * range.Steps + step) * Bf16Pack.StepElements;
@@ -124,43 +116,44 @@ internal static unsafe partial class Bf16BlockGemm
         int line = range.First + panel * Bf16Pack.Lines, lines = Math.Min(range.End - line, Bf16Pack.Lines);
         int passedLine = passed * Bf16Pack.Lines, passedLines = Math.Min(job->PassedLines - passedLine, Bf16Pack.Lines);
         bool load = at > 0 || job->Problem.Accumulate, last = at + count == steps;
+        Bf16Kernels kernels = job->Kernels.Fetching(range.Ahead.Next(count), range.Ahead.RowBytes);
         if (job->RowsResident)
-            StreamBlock(job, resident, passing, (line, lines), (passedLine, passedLines), count, load, last);
+            StreamBlock(kernels, job->Problem, resident, passing, (line, lines), (passedLine, passedLines), count, load, last);
         else
-            StreamBlock(job, passing, resident, (passedLine, passedLines), (line, lines), count, load, last);
+            StreamBlock(kernels, job->Problem, passing, resident, (passedLine, passedLines), (line, lines), count, load, last);
     }
 
-    private static void StreamBlock(StreamJob* job, ushort* a, ushort* b, (int First, int Count) rows, (int First, int Count) columns, int steps, bool load, bool last)
+    private static void StreamBlock(in Bf16Kernels kernels, in GemmProblem problem, ushort* a, ushort* b, (int First, int Count) rows, (int First, int Count) columns, int steps, bool load, bool last)
     {
-        nint stride = job->Problem.StrideC;
-        float* c = job->Problem.C + rows.First * stride + columns.First;
-        Block(job->Kernels, a, b, c, stride, rows.Count, columns.Count, steps, load);
-        if (last && job->Problem.Bias != null)
-            AddBias(c, stride, job->Problem.Bias + columns.First, rows.Count, columns.Count);
+        float* c = problem.C + rows.First * problem.StrideC + columns.First;
+        Block(kernels, a, b, c, problem.StrideC, rows.Count, columns.Count, steps, load);
+        if (last && problem.Bias != null)
+            AddBias(c, problem.StrideC, problem.Bias + columns.First, rows.Count, columns.Count);
     }
 
-    /// <summary>Memory that will be packed next.</summary>
+    /// <summary>Memory that will be packed next: rows of some pieces of 256 bytes, which blocks fetch piece by piece down the rows.</summary>
     private struct Ahead
     {
         public byte* At;
         public nint RowBytes;
-        public int Lines;
         public int Rows;
-        private int _line;
+        public int Pieces;
+        private int _row;
 
-        /// <summary>Asks for some more cache lines, row after row.</summary>
-        public void Fetch(int count)
+        /// <summary>Where the next block of so many steps begins to fetch; null behind the end.</summary>
+        public byte* Next(int steps)
         {
-            while (count > 0 && Rows > 0)
+            if (Pieces == 0)
+                return null;
+            byte* at = At + _row * RowBytes;
+            _row += steps;
+            if (_row >= Rows)
             {
-                for (; count > 0 && _line < Lines; count--, _line++)
-                    Sse.Prefetch1(At + (nint)_line * CacheLine);
-                if (_line < Lines)
-                    return;
-                _line = 0;
-                At += RowBytes;
-                Rows--;
+                _row = 0;
+                At += AheadBytes;
+                Pieces--;
             }
+            return at;
         }
     }
 

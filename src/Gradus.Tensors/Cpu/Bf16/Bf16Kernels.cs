@@ -18,6 +18,8 @@ internal readonly unsafe struct Bf16Kernels
     private readonly nint _release;
     private readonly nint _multiply16;
     private readonly nint _multiply32;
+    private readonly byte* _ahead;
+    private readonly nint _aheadStride;
 
     private Bf16Kernels(nint configure, nint release, nint multiply16, nint multiply32)
     {
@@ -25,6 +27,13 @@ internal readonly unsafe struct Bf16Kernels
         _release = release;
         _multiply16 = multiply16;
         _multiply32 = multiply32;
+    }
+
+    private Bf16Kernels(in Bf16Kernels kernels, byte* ahead, nint aheadStride)
+    {
+        this = kernels;
+        _ahead = ahead;
+        _aheadStride = ahead == null ? 0 : aheadStride;
     }
 
     /// <summary>TDPBF16PS.</summary>
@@ -58,10 +67,13 @@ internal readonly unsafe struct Bf16Kernels
             ((delegate* unmanaged[SuppressGCTransition]<void>)_release)();
     }
 
+    /// <summary>These kernels, asking in each step for 256 bytes, stride bytes apart, for the L2 cache; null for none.</summary>
+    public Bf16Kernels Fetching(byte* ahead, nint stride) => new(this, ahead, stride);
+
     /// <summary>A block of 16 or 32 rows × 32 columns of C; see <see cref="AmxCode.Multiply"/>.</summary>
     public void Multiply(bool twoRows, ushort* a, ushort* b, float* c, nint strideC, int steps, bool load) =>
-        ((delegate* unmanaged[SuppressGCTransition]<ushort*, ushort*, float*, nint, nint, nint, void>)(twoRows ? _multiply32 : _multiply16))(
-            a, b, c, strideC * sizeof(float), steps, load ? 1 : 0);
+        ((delegate* unmanaged[SuppressGCTransition]<ushort*, ushort*, float*, nint, nint, nint, byte*, nint, void>)(twoRows ? _multiply32 : _multiply16))(
+            a, b, c, strideC * sizeof(float), steps, load ? 1 : 0, _ahead == null ? (byte*)a : _ahead, _aheadStride);
 
     /// <summary>Floats to bf16, 32 at a time; see <see cref="AmxCode.Convert"/>.</summary>
     public static void Convert(float* from, ushort* to, int steps, int strideBytes) =>

@@ -18,13 +18,17 @@ internal static class PairCode
     private static readonly AssemblerRegisterZMM[] Sums =
         [zmm0, zmm1, zmm2, zmm3, zmm4, zmm5, zmm6, zmm7, zmm8, zmm9, zmm10, zmm11, zmm12, zmm13, zmm14, zmm15];
 
-    /// <summary>void Multiply(a, b, c, strideC, steps, load), as <see cref="AmxCode.Multiply"/>: eight rows at a time, their sums in registers.</summary>
+    /// <summary>
+    /// void Multiply(a, b, c, strideC, steps, load, ahead, aheadStride), as <see cref="AmxCode.Multiply"/>: eight rows at a time, their sums in
+    /// registers. Each eight rows ask for the same memory ahead.
+    /// </summary>
     public static byte[] Multiply(bool twoRows)
     {
         Assembler code = new(64);
         Label group = code.CreateLabel("group"), zero = code.CreateLabel("zero"), begin = code.CreateLabel("begin"), step = code.CreateLabel("step");
         code.push(rbx);
         code.push(rbp);
+        code.push(r12);
         code.mov(ebx, twoRows ? 4 : 2);
         code.Label(ref group);
         code.test(r9, r9);
@@ -42,7 +46,10 @@ internal static class PairCode
         code.mov(rax, rdi);
         code.mov(r11, rsi);
         code.mov(rbp, r8);
+        code.mov(r12, __qword_ptr[rsp + 32]);
         code.Label(ref step);
+        AmxCode.FetchAhead(code, r12);
+        code.add(r12, __qword_ptr[rsp + 40]);
         for (int pair = 0; pair < Pairs; pair++)
         {
             code.vmovups(zmm16, __zmmword_ptr[r11 + (pair * LineBytes)]);
@@ -67,6 +74,7 @@ internal static class PairCode
         code.add(rdi, GroupRows * LineBytes);
         code.dec(ebx);
         code.jne(group);
+        code.pop(r12);
         code.pop(rbp);
         code.pop(rbx);
         code.vzeroupper();
