@@ -37,6 +37,8 @@ internal static partial class DeviceCases
             ("dropout", ragged with { Options = Causal with { Dropout = 0.3f, DropoutKey = 5 } }),
             ("dropout over 200", new AttentionSetup([200, 7], [200, 7], new AttentionOptions(0.25f, false, Dropout: 0.9f, DropoutKey: 6))),
             ("dropout, grouped heads, window, cap", ragged with { Heads = 6, KvHeads = 2, Options = new AttentionOptions(0.25f, true, 20, 2, 0.5f, 7) }),
+            ("negative scale", ragged with { Options = Causal with { Scale = -0.5f } }),
+            ("no scale", ragged with { Options = Causal with { Scale = 0 } }),
             ("slopes", ragged with { Slopes = true }),
             ("bias", ragged with { Bias = true }),
             ("bias that masks whole blocks", ragged with { Bias = true, Masked = true }),
@@ -82,6 +84,7 @@ internal static partial class DeviceCases
                 yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}", setup);
                 yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}, window", setup with { Options = Causal with { Window = 6, SoftCap = 3 }, Slopes = true });
                 yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}, bias by distance", setup with { Bias = true, ByDistance = true });
+                yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}, dropout", setup with { Options = Causal with { Dropout = 0.4f, DropoutKey = 8 } });
             }
         }
     }

@@ -150,8 +150,13 @@ internal sealed unsafe partial class CpuDevice<T>
     {
         DropoutJob* job = (DropoutJob*)context;
         long end = Math.Min(job->Count, (item + 1) * Grain);
-        for (long i = item * Grain; i < end; i++)
-            job->Y[i] = CounterRandom.Bits(job->Key, i) < job->Threshold ? 0 : job->X[i] * job->Scale;
+        T threshold = T.BroadcastBits((int)job->Threshold), scale = T.Broadcast(job->Scale);
+        for (long i = item * Grain; i < end; i += T.Width)
+        {
+            int n = (int)Math.Min(T.Width, end - i);
+            T drops = T.LessBits(T.RandomBits(job->Key, i), threshold);
+            T.StoreTail(job->Y + i, n, T.Select(drops, T.Zero, T.LoadTail(job->X + i, n) * scale));
+        }
     }
 
     public override void AdamMoments(in AdamTask task)

@@ -88,53 +88,9 @@ internal sealed unsafe partial class CpuDevice<T>
         BlockProduct(rows, count, d, q, qRow, 1, turnedK, KeyBlock, p, KeyBlock);
         BlockProduct(rows, count, dv, dy, yRow, 1, turnedV, KeyBlock, ds, KeyBlock);
         for (int r = 0; r < rows; r++)
-        {
-            float* pr = p + (r * KeyBlock), dr = ds + (r * KeyBlock);
-            float lse = job.Task.LogSumExp.Floats[((view.Row(first + r)) * job.Heads) + head];
-            ScoreGradients(ref job, view, first + r, j, count, pr, dr, lse, totals[first + r]);
-        }
+            ScoreGradients(ref job, view, first + r, j, count, count, p + (r * KeyBlock), ds + (r * KeyBlock), totals[first + r]);
         BlockProduct(count, dv, rows, p, 1, KeyBlock, dy, yRow, job.Gradient.Dv.Floats + (keyRow * dv), vRow);
         BlockProduct(count, d, rows, ds, 1, KeyBlock, q, qRow, job.Gradient.Dk.Floats + (keyRow * d), kRow);
         BlockProduct(rows, d, count, ds, KeyBlock, 1, job.Task.K.Floats + (keyRow * d), kRow, job.Gradient.Dq.Floats + (start * d), qRow);
-    }
-
-    // From raw scores q·k and dP of a row: the probabilities, and the gradient of the raw scores times the scale.
-    private static void ScoreGradients(ref AttentionJob job, in HeadView view, int query, int j, int count, float* p, float* dp, float lse, float total)
-    {
-        AttentionOptions options = job.Task.Options;
-        Span<float> slope = stackalloc float[options.SoftCap > 0 ? KeyBlock : 0];
-        if (options.SoftCap > 0)
-        {
-            for (int c = 0; c < count; c++)
-            {
-                float t = MathF.Tanh(p[c] * options.Scale / options.SoftCap);
-                slope[c] = 1f - (t * t);
-            }
-        }
-        FinishScores(view, query, j, count, p);
-        if (float.IsNegativeInfinity(lse))
-        {
-            new Span<float>(p, count).Clear();
-            new Span<float>(dp, count).Clear();
-            return;
-        }
-        Drop(view, query, j, count, dp);
-        T shift = T.Broadcast(lse), mean = T.Broadcast(total);
-        for (int c = 0; c < count; c += T.Width)
-        {
-            int n = Math.Min(T.Width, count - c);
-            T probability = LaneMath<T>.Exp(T.LoadTail(p + c, n) - shift);
-            T.StoreTail(p + c, n, probability);
-            T.StoreTail(dp + c, n, probability * (T.LoadTail(dp + c, n) - mean));
-        }
-        Drop(view, query, j, count, p);
-        if (job.Gradient.DBias is { } dBias)
-        {
-            float* to = dBias.Floats + view.Task.BiasStart(view.Head, query, query + view.Keys - view.Queries) + j;
-            MapRun(default(Plus), count, to, to, dp, null);
-        }
-        MapRun(new Times(options.Scale), count, dp, dp, null, null);
-        for (int c = 0; c < slope.Length && c < count; c++)
-            dp[c] *= slope[c];
     }
 }

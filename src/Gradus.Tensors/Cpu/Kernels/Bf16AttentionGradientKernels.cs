@@ -141,19 +141,10 @@ internal sealed unsafe partial class CpuDevice<T>
         PanelRow q = new(work.Queries + ((before + rowStep) * steps), steps * Step, rowPanels), dy = new(work.Dy + ((before + rowStep) * valueSteps), valueSteps * Step, rowPanels);
         Products(job.Kernels, q, new PanelRow(work.KeysTurned + (keyStep * steps), steps * Step, keyPanels), work.P, Stride, work.Steps, load: false);
         Products(job.Kernels, dy, new PanelRow(work.ValuesTurned + (keyStep * valueSteps), valueSteps * Step, keyPanels), work.Ds, Stride, work.ValueSteps, load: false);
-        for (int r = 0; r < height; r++)
-        {
-            float* p = work.P + (r * Stride), ds = work.Ds + (r * Stride);
-            int done = 0;
-            if (r < rows)
-            {
-                float lse = job.Task.LogSumExp.Floats[(view.Row(first + r) * job.Heads) + view.Head];
-                ScoreGradients(ref job, view, first + r, j, count, p, ds, lse, work.Totals[(g * view.Queries) + first + r]);
-                done = count;
-            }
-            new Span<float>(p + done, width - done).Clear();
-            new Span<float>(ds + done, width - done).Clear();
-        }
+        for (int r = 0; r < rows; r++)
+            ScoreGradients(ref job, view, first + r, j, count, width, work.P + (r * Stride), work.Ds + (r * Stride), work.Totals[(g * view.Queries) + first + r]);
+        new Span<float>(work.P + (rows * Stride), (height - rows) * Stride).Clear();
+        new Span<float>(work.Ds + (rows * Stride), (height - rows) * Stride).Clear();
         // dV += Pᵀ·dY, dK += dSᵀ·Q, dQ += dS·K.
         PanelRow turned = new(work.Left, rowPanels * Step, keyPanels);
         Bf16Pack.Panels(new Operand(work.P, Stride), alongLines: true, pairsFirst: false, 0, width, height, work.Left);

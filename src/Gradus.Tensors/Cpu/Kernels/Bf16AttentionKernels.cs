@@ -88,12 +88,9 @@ internal sealed unsafe partial class CpuDevice<T>
             for (int r = 0; r < rows; r++)
             {
                 float* row = scores + (r * PanelKeys);
-                FinishScores(view, first + r, j, count, row);
-                float rescale = Exponentiate(row, count, ref max[r], ref total[r]);
+                float rescale = SoftmaxStep(view, first + r, j, count, panels * Lines, row, ref max[r], ref total[r]);
                 if (rescale != 1f)
                     MapRun(new Times(rescale), dv, sum + (r * width), sum + (r * width), null, null);
-                Drop(view, first + r, j, count, row);
-                new Span<float>(row + count, (panels * Lines) - count).Clear();
             }
             Bf16Pack.Panels(new Operand(scores, PanelKeys), alongLines: false, pairsFirst: false, 0, rows, panels * Lines, probabilities);
             for (int c = 0; c < width; c += Lines)

@@ -19,8 +19,8 @@ internal static class LaneMath<T>
     {
         // x = n·ln 2 + r, |r| ≤ ln 2 / 2. Beyond the bounds the result is 0 or ∞; NaN passes the clamp as the second operand.
         T clamped = T.Max(T.Broadcast(-104), T.Min(T.Broadcast(89), x));
-        T n = T.ToInteger(clamped * T.Broadcast(1.44269504f));
-        T wholes = T.FromInteger(n);
+        // Adding 1.5·2²³ rounds to an integer.
+        T wholes = T.Fma(clamped, T.Broadcast(1.44269504f), T.Broadcast(12582912f)) - T.Broadcast(12582912f);
         T r = T.Fma(wholes, T.Broadcast(-0.693145752f), clamped);
         r = T.Fma(wholes, T.Broadcast(-1.42860677e-6f), r);
         T p = T.Fma(T.Broadcast(0.0013926250394433737f), r, T.Broadcast(0.00836323294788599f));
@@ -28,9 +28,7 @@ internal static class LaneMath<T>
         p = T.Fma(p, r, T.Broadcast(0.16666576266288757f));
         p = T.Fma(p, r, T.Broadcast(0.5f));
         p = T.Fma(p * r, r, r) + T.Broadcast(1);
-        // Two factors, because 2ⁿ alone may be beyond the largest float or below the smallest normal one.
-        T half = T.ShiftRightSigned(n, 1);
-        return p * PowerOfTwo(half) * PowerOfTwo(T.SubtractBits(n, half));
+        return T.ScaleByPowerOfTwo(p, wholes);
     }
 
     /// <summary>The natural logarithm: −∞ at 0, NaN below.</summary>
@@ -95,6 +93,15 @@ internal static class LaneMath<T>
         q = T.Fma(q, t, T.Broadcast(0.0005042945267632604f));
         T far = T.Broadcast(1) - Exp(-q);
         return T.Select(T.Less(size, T.Broadcast(0.9f)), near, WithSign(far, x));
+    }
+
+    /// <summary>a·2ⁿ, rounded once, for integers |n| ≤ 252 in floats; where the instruction set has no instruction for it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T ScaleByPowerOfTwo(T a, T n)
+    {
+        // Two factors, because 2ⁿ alone may be beyond the largest float or below the smallest normal one.
+        T whole = T.ToInteger(n), half = T.ShiftRightSigned(whole, 1);
+        return a * PowerOfTwo(half) * PowerOfTwo(T.SubtractBits(whole, half));
     }
 
     /// <summary>2ⁿ for the integers −126 to 127 in the lanes' bits.</summary>
