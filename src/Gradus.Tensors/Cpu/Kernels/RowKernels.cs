@@ -173,23 +173,6 @@ internal sealed unsafe partial class CpuDevice<T>
             MapRun(default(Same), job.C, job.Y.Floats + ((long)job.Index.Ints[r] * job.C), job.X.Floats + (r * job.C), null, null);
     }
 
-    public override void SumRows(Tensor x, Tensor y, bool accumulate)
-    {
-        MoveJob job = new() { X = x, Y = y, Accumulate = accumulate };
-        Split(x.Shape.Columns, ColumnPiece, Unsafe.AsPointer(ref job), &SumRowsPiece);
-    }
-
-    private static void SumRowsPiece(void* context, int item, int worker)
-    {
-        ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
-        int columns = job.X.Shape.Columns, start = item * ColumnPiece, count = Math.Min(ColumnPiece, columns - start);
-        float* sum = job.Y.Floats + start;
-        if (!job.Accumulate)
-            new Span<float>(sum, count).Clear();
-        for (long r = 0; r < job.X.Shape.Rows; r++)
-            MapRun(default(Plus), count, sum, sum, job.X.Floats + (r * columns) + start, null);
-    }
-
     public override double Sum(Tensor x) => Reduce(x, &SumPieceOf);
 
     public override double SumOfSquares(Tensor x) => Reduce(x, &SquaresPieceOf);
