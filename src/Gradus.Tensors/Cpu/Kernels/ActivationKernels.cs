@@ -311,16 +311,18 @@ internal sealed unsafe partial class CpuDevice<T>
     private readonly struct GeluTanh : IActivation<T>
     {
         // x·σ(2u), u = √(2/π)(x + 0.044715x³): the same as x/2·(1 + tanh u)
-        public static T Value(T x) => x / (T.Broadcast(1f) + LaneMath<T>.Exp(-Twice(x)));
+        public static T Value(T x) => x / (T.Broadcast(1f) + ExpMinusTwice(x, x * x));
 
         // s + x·s(1 − s)·2u′
         public static T Slope(T x)
         {
-            T s = Sigmoid(Twice(x));
-            T slope = T.Fma(T.Broadcast(1.5957691216f * 3f * 0.044715f), x * x, T.Broadcast(1.5957691216f));
-            return s * T.Fma(x * (T.Broadcast(1f) - s), slope, T.Broadcast(1f));
+            T square = x * x, s = T.Broadcast(1f) / (T.Broadcast(1f) + ExpMinusTwice(x, square));
+            T slope = T.Fma(T.Broadcast(1.5957691216f * 3f * 0.044715f), square, T.Broadcast(1.5957691216f));
+            return s * T.Fma(T.Fma(-s, x, x), slope, T.Broadcast(1f));
         }
 
-        private static T Twice(T x) => T.Broadcast(1.5957691216f) * x * T.Fma(T.Broadcast(0.044715f), x * x, T.Broadcast(1f));
+        // e⁻²ᵘ = 2^(−2u·log₂ e)
+        private static T ExpMinusTwice(T x, T square) =>
+            LaneMath<T>.Exp2(x * T.Fma(T.Broadcast(-2.3022082f * 0.044715f), square, T.Broadcast(-2.3022082f)));
     }
 }

@@ -31,14 +31,36 @@ internal sealed unsafe partial class CpuDevice<T>
         for (long r = item * piece; r < end; r++)
         {
             float* x = job->X + (r * columns), y = job->Y + (r * columns);
-            T lse = T.Broadcast(RowLogSumExp(x, columns));
-            for (int c = 0; c < columns; c += T.Width)
-            {
-                int n = Math.Min(T.Width, columns - c);
-                T v = T.LoadTail(x + c, n) - lse;
-                T.StoreTail(y + c, n, job->Log ? v : LaneMath<T>.Exp(v));
-            }
+            if (job->Log)
+                MapRun(new MinusScalar(RowLogSumExp(x, columns)), columns, y, x, null, null);
+            else
+                SoftmaxRow(x, columns, y);
         }
+    }
+
+    // y = exp(x − max), then y/Σ y.
+    private static void SoftmaxRow(float* x, int columns, float* y)
+    {
+        float max = RowMax(x, columns);
+        T shift = T.Broadcast(max), sum = T.Zero;
+        int c = 0;
+        for (; c <= columns - T.Width; c += T.Width)
+        {
+            T p = LaneMath<T>.Exp(T.Load(x + c) - shift);
+            sum += p;
+            T.Store(y + c, p);
+        }
+        float total = T.Sum(sum);
+        if (c < columns)
+            T.StoreTail(y + c, columns - c, LaneMath<T>.Exp(T.LoadTail(x + c, columns - c) - shift));
+        for (; c < columns; c++)
+            total += y[c];
+        MapRun(new Times(1f / total), columns, y, y, null, null);
+    }
+
+    private readonly struct MinusScalar(float value) : IMap<T>
+    {
+        public T Apply(T a, T b, T c) => a - T.Broadcast(value);
     }
 
     public override void SoftmaxGradient(Tensor y, Tensor dy, Tensor dx, bool log)
@@ -192,10 +214,16 @@ internal sealed unsafe partial class CpuDevice<T>
 
     private static float RowMax(float* x, int count)
     {
-        T max = T.Broadcast(float.NegativeInfinity);
+        T max = T.Broadcast(float.NegativeInfinity), other = max;
         int i = 0;
+        for (; i <= count - (2 * T.Width); i += 2 * T.Width)
+        {
+            max = T.Max(max, T.Load(x + i));
+            other = T.Max(other, T.Load(x + i + T.Width));
+        }
         for (; i <= count - T.Width; i += T.Width)
             max = T.Max(max, T.Load(x + i));
+        max = T.Max(max, other);
         float largest = T.LargestLane(max);
         for (; i < count; i++)
             largest = MathF.Max(largest, x[i]);
