@@ -20,6 +20,14 @@ internal sealed unsafe partial class CpuDevice<T>
         public AttentionGradientTask Gradient;
         public int Heads;
         public int KvHeads;
+        public HeadRows Q;
+        public HeadRows K;
+        public HeadRows V;
+        public HeadRows Y;
+        public HeadRows Dy;
+        public HeadRows Dq;
+        public HeadRows Dk;
+        public HeadRows DvRows;
         public int D;
         public int Dv;
         public int KeysPerBlock;
@@ -72,10 +80,14 @@ internal sealed unsafe partial class CpuDevice<T>
     private static AttentionJob NewAttentionJob(in AttentionTask task) => new()
     {
         Task = task,
-        Heads = task.Q.Shape[1],
-        KvHeads = task.K.Shape[-2],
-        D = task.Q.Shape[2],
-        Dv = task.V.Shape[-1],
+        Heads = task.Heads,
+        KvHeads = task.KeyValueHeads,
+        D = task.Width,
+        Dv = task.ValueWidth,
+        Q = task.QueriesOf(task.Q),
+        K = task.KeysOf(task.K),
+        V = task.ValuesOf(task.V),
+        Y = new HeadRows(task.Y),
         KeysPerBlock = task.Layout.PageSize > 0 ? task.Layout.PageSize : KeyBlock,
         BlocksPerHead = (task.Layout.Longest.Queries + QueryBlock - 1) / QueryBlock,
     };
@@ -101,24 +113,24 @@ internal sealed unsafe partial class CpuDevice<T>
         new Span<float>(max, rows).Fill(float.NegativeInfinity);
         new Span<float>(total, rows).Clear();
         (int from, int end) = (view.Visible(first).First, view.Visible(first + rows - 1).End);
-        float* q = job.Task.Q.Floats + (((view.Row(first) * job.Heads) + head) * d);
+        float* q = job.Q.At(view.Row(first), head);
         for (int j = from / step * step; j < end; j += step)
         {
             int count = Math.Min(step, end - j);
-            long keyRow = ((long)job.Task.Layout.KeyRow(view.Sequence, j) * job.KvHeads) + kv;
-            TransposeBlock(job.Task.K.Floats + (keyRow * d), job.KvHeads * d, count, d, keys, step);
+            long keyRow = job.Task.Layout.KeyRow(view.Sequence, j);
+            TransposeBlock(job.K.At(keyRow, kv), job.K.Row, count, d, keys, step);
             new Span<float>(scores, rows * row).Clear();
-            BlockProduct(rows, count, d, q, job.Heads * d, 1, keys, step, scores, row);
+            BlockProduct(rows, count, d, q, job.Q.Row, 1, keys, step, scores, row);
             for (int r = 0; r < rows; r++)
             {
                 float rescale = SoftmaxStep(view, first + r, j, count, count, scores + (r * row), ref max[r], ref total[r]);
                 if (rescale != 1f)
                     MapRun(new Times(rescale), dv, sum + (r * dv), sum + (r * dv), null, null);
             }
-            BlockProduct(rows, dv, count, scores, row, 1, job.Task.V.Floats + (keyRow * dv), job.KvHeads * dv, sum, dv);
+            BlockProduct(rows, dv, count, scores, row, 1, job.V.At(keyRow, kv), job.V.Row, sum, dv);
         }
         for (int r = 0; r < rows; r++)
-            WriteRow(job.Task, view.Row(first + r), head, dv, sum + (r * dv), max[r], total[r]);
+            WriteRow(job, view.Row(first + r), head, sum + (r * dv), max[r], total[r]);
     }
 
     // A few queries over cached keys: every key is read once, its score is a dot product.
@@ -130,30 +142,29 @@ internal sealed unsafe partial class CpuDevice<T>
         {
             new Span<float>(sum, dv).Clear();
             float max = float.NegativeInfinity, total = 0;
-            float* q = job.Task.Q.Floats + (((view.Row(i) * job.Heads) + head) * d);
+            float* q = job.Q.At(view.Row(i), head);
             (int from, int end) = view.Visible(i);
             for (int j = from / step * step; j < end; j += step)
             {
                 int count = Math.Min(step, end - j);
-                long row = ((long)job.Task.Layout.KeyRow(view.Sequence, j) * job.KvHeads) + kv;
-                float* k = job.Task.K.Floats + (row * d), v = job.Task.V.Floats + (row * dv);
+                long row = job.Task.Layout.KeyRow(view.Sequence, j);
+                float* k = job.K.At(row, kv), v = job.V.At(row, kv);
                 for (int c = 0; c < count; c++)
-                    scores[c] = Dot(q, k + ((long)c * job.KvHeads * d), d);
+                    scores[c] = Dot(q, k + (c * job.K.Row), d);
                 float rescale = SoftmaxStep(view, i, j, count, count, scores, ref max, ref total);
                 if (rescale != 1f)
                     MapRun(new Times(rescale), dv, sum, sum, null, null);
-                BlockProduct(1, dv, count, scores, step, 1, v, job.KvHeads * dv, sum, dv);
+                BlockProduct(1, dv, count, scores, step, 1, v, job.V.Row, sum, dv);
             }
-            WriteRow(job.Task, view.Row(i), head, dv, sum, max, total);
+            WriteRow(job, view.Row(i), head, sum, max, total);
         }
     }
 
-    private static void WriteRow(in AttentionTask task, long row, int head, int dv, float* sum, float max, float total)
+    private static void WriteRow(in AttentionJob job, long row, int head, float* sum, float max, float total)
     {
-        long index = (row * task.Q.Shape[1]) + head;
         // A total of NaN passes through: a broken value must reach the loss.
         float scale = total == 0 ? 0f : 1f / total;
-        MapRun(new Times(scale), dv, task.Y.Floats + (index * dv), sum, null, null);
-        task.LogSumExp.Floats[index] = total == 0 ? float.NegativeInfinity : max + MathF.Log(total);
+        MapRun(new Times(scale), job.Dv, job.Y.At(row, head), sum, null, null);
+        job.Task.LogSumExp.Floats[(row * job.Heads) + head] = total == 0 ? float.NegativeInfinity : max + MathF.Log(total);
     }
 }

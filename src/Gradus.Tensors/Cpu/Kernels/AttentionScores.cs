@@ -23,7 +23,7 @@ internal sealed unsafe partial class CpuDevice<T>
             IsOn = options.Dropout > 0;
             if (!IsOn)
                 return;
-            _key = options.DropoutStream((view.Row(query) * view.Task.Q.Shape[1]) + view.Head);
+            _key = options.DropoutStream((view.Row(query) * view.Task.Heads) + view.Head);
             _threshold = CounterRandom.Threshold(options.Dropout);
             _kept = options.Kept;
         }

@@ -75,7 +75,7 @@ internal sealed unsafe partial class CpuDevice<T>
     {
         int group = job.Heads / job.KvHeads, queries = job.Task.Layout.QueryCount(sequence), keys = job.Task.Layout.KeyCount(sequence);
         Bf16GradientWork work = new(ref job, queries, keys);
-        long keyRow = ((long)job.Task.Layout.KeyStart(sequence) * job.KvHeads) + kv;
+        long keyRow = job.Task.Layout.KeyStart(sequence);
         PackForGradient(ref job, work, sequence, kv, keyRow);
         job.Kernels.Configure();
         for (int j = 0; j < keys; j += GradientLines)
@@ -93,15 +93,14 @@ internal sealed unsafe partial class CpuDevice<T>
                         Bf16GradientBlock(ref job, work, view, g, i, rows, j, count);
                 }
             }
-            long row = keyRow + ((long)j * job.KvHeads);
-            WriteRows(work.Dk, work.Width, count, job.D, job.Gradient.Dk.Floats + (row * job.D), job.KvHeads * job.D);
-            WriteRows(work.Dv, work.ValueWidth, count, job.Dv, job.Gradient.Dv.Floats + (row * job.Dv), job.KvHeads * job.Dv);
+            WriteRows(work.Dk, work.Width, count, job.D, job.Dk.At(keyRow + j, kv), job.Dk.Row);
+            WriteRows(work.Dv, work.ValueWidth, count, job.Dv, job.DvRows.At(keyRow + j, kv), job.DvRows.Row);
         }
         job.Kernels.Release();
         for (int g = 0; g < group; g++)
         {
-            long row = ((long)job.Task.Layout.QueryStart(sequence) * job.Heads) + (kv * group) + g;
-            WriteRows(work.Dq + ((nint)g * work.QueryPanels * Lines * work.Width), work.Width, queries, job.D, job.Gradient.Dq.Floats + (row * job.D), job.Heads * job.D);
+            float* dq = job.Dq.At(job.Task.Layout.QueryStart(sequence), (kv * group) + g);
+            WriteRows(work.Dq + ((nint)g * work.QueryPanels * Lines * work.Width), work.Width, queries, job.D, dq, job.Dq.Row);
         }
     }
 
@@ -110,22 +109,20 @@ internal sealed unsafe partial class CpuDevice<T>
         int group = job.Heads / job.KvHeads, d = job.D, dv = job.Dv, queries = job.Task.Layout.QueryCount(sequence), keys = job.Task.Layout.KeyCount(sequence);
         for (int g = 0; g < group && queries > 0; g++)
         {
-            long start = ((long)job.Task.Layout.QueryStart(sequence) * job.Heads) + (kv * group) + g;
+            long row = job.Task.Layout.QueryStart(sequence);
+            int head = (kv * group) + g;
             nint before = work.Before(g) * work.Steps, valuesBefore = work.Before(g) * work.ValueSteps;
-            Operand q = new(job.Task.Q.Floats + (start * d), job.Heads * d), dy = new(job.Gradient.Dy.Floats + (start * dv), job.Heads * dv);
+            Operand q = new(job.Q.At(row, head), job.Q.Row), dy = new(job.Dy.At(row, head), job.Dy.Row);
             Bf16Pack.Panels(q, alongLines: false, pairsFirst: false, 0, queries, d, work.Queries + before);
             Bf16Pack.Panels(q, alongLines: true, pairsFirst: true, 0, d, queries, work.QueriesRight + before);
             Bf16Pack.Panels(dy, alongLines: false, pairsFirst: false, 0, queries, dv, work.Dy + valuesBefore);
             Bf16Pack.Panels(dy, alongLines: true, pairsFirst: true, 0, dv, queries, work.DyRight + valuesBefore);
             for (int i = 0; i < queries; i++)
-            {
-                long row = start + ((long)i * job.Heads);
-                work.Totals[(g * queries) + i] = Dot(job.Gradient.Dy.Floats + (row * dv), job.Task.Y.Floats + (row * dv), dv);
-            }
+                work.Totals[(g * queries) + i] = Dot(job.Dy.At(row + i, head), job.Y.At(row + i, head), dv);
         }
         if (keys == 0)
             return;
-        Operand k = new(job.Task.K.Floats + (keyRow * d), job.KvHeads * d), v = new(job.Task.V.Floats + (keyRow * dv), job.KvHeads * dv);
+        Operand k = new(job.K.At(keyRow, kv), job.K.Row), v = new(job.V.At(keyRow, kv), job.V.Row);
         Bf16Pack.Panels(k, alongLines: true, pairsFirst: true, 0, d, keys, work.KeysRight);
         Bf16Pack.Panels(k, alongLines: false, pairsFirst: true, 0, keys, d, work.KeysTurned);
         Bf16Pack.Panels(v, alongLines: false, pairsFirst: true, 0, keys, dv, work.ValuesTurned);

@@ -46,8 +46,8 @@ internal sealed unsafe partial class CpuDevice<T>
         int sequence = item / job.KvHeads, kv = item % job.KvHeads, keys = job.Task.Layout.KeyCount(sequence);
         if (keys == 0 || job.Task.Layout.QueryCount(sequence) <= DecodeQueries)
             return;
-        long row = ((long)job.Task.Layout.KeyStart(sequence) * job.KvHeads) + kv;
-        Operand k = new(job.Task.K.Floats + (row * job.D), job.KvHeads * job.D), v = new(job.Task.V.Floats + (row * job.Dv), job.KvHeads * job.Dv);
+        long row = job.Task.Layout.KeyStart(sequence);
+        Operand k = new(job.K.At(row, kv), job.K.Row), v = new(job.V.At(row, kv), job.V.Row);
         Bf16Pack.Panels(k, alongLines: false, pairsFirst: true, 0, keys, job.D, KeyPanels(ref job, sequence, kv));
         Bf16Pack.Panels(v, alongLines: true, pairsFirst: true, 0, job.Dv, keys, ValuePanels(ref job, sequence, kv));
     }
@@ -76,7 +76,7 @@ internal sealed unsafe partial class CpuDevice<T>
         new Span<float>(total, rows).Clear();
         ushort* keyPanels = KeyPanels(ref job, view.Sequence, kv), valuePanels = ValuePanels(ref job, view.Sequence, kv);
         (int from, int end) = (view.Visible(first).First, view.Visible(first + rows - 1).End);
-        Operand q = new(job.Task.Q.Floats + (((view.Row(first) * job.Heads) + head) * d), job.Heads * d);
+        Operand q = new(job.Q.At(view.Row(first), head), job.Q.Row);
         Bf16Pack.Panels(q, alongLines: false, pairsFirst: false, 0, rows, d, queries);
         job.Kernels.Configure();
         for (int j = from / PanelKeys * PanelKeys; j < end; j += PanelKeys)
@@ -98,6 +98,6 @@ internal sealed unsafe partial class CpuDevice<T>
         }
         job.Kernels.Release();
         for (int r = 0; r < rows; r++)
-            WriteRow(job.Task, view.Row(first + r), head, dv, sum + (r * width), max[r], total[r]);
+            WriteRow(job, view.Row(first + r), head, sum + (r * width), max[r], total[r]);
     }
 }
