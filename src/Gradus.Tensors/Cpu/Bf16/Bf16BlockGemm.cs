@@ -3,6 +3,8 @@
 // row's sums run over ascending k in pairs, whatever the blocking, the other rows and the number of threads; so its bits are the same alone
 // or in a batch. TDPBF16PS rounds to nearest even and takes subnormals as zero, whatever the control register says.
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>Matrix products with <see cref="Bf16Kernels"/>.</summary>
@@ -129,6 +131,7 @@ internal static unsafe class Bf16BlockGemm
         Bf16Pack.StepsAlongLines(job->Operand, job->PairsFirst, 0, job->Lines, job->K, step, end, job->To);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Item(void* context, int item, int worker)
     {
         Job* job = (Job*)context;
@@ -169,6 +172,7 @@ internal static unsafe class Bf16BlockGemm
         job->Kernels.Release();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Blocks(Job* job, Range range, nint panel)
     {
         GemmProblem problem = job->Problem;
@@ -218,6 +222,7 @@ internal static unsafe class Bf16BlockGemm
             Buffer.MemoryCopy(block + r * Bf16Pack.Lines, c + r * strideC, bytes, bytes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddBias(float* c, nint strideC, float* bias, int lines, int columns)
     {
         int first = Math.Min(columns, 16), second = columns - first;

@@ -62,6 +62,7 @@ internal static unsafe class Bf16Pack
     /// <param name="step">The first step.</param>
     /// <param name="endStep">The step after the last.</param>
     /// <param name="to">The first panel.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void StepsAlongLines(in Operand operand, bool pairsFirst, int line, int end, int k, int step, int endStep, ushort* to)
     {
         nint panel = (nint)Steps(k) * StepElements;
@@ -168,6 +169,7 @@ internal static unsafe class Bf16Pack
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void StepAlongLines(in Operand operand, bool pairsFirst, int line, int lines, int k, int end, ushort* to)
     {
         if (lines < Block || end - k < StepK)
@@ -191,6 +193,7 @@ internal static unsafe class Bf16Pack
     }
 
     // One step that is not whole, element by element.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rest(in Operand operand, bool alongLines, bool pairsFirst, int line, int lines, int k, int end, ushort* to)
     {
         for (int i = 0; i < Block; i++)

@@ -146,6 +146,7 @@ internal sealed unsafe partial class CpuDevice<T>
         public float Scale;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void DropoutPiece(void* context, int item, int worker)
     {
         DropoutJob* job = (DropoutJob*)context;
@@ -191,6 +192,7 @@ internal sealed unsafe partial class CpuDevice<T>
         public float Correction2;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AdamPiece(void* context, int item, int worker)
     {
         AdamJob* job = (AdamJob*)context;
@@ -220,6 +222,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // The rarer activations go through their definition in double precision.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScalarPiece(void* context, int item, int worker)
     {
         ScalarJob* job = (ScalarJob*)context;
@@ -311,9 +314,11 @@ internal sealed unsafe partial class CpuDevice<T>
     private readonly struct GeluTanh : IActivation<T>
     {
         // x·σ(2u), u = √(2/π)(x + 0.044715x³): the same as x/2·(1 + tanh u)
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Value(T x) => x / (T.Broadcast(1f) + ExpMinusTwice(x, x * x));
 
         // s + x·s(1 − s)·2u′
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Slope(T x)
         {
             T square = x * x, s = T.Broadcast(1f) / (T.Broadcast(1f) + ExpMinusTwice(x, square));
@@ -322,6 +327,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
 
         // e⁻²ᵘ = 2^(−2u·log₂ e)
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         private static T ExpMinusTwice(T x, T square) =>
             LaneMath<T>.Exp2(x * T.Fma(T.Broadcast(-2.3022082f * 0.044715f), square, T.Broadcast(-2.3022082f)));
     }

@@ -26,6 +26,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // All sequences add to one bias gradient, in turn.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SharedBiasGradientPiece(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
@@ -33,6 +34,7 @@ internal sealed unsafe partial class CpuDevice<T>
             AttentionGradientPiece(context, (s * job.KvHeads) + item, worker);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AttentionGradientPiece(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
@@ -81,6 +83,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void GradientBlock(
         ref AttentionJob job, in HeadView view, int first, int rows, int j, int count, long keyRow, float* turnedK, float* turnedV, float* p, float* ds, float* totals)
     {

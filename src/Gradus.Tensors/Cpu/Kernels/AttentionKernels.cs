@@ -93,6 +93,7 @@ internal sealed unsafe partial class CpuDevice<T>
     };
 
     // One block of queries of one head: S = Q·Kᵀ, P = exp(S − m), O = P·V over blocks of keys, with m and Σ P brought up to date.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AttentionPiece(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
@@ -134,6 +135,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // A few queries over cached keys: every key is read once, its score is a dot product.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Decode(ref AttentionJob job, in HeadView view)
     {
         int head = view.Head, kv = head / (job.Heads / job.KvHeads), d = job.D, dv = job.Dv, step = job.KeysPerBlock;

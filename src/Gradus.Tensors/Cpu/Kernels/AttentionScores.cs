@@ -61,6 +61,7 @@ internal sealed unsafe partial class CpuDevice<T>
     /// <param name="scores">Room for <see cref="ScoreRow"/> of <paramref name="room"/>.</param>
     /// <param name="max">The running maximum.</param>
     /// <param name="total">The running total.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float SoftmaxStep(in HeadView view, int query, int j, int count, int room, float* scores, ref float max, ref float total)
     {
         int end = VisibleScores(view, query, j, count, scores, out float scale);
@@ -102,6 +103,7 @@ internal sealed unsafe partial class CpuDevice<T>
     /// <param name="p">The scores, with room for <see cref="ScoreRow"/> of <paramref name="room"/>.</param>
     /// <param name="dp">dP, with as much room.</param>
     /// <param name="total">D = Σ dY·Y of the query.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoreGradients(ref AttentionJob job, in HeadView view, int query, int j, int count, int room, float* p, float* dp, float total)
     {
         float lse = job.Task.LogSumExp.Floats[(view.Row(query) * job.Heads) + view.Head];
@@ -139,6 +141,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     /// <summary>The derivative of cap · tanh(score/cap) at the scaled scores.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CapSlopes(AttentionOptions options, int count, float* scores, float* slopes)
     {
         T factor = T.Broadcast(options.Scale / options.SoftCap), one = T.Broadcast(1f);
@@ -160,6 +163,7 @@ internal sealed unsafe partial class CpuDevice<T>
     /// <param name="scores">Room for <see cref="ScoreRow"/> of <paramref name="count"/>.</param>
     /// <param name="scale">The positive factor that is still to be multiplied with.</param>
     /// <returns>Scores, in whole registers, that are set; all keys behind them are hidden.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int VisibleScores(in HeadView view, int query, int j, int count, float* scores, out float scale)
     {
         (int first, int last) = view.Visible(query);
@@ -180,6 +184,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     /// <summary>Scale, soft cap, position bias, added bias, and −∞ where the query must not look; for keys j … j + count.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FinishScores(in HeadView view, int query, int j, int count, float* scores)
     {
         AttentionOptions options = view.Task.Options;

@@ -3,6 +3,8 @@
 
 using System.Runtime.InteropServices;
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Tensors.Cpu;
 
 internal sealed unsafe partial class CpuDevice<T>
@@ -71,6 +73,7 @@ internal sealed unsafe partial class CpuDevice<T>
         public nint Before(int head) => (nint)head * QueryPanels * Bf16Pack.StepElements;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Bf16GradientPiece(ref AttentionJob job, int sequence, int kv)
     {
         int group = job.Heads / job.KvHeads, queries = job.Task.Layout.QueryCount(sequence), keys = job.Task.Layout.KeyCount(sequence);
@@ -104,6 +107,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackForGradient(ref AttentionJob job, in Bf16GradientWork work, int sequence, int kv, long keyRow)
     {
         int group = job.Heads / job.KvHeads, d = job.D, dv = job.Dv, queries = job.Task.Layout.QueryCount(sequence), keys = job.Task.Layout.KeyCount(sequence);
@@ -128,6 +132,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Bf16Pack.Panels(v, alongLines: false, pairsFirst: true, 0, keys, dv, work.ValuesTurned);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Bf16GradientBlock(ref AttentionJob job, in Bf16GradientWork work, in HeadView view, int g, int first, int rows, int j, int count)
     {
         const int Stride = GradientLines, Step = Bf16Pack.StepElements;
@@ -167,6 +172,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // C = A·B or C += A·B over panels of 32 rows of A and 32 columns of B.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Products(in Bf16Kernels kernels, in PanelRow a, in PanelRow b, float* c, int stride, int steps, bool load)
     {
         for (int m = 0; m < a.Count; m++)
@@ -176,6 +182,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void WriteRows(float* from, int fromRow, int rows, int columns, float* to, nint toRow)
     {
         for (int r = 0; r < rows; r++)

@@ -40,6 +40,7 @@ internal sealed unsafe partial class CpuDevice<T>
         job.ValuePanels + (PanelsBefore(job.Task.Layout, sequence, kv) * Bf16Pack.Steps(job.Dv) * Bf16Pack.StepElements);
 
     // Keys are the columns of Kᵀ, so its panels are 32 keys over all of d; values are rows of V, whose panels are 32 columns over all keys.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackKeys(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
@@ -52,6 +53,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Bf16Pack.Panels(v, alongLines: true, pairsFirst: true, 0, job.Dv, keys, ValuePanels(ref job, sequence, kv));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Bf16AttentionPiece(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);

@@ -1,6 +1,8 @@
 // Sums over rows. Blocks of rows are read as they lie in memory, each into a partial sum of its own; then the partial sums are added in their
 // order. Where the blocks begin depends on the shape alone, and so does the order of every sum.
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Tensors.Cpu;
 
 internal sealed unsafe partial class CpuDevice<T>
@@ -40,6 +42,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Workers.For(job.ColumnParts, &job, &SumRowsPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PartialSumPiece(void* context, int item, int worker)
     {
         SumJob* job = (SumJob*)context;
@@ -50,6 +53,7 @@ internal sealed unsafe partial class CpuDevice<T>
         AddRows(job->X + (block * piece * job->Columns) + start, job->Columns, rows, count, sum);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumRowsPiece(void* context, int item, int worker)
     {
         SumJob* job = (SumJob*)context;
@@ -60,6 +64,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     /// <summary>sum[c] += Σ x[r, c], each a chain over ascending r.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddRows(float* x, nint stride, long rows, int columns, float* sum)
     {
         long r = 0;
@@ -75,6 +80,7 @@ internal sealed unsafe partial class CpuDevice<T>
             MapRun(default(Plus), columns, sum, sum, x, null);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddEight<TAccess>(float* x, nint stride, float* sum, int count)
         where TAccess : ILaneAccess<T>
     {

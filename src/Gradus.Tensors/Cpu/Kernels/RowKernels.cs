@@ -32,6 +32,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(x.Count, Grain, Unsafe.AsPointer(ref job), &ConvertPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ConvertPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -79,6 +80,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(x.Shape.Rows, RowsPerPiece(columns), Unsafe.AsPointer(ref job), &CopyColumnsPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyColumnsPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -100,6 +102,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(b, RowsPerPiece(a * c), Unsafe.AsPointer(ref job), &SwapAxesPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SwapAxesPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -123,6 +126,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(ids.Count, RowsPerPiece(table.Shape.Columns), Unsafe.AsPointer(ref job), &GatherPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void GatherPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -146,6 +150,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(table.Shape.Columns, ColumnPiece, Unsafe.AsPointer(ref job), &ScatterAddPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScatterAddPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -165,6 +170,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(rows.Count, RowsPerPiece(job.C), Unsafe.AsPointer(ref job), &PutRowsPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PutRowsPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -189,6 +195,7 @@ internal sealed unsafe partial class CpuDevice<T>
         return sum;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumPieceOf(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -200,6 +207,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // Squares are summed in float over runs of 64 lanes' worth and in double beyond: exact enough, and four times as fast.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SquaresPieceOf(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -224,6 +232,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(a.Shape.Rows, RowsPerPiece(a.Shape.Columns), Unsafe.AsPointer(ref job), &RowDotsPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowDotsPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -252,6 +261,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(x.Shape.Rows, RowsPerPiece(x.Shape.Columns), Unsafe.AsPointer(ref job), &ScaleRowsPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScaleRowsPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -280,6 +290,7 @@ internal sealed unsafe partial class CpuDevice<T>
         public RotaryTask Task;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RotatePiece(void* context, int item, int worker)
     {
         ref RotaryTask task = ref Unsafe.AsRef<RotaryJob>(context).Task;
@@ -302,6 +313,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RotateHalves(float* x, float* y, float* cos, float* sin, float sign, int half)
     {
         for (int i = 0; i < half; i += T.Width)
@@ -314,6 +326,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RotateNeighbours(float* x, float* y, float* cos, float* sin, float sign, int half)
     {
         for (int i = 0; i < half; i++)

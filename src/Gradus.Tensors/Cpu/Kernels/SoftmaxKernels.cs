@@ -1,5 +1,7 @@
 // Softmax and cross-entropy over rows.
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Tensors.Cpu;
 
 internal sealed unsafe partial class CpuDevice<T>
@@ -23,6 +25,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(job.Rows, RowsPerPiece(job.Columns), &job, &SoftmaxPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SoftmaxPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -39,6 +42,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // y = exp(x − max), then y/Σ y.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SoftmaxRow(float* x, int columns, float* y)
     {
         float max = RowMax(x, columns);
@@ -70,6 +74,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // dx = y·(dy − Σ y·dy); of the logarithm: dx = dy − exp(y)·Σ dy.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SoftmaxGradientPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -94,6 +99,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(job.Rows, RowsPerPiece(job.Columns), &job, &LogSumExpPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void LogSumExpPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -109,6 +115,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // dx = exp(x − y)·dy
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void LogSumExpGradientPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -118,6 +125,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // y = exp(x − lse)·scale
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScaledSoftmax(float* x, float logSumExp, float scale, int columns, float* y)
     {
         T shift = T.Broadcast(logSumExp), factor = T.Broadcast(scale);
@@ -142,6 +150,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(job.Rows, RowsPerPiece(job.Columns), &job, &CrossEntropyPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CrossEntropyPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -171,6 +180,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // dlogits = (softmax − onehot)·dloss
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CrossEntropyGradientPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -191,6 +201,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     /// <summary>log Σ exp(x), through the largest value so that nothing overflows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float RowLogSumExp(float* x, int count)
     {
         float max = RowMax(x, count);
@@ -212,6 +223,7 @@ internal sealed unsafe partial class CpuDevice<T>
         return max + MathF.Log(total);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float RowMax(float* x, int count)
     {
         T max = T.Broadcast(float.NegativeInfinity), other = max;
