@@ -141,22 +141,28 @@ public sealed class AttentionLayout
 public readonly record struct AttentionOptions(
     float Scale, bool Causal, int Window = 0, float SoftCap = 0, float Dropout = 0, ulong DropoutKey = 0)
 {
+    /// <summary>The factor 1/(1 − p) of a probability that is not dropped.</summary>
+    internal float Kept => 1f / (1f - Dropout);
+
+    /// <summary>The key of the stream that decides which probabilities of one row and head are dropped.</summary>
+    /// <param name="row">The query's row times the number of heads, plus the head.</param>
+    internal ulong DropoutStream(long row) => CounterRandom.Derive(DropoutKey, (ulong)row);
+
     /// <summary>The factors of the probabilities of one row and head, for keys from a number on: 0 or 1/(1 − p).</summary>
     /// <param name="row">The query's row times the number of heads, plus the head.</param>
     /// <param name="first">The first key.</param>
     /// <param name="factors">One for each key.</param>
     internal void DropoutFactors(long row, int first, Span<float> factors)
     {
-        ulong key = CounterRandom.Derive(DropoutKey, (ulong)row);
+        ulong key = DropoutStream(row);
         uint threshold = CounterRandom.Threshold(Dropout);
-        float kept = 1f / (1f - Dropout);
         ulong bits = CounterRandom.Bits64(key, first >> 1) >> ((first & 1) * 32);
         for (int c = 0; c < factors.Length; c++)
         {
             // Two keys share a draw: the even one its low half, the odd one its high half.
             if (c > 0)
                 bits = ((first + c) & 1) == 0 ? CounterRandom.Bits64(key, (first + c) >> 1) : bits >> 32;
-            factors[c] = (uint)bits < threshold ? 0f : kept;
+            factors[c] = (uint)bits < threshold ? 0f : Kept;
         }
     }
 

@@ -299,6 +299,30 @@ public readonly record struct AttentionTask(
     /// <summary>Values added to the scores: (H, longest queries, longest keys), or (H, 2R − 1) by distance; or null.</summary>
     public Tensor? Bias { get; init; }
 
+    /// <summary>Where <see cref="Q"/>, <see cref="K"/> and <see cref="V"/> are one and the same tensor: what lies where in its rows. Gradients lie likewise.</summary>
+    public FusedHeads? Fused { get; init; }
+
+    /// <summary>H.</summary>
+    public int Heads => Fused?.Heads ?? Q.Shape[1];
+
+    /// <summary>Hkv.</summary>
+    public int KeyValueHeads => Fused?.KeyValueHeads ?? K.Shape[-2];
+
+    /// <summary>Values of a query and of a key, D.</summary>
+    public int Width => Fused?.Width ?? Q.Shape[2];
+
+    /// <summary>Values of a value.</summary>
+    public int ValueWidth => Fused?.Width ?? V.Shape[-1];
+
+    /// <summary>Where queries lie in <see cref="Q"/> or in its gradient.</summary>
+    internal HeadRows QueriesOf(Tensor x) => Fused?.Queries(x) ?? new HeadRows(x);
+
+    /// <summary>Where keys lie in <see cref="K"/> or in its gradient.</summary>
+    internal HeadRows KeysOf(Tensor x) => Fused?.Keys(x) ?? new HeadRows(x);
+
+    /// <summary>Where values lie in <see cref="V"/> or in its gradient.</summary>
+    internal HeadRows ValuesOf(Tensor x) => Fused?.Values(x) ?? new HeadRows(x);
+
     /// <summary>Where in <see cref="Bias"/> the values of a query begin: that of key j stands j further.</summary>
     /// <param name="head">The head.</param>
     /// <param name="query">Index of the query within its sequence.</param>

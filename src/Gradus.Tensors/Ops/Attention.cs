@@ -63,10 +63,36 @@ public sealed partial class Tensor
         if (options.Dropout is not (>= 0 and < 1))
             throw new ArgumentOutOfRangeException(nameof(options), options.Dropout, "Attention: dropout is a probability in [0, 1).");
         CheckKeys(k, v, layout);
-        CheckBiases(layout, slopes, bias);
+        CheckBiases(Shape[1], layout, slopes, bias);
+        return Attend(k, v, fused: null, layout, options, slopes, bias);
+    }
+
+    /// <summary>Attention of queries to keys and values that lie beside them in the rows of this tensor, (N, (H + 2·Hkv)·D); no copy.</summary>
+    /// <param name="heads">What lies where.</param>
+    /// <param name="layout">Which rows belong together: every sequence attends to itself.</param>
+    /// <param name="options">Scale, causality, window, soft cap and dropout.</param>
+    /// <param name="slopes">As for separate keys, or null.</param>
+    /// <param name="bias">As for separate keys, or null.</param>
+    /// <returns>(N, H, D).</returns>
+    public Tensor Attention(FusedHeads heads, AttentionLayout layout, AttentionOptions options, Tensor? slopes = null, Tensor? bias = null)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        if (Shape.Rank != 2 || Shape.Columns != heads.Columns)
+            throw new ArgumentException($"Attention: {heads} makes rows of {heads.Columns} values, but the tensor is {Shape}.", nameof(heads));
+        if (layout.PageSize > 0 || layout.TotalQueries != Shape[0] || layout.TotalKeys != Shape[0])
+            throw new ArgumentException($"Attention: the layout does not speak of the {Shape[0]} rows of {Shape} as queries and as keys.", nameof(layout));
+        if (options.Dropout is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(options), options.Dropout, "Attention: dropout is a probability in [0, 1).");
+        CheckBiases(heads.Heads, layout, slopes, bias);
+        return Attend(this, this, heads, layout, options, slopes, bias);
+    }
+
+    private Tensor Attend(Tensor k, Tensor v, FusedHeads? fused, AttentionLayout layout, AttentionOptions options, Tensor? slopes, Tensor? bias)
+    {
         Workspace w = Workspace.Innermost(this, k, v);
-        Tensor y = w.Empty(new Shape(Shape[0], Shape[1], v.Shape[-1])), lse = w.Empty(new Shape(Shape[0], Shape[1]));
-        AttentionTask task = new(this, k, v, y, lse, layout, options) { Slopes = slopes, Bias = bias, Precision = w.Precision };
+        int heads = fused?.Heads ?? Shape[1];
+        Tensor y = w.Empty(new Shape(Shape[0], heads, fused?.Width ?? v.Shape[-1])), lse = w.Empty(new Shape(Shape[0], heads));
+        AttentionTask task = new(this, k, v, y, lse, layout, options) { Slopes = slopes, Bias = bias, Precision = w.Precision, Fused = fused };
         w.Device.Attention(task);
         if (w.Records(this, k, v) || (bias is not null && w.Records(bias)))
             w.Tape!.Record(y, new AttentionNode(task));
@@ -87,21 +113,21 @@ public sealed partial class Tensor
         }
     }
 
-    private void CheckBiases(AttentionLayout layout, Tensor? slopes, Tensor? bias)
+    private static void CheckBiases(int heads, AttentionLayout layout, Tensor? slopes, Tensor? bias)
     {
-        if (slopes is not null && slopes.Count != Shape[1])
-            throw new ArgumentException($"Attention: {Shape[1]} heads, but slopes {slopes.Shape}.", nameof(slopes));
+        if (slopes is not null && slopes.Count != heads)
+            throw new ArgumentException($"Attention: {heads} heads, but slopes {slopes.Shape}.", nameof(slopes));
         if (bias is null)
             return;
         (int queries, int keys) = layout.Longest;
         if (bias.Shape.Rank == 2)
         {
-            if (bias.Shape[0] != Shape[1] || bias.Shape[1] % 2 == 0 || bias.Shape[1] < (2 * Math.Max(queries, keys)) - 1)
-                throw new ArgumentException($"Attention: the bias {bias.Shape} of distances is ({Shape[1]} heads, 2R − 1), with R at least the {queries} queries and the {keys} keys.", nameof(bias));
+            if (bias.Shape[0] != heads || bias.Shape[1] % 2 == 0 || bias.Shape[1] < (2 * Math.Max(queries, keys)) - 1)
+                throw new ArgumentException($"Attention: the bias {bias.Shape} of distances is ({heads} heads, 2R − 1), with R at least the {queries} queries and the {keys} keys.", nameof(bias));
             return;
         }
-        if (bias.Shape.Rank != 3 || bias.Shape[0] != Shape[1] || bias.Shape[1] < queries || bias.Shape[2] < keys)
-            throw new ArgumentException($"Attention: the bias {bias.Shape} is ({Shape[1]} heads, at least {queries} queries, at least {keys} keys).", nameof(bias));
+        if (bias.Shape.Rank != 3 || bias.Shape[0] != heads || bias.Shape[1] < queries || bias.Shape[2] < keys)
+            throw new ArgumentException($"Attention: the bias {bias.Shape} is ({heads} heads, at least {queries} queries, at least {keys} keys).", nameof(bias));
     }
 
     // P = softmax(S), M = dropout's factors, D = Σ dY·Y:  dV = (P∘M)ᵀ·dY,  dS = P∘(M∘(dY·Vᵀ) − D),  dQ = scale·dS·K,  dK = scale·dSᵀ·Q,  dbias = dS.
@@ -112,12 +138,16 @@ public sealed partial class Tensor
             if (task.Layout.PageSize > 0)
                 throw new InvalidOperationException("Attention: cached pages have no gradient; train without a cache.");
             Workspace w = dy.Workspace;
-            Tensor dq = w.Empty(task.Q.Shape), dk = w.Empty(task.K.Shape), dv = w.Empty(task.V.Shape);
+            bool fused = task.Fused is not null;
+            Tensor dq = w.Empty(task.Q.Shape), dk = fused ? dq : w.Empty(task.K.Shape), dv = fused ? dq : w.Empty(task.V.Shape);
             Tensor? dBias = task.Bias is { NeedsGradient: true } ? w.Empty(task.Bias.Shape) : null;
             w.Device.AttentionGradient(new AttentionGradientTask(task, dy, dq, dk, dv) { DBias = dBias });
             task.Q.AddGradient(dq);
-            task.K.AddGradient(dk);
-            task.V.AddGradient(dv);
+            if (!fused)
+            {
+                task.K.AddGradient(dk);
+                task.V.AddGradient(dv);
+            }
             if (dBias is not null)
                 task.Bias!.AddGradient(dBias);
             task.LogSumExp.Detach();
@@ -125,7 +155,7 @@ public sealed partial class Tensor
     }
 
     /// <summary>
-    /// The probabilities of <see cref="Attention"/> of one sequence, (H, queries, keys): to look at, not to compute with.
+    /// The probabilities of <see cref="Attention(Tensor, Tensor, AttentionLayout, AttentionOptions, Tensor?, Tensor?)"/> of one sequence, (H, queries, keys): to look at, not to compute with.
     /// </summary>
     public float[,,] AttentionMap(Tensor k, AttentionLayout layout, int sequence, AttentionOptions options, Tensor? slopes = null, Tensor? bias = null)
     {

@@ -29,7 +29,8 @@ public sealed unsafe partial class ReferenceDevice
     /// <inheritdoc/>
     public override void Attention(in AttentionTask task)
     {
-        int d = task.Q.Shape[2], dv = task.V.Shape[-1], heads = task.Q.Shape[1], kvHeads = task.K.Shape[-2];
+        int dv = task.ValueWidth, heads = task.Heads, kvHeads = task.KeyValueHeads;
+        HeadRows values = task.ValuesOf(task.V);
         AttentionLayout layout = task.Layout;
         for (int s = 0; s < layout.Sequences; s++)
         {
@@ -48,7 +49,7 @@ public sealed unsafe partial class ReferenceDevice
                     {
                         double sum = 0;
                         for (int j = first; j < end; j++)
-                            sum += p[j - first] * kept[j] * task.V.Floats[(((long)layout.KeyRow(s, j) * kvHeads) + kv) * dv + c];
+                            sum += p[j - first] * kept[j] * values.At(layout.KeyRow(s, j), kv)[c];
                         task.Y.Floats[(((n * heads) + h) * dv) + c] = (float)sum;
                     }
                 }
@@ -61,9 +62,10 @@ public sealed unsafe partial class ReferenceDevice
     {
         // P = softmax(S), M = dropout's factors, D = Σ dY·Y:  dV = (P∘M)ᵀ dY,  dS = P ∘ (M∘(dY Vᵀ) − D),  dQ = scale · dS K,  dK = scale · dSᵀ Q.
         AttentionTask f = task.Forward;
-        int d = f.Q.Shape[2], dv = f.V.Shape[-1], heads = f.Q.Shape[1], kvHeads = f.K.Shape[-2];
+        int d = f.Width, dv = f.ValueWidth, heads = f.Heads, kvHeads = f.KeyValueHeads;
+        HeadRows queryRows = f.QueriesOf(f.Q), keyRows = f.KeysOf(f.K), valueRows = f.ValuesOf(f.V);
         AttentionLayout layout = f.Layout;
-        double[] dq = new double[f.Q.Count], dk = new double[f.K.Count], dvSum = new double[f.V.Count];
+        double[] dq = new double[f.Q.Count], dk = f.Fused is null ? new double[f.K.Count] : dq, dvSum = f.Fused is null ? new double[f.V.Count] : dq;
         task.DBias?.Clear();
         for (int s = 0; s < layout.Sequences; s++)
         {
@@ -77,12 +79,12 @@ public sealed unsafe partial class ReferenceDevice
                     (int first, int end) = f.Options.Visible(i, queries, keys);
                     double[] p = Probabilities(f, s, i, h, out _);
                     float[] kept = Kept(f, keys, (n * heads) + h);
-                    long q = ((n * heads) + h) * d, y = ((n * heads) + h) * dv;
+                    long q = queryRows.At(n, h) - f.Q.Floats, y = ((n * heads) + h) * dv;
                     double[] dp = new double[p.Length];
                     double total = 0;
                     for (int j = first; j < end; j++)
                     {
-                        long v = (((long)layout.KeyRow(s, j) * kvHeads) + kv) * dv;
+                        long v = valueRows.At(layout.KeyRow(s, j), kv) - f.V.Floats;
                         for (int c = 0; c < dv; c++)
                         {
                             dp[j - first] += (double)task.Dy.Floats[y + c] * f.V.Floats[v + c] * kept[j];
@@ -92,7 +94,7 @@ public sealed unsafe partial class ReferenceDevice
                     }
                     for (int j = first; j < end; j++)
                     {
-                        long k = (((long)layout.KeyRow(s, j) * kvHeads) + kv) * d;
+                        long k = keyRows.At(layout.KeyRow(s, j), kv) - f.K.Floats;
                         double ds = p[j - first] * (dp[j - first] - total);
                         if (task.DBias is { } dBias)
                             dBias.Floats[f.BiasStart(h, i, i + keys - queries) + j] += (float)ds;
@@ -163,11 +165,10 @@ public sealed unsafe partial class ReferenceDevice
 
     private static double Dot(in AttentionTask task, int s, int i, int h, int j)
     {
-        int d = task.Q.Shape[2], heads = task.Q.Shape[1], kvHeads = task.K.Shape[-2];
-        float* q = task.Q.Floats + ((((long)task.Layout.QueryStart(s) + i) * heads) + h) * d;
-        float* k = task.K.Floats + (((long)task.Layout.KeyRow(s, j) * kvHeads) + (h / (heads / kvHeads))) * d;
+        float* q = task.QueriesOf(task.Q).At((long)task.Layout.QueryStart(s) + i, h);
+        float* k = task.KeysOf(task.K).At(task.Layout.KeyRow(s, j), h / (task.Heads / task.KeyValueHeads));
         double sum = 0;
-        for (int c = 0; c < d; c++)
+        for (int c = 0; c < task.Width; c++)
             sum += (double)q[c] * k[c];
         return sum;
     }

@@ -207,7 +207,7 @@ public sealed class Pass
     /// <param name="options">Scale and masks.</param>
     /// <param name="slopes">Linear position biases, or null.</param>
     /// <param name="dropout">Dropout of the probabilities in training.</param>
-    /// <param name="bias">Added to the scores (<see cref="Tensor.Attention"/>), or null.</param>
+    /// <param name="bias">Added to the scores (<see cref="Tensor.Attention(Tensor, Tensor, AttentionLayout, AttentionOptions, Tensor?, Tensor?)"/>), or null.</param>
     /// <returns>(N, H·D).</returns>
     public Tensor Attend(
         int layer, Tensor q, Tensor k, Tensor v, AttentionOptions options, Tensor? slopes = null, float dropout = 0, Tensor? bias = null)
@@ -219,6 +219,20 @@ public sealed class Pass
             (k, v) = cache.Append(layer, k, v);
         Capture?.Attention(layer, q, k, Layout, options, slopes, bias);
         Tensor y = q.Attention(k, v, Layout, WithDropout(options, dropout), slopes, bias);
+        return y.Reshape(y.Shape[0], y.Shape[1] * y.Shape[2]);
+    }
+
+    /// <summary>Attention of a layer over the batch itself, with queries, keys and values side by side as one projection made them.</summary>
+    /// <param name="projected">(N, (H + 2·Hkv)·D).</param>
+    /// <param name="heads">What lies where in its rows.</param>
+    /// <param name="options">Scale and masks.</param>
+    /// <param name="slopes">Linear position biases, or null.</param>
+    /// <param name="dropout">Dropout of the probabilities in training.</param>
+    /// <returns>(N, H·D).</returns>
+    public Tensor Attend(Tensor projected, FusedHeads heads, AttentionOptions options, Tensor? slopes = null, float dropout = 0)
+    {
+        ArgumentNullException.ThrowIfNull(projected);
+        Tensor y = projected.Attention(heads, Layout, WithDropout(options, dropout), slopes);
         return y.Reshape(y.Shape[0], y.Shape[1] * y.Shape[2]);
     }
 

@@ -31,6 +31,8 @@ public sealed class SelfAttention(int layer, QueryKeyValue project, Linear outpu
     public Tensor Forward(Tensor x, Pass pass)
     {
         ArgumentNullException.ThrowIfNull(pass);
+        if (ReadsProjection(pass) && project is FusedProjection fused)
+            return output.Forward(pass.Attend(fused.Project(x, pass), fused.Heads, options, Slopes, Dropout), pass);
         (Tensor q, Tensor k, Tensor v) = project.Forward(x, pass);
         q = Normalize(q, QueryNorm);
         k = Normalize(k, KeyNorm);
@@ -41,6 +43,9 @@ public sealed class SelfAttention(int layer, QueryKeyValue project, Linear outpu
         }
         return output.Forward(pass.Attend(layer, q, k, v, options, Slopes, dropout: Dropout), pass);
     }
+
+    // Whether nobody between the projection and the attention wants queries and keys for themselves.
+    private bool ReadsProjection(Pass pass) => Rotary is null && QueryNorm is null && KeyNorm is null && pass.Cache is null && pass.Capture is null;
 
     private static Tensor Normalize(Tensor x, INorm? norm) => norm is null
         ? x
@@ -96,12 +101,18 @@ public sealed class SeparateProjections(Linear query, Linear key, Linear value, 
 /// <param name="width">D.</param>
 public sealed class FusedProjection(Linear projection, int groups, int heads, int keyValueHeads, int width) : QueryKeyValue
 {
+    /// <summary>What lies where in a row of the projection.</summary>
+    public FusedHeads Heads { get; } = new(groups, heads, keyValueHeads, width);
+
+    /// <summary>(N, C) → (N, (H + 2·Hkv)·D).</summary>
+    public Tensor Project(Tensor x, Pass pass) => projection.Forward(x, pass);
+
     /// <inheritdoc/>
     public override (Tensor Q, Tensor K, Tensor V) Forward(Tensor x, Pass pass)
     {
         ArgumentNullException.ThrowIfNull(x);
         int n = x.Shape[0], queries = heads / groups * width, keys = keyValueHeads / groups * width;
-        Tensor all = projection.Forward(x, pass).Reshape(n * groups, queries + (2 * keys));
+        Tensor all = Project(x, pass).Reshape(n * groups, queries + (2 * keys));
         return (
             all.Columns(0, queries).Reshape(n, heads, width),
             all.Columns(queries, keys).Reshape(n, keyValueHeads, width),

@@ -10,6 +10,10 @@ public sealed unsafe class LaneMathTests
 
     [Theory]
     [MemberData(nameof(Isas))]
+    public void Exp2_is_within_two_ulp(string isa) => OnLanes.Run(isa, new Check(Function.Exp2, x => Math.Pow(2, x), 2, -152, 130));
+
+    [Theory]
+    [MemberData(nameof(Isas))]
     public void Log_is_within_two_ulp(string isa) => OnLanes.Run(isa, new Check(Function.Log, Math.Log, 2, 0, 4));
 
     [Theory]
@@ -23,6 +27,7 @@ public sealed unsafe class LaneMathTests
     private enum Function
     {
         Exp,
+        Exp2,
         Log,
         Tanh,
         Erf,
@@ -108,6 +113,7 @@ public sealed unsafe class LaneMathTests
             where T : unmanaged, ILanes<T> => function switch
             {
                 Function.Exp => LaneMath<T>.Exp(x),
+                Function.Exp2 => LaneMath<T>.Exp2(x),
                 Function.Log => LaneMath<T>.Log(x),
                 Function.Tanh => LaneMath<T>.Tanh(x),
                 _ => LaneMath<T>.Erf(x),

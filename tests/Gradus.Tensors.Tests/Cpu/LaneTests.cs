@@ -18,6 +18,14 @@ public sealed unsafe class LaneTests
 
     [Theory]
     [MemberData(nameof(Isas))]
+    public void Powers_of_two_scale_with_one_rounding(string isa) => OnLanes.Run(isa, new Powers());
+
+    [Theory]
+    [MemberData(nameof(Isas))]
+    public void Random_bits_are_those_of_the_counter(string isa) => OnLanes.Run(isa, new RandomDraws());
+
+    [Theory]
+    [MemberData(nameof(Isas))]
     public void Every_f16_is_read_and_written_exactly(string isa) => OnLanes.Run(isa, new F16Patterns());
 
     [Theory]
@@ -61,6 +69,7 @@ public sealed unsafe class LaneTests
             Check<T>((a, b) => T.Min(T.Zero, a), (a, b) => float.IsNaN(a) || a <= 0 ? a : 0, other, zeroSign: false);
             Check<T>((a, b) => T.Select(T.Less(a, b), a, b), (a, b) => a < b ? a : b, other);
             Check<T>((a, b) => T.Select(T.LessOrEqual(a, b), a, b), (a, b) => a <= b ? a : b, other);
+            Check<T>((a, b) => T.Select(T.LessBits(a, b), a, b), (a, b) => BitConverter.SingleToUInt32Bits(a) < BitConverter.SingleToUInt32Bits(b) ? a : b, other);
             Check<T>((a, b) => T.Select(T.Equal(a, a), b, T.Zero), (a, b) => float.IsNaN(a) ? 0 : b, other);
             Check<T>((a, b) => T.FromInteger(a), (a, b) => BitConverter.SingleToInt32Bits(a), other);
             Check<T>((a, b) => T.FromInteger(T.ToInteger(T.Select(T.Less(T.Abs(a), T.Broadcast(1e9f)), a, T.Zero))),
@@ -91,6 +100,47 @@ public sealed unsafe class LaneTests
                 bool same = BitConverter.SingleToInt32Bits(expected) == BitConverter.SingleToInt32Bits(result[i])
                     || (float.IsNaN(expected) && float.IsNaN(result[i])) || (!zeroSign && expected == result[i]);
                 Assert.True(same, $"{Values[i]:R}, {other[i]:R}: {result[i]:R}, not {expected:R}");
+            }
+        }
+    }
+
+    private readonly struct Powers : ILaneCheck
+    {
+        public void Run<T>()
+            where T : unmanaged, ILanes<T>
+        {
+            float* lanes = stackalloc float[16];
+            for (int n = -252; n <= 252; n++)
+            {
+                foreach (float a in new[] { 0.7071067f, 1f, 1.4142135f, -1.9999999f, 0f, float.NaN })
+                {
+                    T.Store(lanes, T.ScaleByPowerOfTwo(T.Broadcast(a), T.Broadcast(n)));
+                    for (int i = 0; i < T.Width; i++)
+                        Assert.Equal((float)Math.ScaleB(a, n), lanes[i]);
+                }
+            }
+        }
+    }
+
+    private readonly struct RandomDraws : ILaneCheck
+    {
+        public void Run<T>()
+            where T : unmanaged, ILanes<T>
+        {
+            float* lanes = stackalloc float[16];
+            foreach (ulong key in new[] { 0UL, 1UL, 0x123456789ABCDEFUL, ulong.MaxValue })
+            {
+                foreach (long first in new[] { 0L, 1, 2, 30, 31, int.MaxValue, (1L << 33) - 4 })
+                {
+                    T.Store(lanes, T.RandomBits(key, first));
+                    for (int i = 0; i < T.Width; i++)
+                        Assert.Equal(CounterRandom.Bits(key, first + i), BitConverter.SingleToUInt32Bits(lanes[i]));
+                    if (T.Width > 1 && first % 2 != 0)
+                        continue;
+                    T.Store(lanes, T.RandomHalves(key, first));
+                    for (int i = 0; i < T.Width; i++)
+                        Assert.Equal((uint)(CounterRandom.Bits64(key, (first + i) / 2) >> ((int)((first + i) % 2) * 32)), BitConverter.SingleToUInt32Bits(lanes[i]));
+                }
             }
         }
     }

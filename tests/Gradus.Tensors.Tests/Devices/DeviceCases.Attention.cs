@@ -37,6 +37,8 @@ internal static partial class DeviceCases
             ("dropout", ragged with { Options = Causal with { Dropout = 0.3f, DropoutKey = 5 } }),
             ("dropout over 200", new AttentionSetup([200, 7], [200, 7], new AttentionOptions(0.25f, false, Dropout: 0.9f, DropoutKey: 6))),
             ("dropout, grouped heads, window, cap", ragged with { Heads = 6, KvHeads = 2, Options = new AttentionOptions(0.25f, true, 20, 2, 0.5f, 7) }),
+            ("negative scale", ragged with { Options = Causal with { Scale = -0.5f } }),
+            ("no scale", ragged with { Options = Causal with { Scale = 0 } }),
             ("slopes", ragged with { Slopes = true }),
             ("bias", ragged with { Bias = true }),
             ("bias that masks whole blocks", ragged with { Bias = true, Masked = true }),
@@ -49,6 +51,10 @@ internal static partial class DeviceCases
             ("cross", cross),
             ("cross, causal: queries without keys", cross with { Options = Causal }),
             ("cross, causal window", cross with { Options = Causal with { Window = 5 } }),
+            ("side by side", ragged with { Heads = 4, KvHeads = 4, Groups = 1 }),
+            ("side by side, head by head", ragged with { Heads = 3, KvHeads = 3, Groups = 3, Slopes = true }),
+            ("side by side, grouped heads", ragged with { Heads = 6, KvHeads = 2, Groups = 2 }),
+            ("side by side, one key/value head, dropout", ragged with { Heads = 3, KvHeads = 1, Groups = 1, Options = Causal with { Dropout = 0.3f, DropoutKey = 3 } }),
             ("no sequences", new AttentionSetup([], [], Causal)),
             ("no heads", ragged with { Heads = 0, KvHeads = 1 }),
         ];
@@ -82,6 +88,7 @@ internal static partial class DeviceCases
                 yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}", setup);
                 yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}, window", setup with { Options = Causal with { Window = 6, SoftCap = 3 }, Slopes = true });
                 yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}, bias by distance", setup with { Bias = true, ByDistance = true });
+                yield return Attend(nameof(Device.Attention), $"pages of {page}, {name}, dropout", setup with { Options = Causal with { Dropout = 0.4f, DropoutKey = 8 } });
             }
         }
     }
@@ -97,8 +104,9 @@ internal static partial class DeviceCases
         // The backward pass starts from the reference's forward pass, so that only itself is compared.
         Tensor y = b.Workspace.Empty(task.Y.Shape), lse = b.Workspace.Empty(task.LogSumExp.Shape);
         ReferenceDevice.Instance.Attention(task with { Y = y, LogSumExp = lse });
-        b.Device.AttentionGradient(new AttentionGradientTask(
-            task with { Y = y, LogSumExp = lse }, b.Normal(y.Shape.ToArray()), b.Output(task.Q.Shape.ToArray()), b.Output(task.K.Shape.ToArray()), b.Output(task.V.Shape.ToArray()))
+        Tensor dq = b.Output(task.Q.Shape.ToArray());
+        Tensor dk = task.Fused is null ? b.Output(task.K.Shape.ToArray()) : dq, dv = task.Fused is null ? b.Output(task.V.Shape.ToArray()) : dq;
+        b.Device.AttentionGradient(new AttentionGradientTask(task with { Y = y, LogSumExp = lse }, b.Normal(y.Shape.ToArray()), dq, dk, dv)
         {
             DBias = task.Bias is null ? null : b.Output(task.Bias.Shape.ToArray()),
         });
@@ -109,7 +117,7 @@ internal static partial class DeviceCases
 
 /// <summary>What attention is asked to do.</summary>
 internal sealed record AttentionSetup(
-    int[] Queries, int[] Keys, AttentionOptions Options, int Heads = 2, int KvHeads = 2, int D = 8, int Dv = 8, bool Slopes = false, bool Bias = false, bool Masked = false, bool ByDistance = false, int Page = 0, Precision Precision = Precision.F32)
+    int[] Queries, int[] Keys, AttentionOptions Options, int Heads = 2, int KvHeads = 2, int D = 8, int Dv = 8, bool Slopes = false, bool Bias = false, bool Masked = false, bool ByDistance = false, int Page = 0, Precision Precision = Precision.F32, int Groups = 0)
 {
     public AttentionLayout Layout()
     {
@@ -127,12 +135,14 @@ internal sealed record AttentionSetup(
     public AttentionTask Task(Bench b)
     {
         int queries = Queries.Sum(), keys = Keys.Sum(), pages = Keys.Sum(PagesOf) + 1;
-        Tensor q = b.Normal(queries, Heads, D);
-        Tensor k = Page == 0 ? b.Normal(keys, KvHeads, D) : b.Normal(pages, Page, KvHeads, D);
-        Tensor v = Page == 0 ? b.Normal(keys, KvHeads, Dv) : b.Normal(pages, Page, KvHeads, Dv);
+        FusedHeads? fused = Groups == 0 ? null : new FusedHeads(Groups, Heads, KvHeads, D);
+        Tensor q = fused is { } rows ? b.Normal(queries, rows.Columns) : b.Normal(queries, Heads, D);
+        Tensor k = fused is not null ? q : Page == 0 ? b.Normal(keys, KvHeads, D) : b.Normal(pages, Page, KvHeads, D);
+        Tensor v = fused is not null ? q : Page == 0 ? b.Normal(keys, KvHeads, Dv) : b.Normal(pages, Page, KvHeads, Dv);
         return new AttentionTask(q, k, v, b.Output(queries, Heads, Dv), b.Output(queries, Heads), Layout(), Options)
         {
             Precision = Precision,
+            Fused = fused,
             Slopes = Slopes ? b.Of([.. Enumerable.Range(1, Heads).Select(h => 0.2f / h)], Heads) : null,
             Bias = Bias ? BiasOf(b) : null,
         };

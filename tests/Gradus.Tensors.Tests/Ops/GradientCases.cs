@@ -209,6 +209,11 @@ internal static partial class GradientCases
             new Span<float>(mask, 4, 4).Fill(float.NegativeInfinity);
             return x[0].Attention(x[1], x[2], new AttentionLayout([0, 4]), open, bias: x[0].Workspace.From(mask, new Shape(2, 4, 4)));
         });
+        foreach (FusedHeads heads in new FusedHeads[] { new(1, 2, 2, 4), new(2, 2, 2, 3), new(2, 4, 2, 4), new(1, 3, 1, 2) })
+        {
+            yield return Case(nameof(Tensor.Attention), $"side by side, {heads.Groups} groups of {heads.Heads} and {heads.KeyValueHeads} heads", [Normal(9, heads.Columns)], x =>
+                x[0].Attention(heads, ragged, causal));
+        }
         yield return Case(nameof(Tensor.Attention), "of a tensor to itself", [Normal(5, 2, 4)], x => x[0].Attention(x[0], x[0], new AttentionLayout([0, 5]), causal));
     }
 

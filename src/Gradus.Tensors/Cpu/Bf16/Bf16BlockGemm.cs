@@ -3,6 +3,8 @@
 // row's sums run over ascending k in pairs, whatever the blocking, the other rows and the number of threads; so its bits are the same alone
 // or in a batch. TDPBF16PS rounds to nearest even and takes subnormals as zero, whatever the control register says.
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Tensors.Cpu;
 
 /// <summary>Matrix products with <see cref="Bf16Kernels"/>.</summary>
@@ -15,6 +17,7 @@ internal static unsafe partial class Bf16BlockGemm
     private const int RowGroup = 2 * Bf16Pack.Lines;
     private const int BlockColumnPanels = 16;
     private const int PackLines = 4 * Bf16Pack.Lines;
+    private const int PackElements = 1 << 15;
     private const long SmallestItem = 1 << 22;
 
     /// <summary>Elements of all panels of an operand.</summary>
@@ -25,7 +28,10 @@ internal static unsafe partial class Bf16BlockGemm
     public static void Pack(Workers workers, in Operand operand, bool alongLines, bool pairsFirst, int lines, int k, ushort* to)
     {
         PackJob job = new() { Operand = operand, AlongLines = alongLines, PairsFirst = pairsFirst, Lines = lines, K = k, To = to };
-        workers.For((lines + PackLines - 1) / PackLines, &job, &PackPanels);
+        if (alongLines && operand.Format == BlockFormat.None)
+            workers.For((Bf16Pack.Steps(k) + job.Steps - 1) / job.Steps, &job, &PackSteps);
+        else
+            workers.For((lines + PackLines - 1) / PackLines, &job, &PackPanels);
     }
 
     /// <summary>Computes a product, or a batch of them, with operands rounded to bf16.</summary>
@@ -124,6 +130,14 @@ internal static unsafe partial class Bf16BlockGemm
         Bf16Pack.Panels(job->Operand, job->AlongLines, job->PairsFirst, line, Math.Min(line + PackLines, job->Lines), job->K, to);
     }
 
+    private static void PackSteps(void* context, int item, int worker)
+    {
+        PackJob* job = (PackJob*)context;
+        int step = item * job->Steps, end = Math.Min(step + job->Steps, Bf16Pack.Steps(job->K));
+        Bf16Pack.StepsAlongLines(job->Operand, job->PairsFirst, 0, job->Lines, job->K, step, end, job->To);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Item(void* context, int item, int worker)
     {
         Job* job = (Job*)context;
@@ -164,6 +178,7 @@ internal static unsafe partial class Bf16BlockGemm
         job->Kernels.Release();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Blocks(Job* job, Range range, nint panel)
     {
         GemmProblem problem = job->Problem;
@@ -213,6 +228,7 @@ internal static unsafe partial class Bf16BlockGemm
             Buffer.MemoryCopy(block + r * Bf16Pack.Lines, c + r * strideC, bytes, bytes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddBias(float* c, nint strideC, float* bias, int lines, int columns)
     {
         int first = Math.Min(columns, 16), second = columns - first;
@@ -232,6 +248,9 @@ internal static unsafe partial class Bf16BlockGemm
         public int Lines;
         public int K;
         public ushort* To;
+
+        /// <summary>Steps of k that make about <see cref="PackElements"/> elements of all lines.</summary>
+        public readonly int Steps => Math.Max(1, PackElements / (Bf16Pack.StepK * Math.Max(1, Lines)));
     }
 
     private struct Range

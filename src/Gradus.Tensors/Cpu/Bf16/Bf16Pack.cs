@@ -20,6 +20,7 @@ internal static unsafe class Bf16Pack
     public const int StepElements = Lines * StepK;
 
     private const int Block = 16;
+    private const int RunSteps = 4;
 
     /// <summary>The number of steps over k.</summary>
     public static int Steps(int k) => (k + StepK - 1) / StepK;
@@ -42,17 +43,38 @@ internal static unsafe class Bf16Pack
         nint panel = (nint)Steps(k) * StepElements;
         if (alongLines)
         {
-            // All panels go along together, so that memory is read in long pieces.
-            for (int first = 0; first < k; first += StepK)
-            {
-                ushort* step = to + (nint)(first / StepK) * StepElements;
-                for (int at = line; at < end; at += Block)
-                    StepAlongLines(operand, pairsFirst, at, Math.Min(Block, end - at), first, Math.Min(first + StepK, k), step + (at - line) / Lines * panel + (at - line) % Lines * StepK);
-            }
+            StepsAlongLines(operand, pairsFirst, line, end, k, 0, Steps(k), to);
             return;
         }
         for (int at = line; at < end; at += Block)
             AlongK(operand, pairsFirst, at, Math.Min(Block, end - at), k, to + (at - line) / Lines * panel + (at - line) % Lines * StepK);
+    }
+
+    /// <summary>
+    /// Packs some steps of all panels of an operand whose neighbours in memory are neighbouring lines: whole rows of memory, one page after the
+    /// other.
+    /// </summary>
+    /// <param name="operand">The operand; not of packed weights.</param>
+    /// <param name="pairsFirst">True for B's order, false for A's.</param>
+    /// <param name="line">The first line, a multiple of 32.</param>
+    /// <param name="end">The line after the last.</param>
+    /// <param name="k">The number of k.</param>
+    /// <param name="step">The first step.</param>
+    /// <param name="endStep">The step after the last.</param>
+    /// <param name="to">The first panel.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void StepsAlongLines(in Operand operand, bool pairsFirst, int line, int end, int k, int step, int endStep, ushort* to)
+    {
+        nint panel = (nint)Steps(k) * StepElements;
+        for (; step < endStep; step++)
+        {
+            ushort* block = to + (nint)step * StepElements;
+            for (int at = line; at < end; at += Block)
+            {
+                ushort* lines = block + (at - line) / Lines * panel + (at - line) % Lines * StepK;
+                StepAlongLines(operand, pairsFirst, at, Math.Min(Block, end - at), step * StepK, Math.Min((step + 1) * StepK, k), lines);
+            }
+        }
     }
 
     /// <summary>Packs panels of packed weights over a part of k; pieces of them are unpacked on the way, which stay in the cache.</summary>
@@ -109,8 +131,15 @@ internal static unsafe class Bf16Pack
         int whole = k / StepK;
         if (!pairsFirst)
         {
-            for (int i = 0; i < Block && whole > 0; i++)
-                Convert(operand.IsBf16, rows[i], to + i * StepK, whole, StepElements);
+            // A few steps of each line at a time: those of a long line are far apart, and more of them than the first cache holds for all lines.
+            for (int step = 0; step < whole; step += RunSteps)
+            {
+                for (int i = 0; i < Block; i++)
+                {
+                    byte* from = rows[i] + (nint)step * StepK * operand.ElementBytes;
+                    Convert(operand.IsBf16, from, to + (nint)step * StepElements + i * StepK, Math.Min(RunSteps, whole - step), StepElements);
+                }
+            }
         }
         else
         {
@@ -140,6 +169,7 @@ internal static unsafe class Bf16Pack
     }
 
     [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void StepAlongLines(in Operand operand, bool pairsFirst, int line, int lines, int k, int end, ushort* to)
     {
         if (lines < Block || end - k < StepK)
@@ -150,13 +180,10 @@ internal static unsafe class Bf16Pack
         float* space = stackalloc float[Block * Block + Block];
         float* natural = pairsFirst ? (float*)to : (float*)(((nint)space + 63) & ~63);
         byte* from = operand.Data + k * operand.RowBytes + (nint)line * operand.ElementBytes;
-        if (pairsFirst && !operand.IsBf16)
-        {
-            Bf16Kernels.Interleave((float*)from, to, Block, operand.RowBytes);
-            return;
-        }
-        for (int pair = 0; pair < Block; pair++, from += 2 * operand.RowBytes)
-            Lanes16.Store(natural + pair * Block, Pair(operand.IsBf16, from, from + operand.RowBytes));
+        if (!operand.IsBf16)
+            Bf16Kernels.Interleave((float*)from, (ushort*)natural, Block, operand.RowBytes);
+        for (int pair = 0; pair < Block && operand.IsBf16; pair++, from += 2 * operand.RowBytes)
+            Lanes16.Store(natural + pair * Block, Lanes16.LoadBits16((ushort*)from) | Lanes16.ShiftLeft(Lanes16.LoadBits16((ushort*)(from + operand.RowBytes)), 16));
         if (pairsFirst)
             return;
         byte** pairs = stackalloc byte*[Block];
@@ -165,17 +192,8 @@ internal static unsafe class Bf16Pack
         Lanes16.Transpose(pairs, 0, (float*)to, Block);
     }
 
-    // Sixteen lines at two neighbouring k, the first in the low halves.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Lanes16 Pair(bool isBf16, byte* even, byte* odd)
-    {
-        if (isBf16)
-            return Lanes16.LoadBits16((ushort*)even) | Lanes16.ShiftLeft(Lanes16.LoadBits16((ushort*)odd), 16);
-        Lanes16 low = LaneFormats<Lanes16>.RoundToBf16(Lanes16.Load((float*)even)), high = LaneFormats<Lanes16>.RoundToBf16(Lanes16.Load((float*)odd));
-        return Lanes16.ShiftRight(low, 16) | high;
-    }
-
     // One step that is not whole, element by element.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rest(in Operand operand, bool alongLines, bool pairsFirst, int line, int lines, int k, int end, ushort* to)
     {
         for (int i = 0; i < Block; i++)

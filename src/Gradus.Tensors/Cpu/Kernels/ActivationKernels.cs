@@ -146,12 +146,18 @@ internal sealed unsafe partial class CpuDevice<T>
         public float Scale;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void DropoutPiece(void* context, int item, int worker)
     {
         DropoutJob* job = (DropoutJob*)context;
         long end = Math.Min(job->Count, (item + 1) * Grain);
-        for (long i = item * Grain; i < end; i++)
-            job->Y[i] = CounterRandom.Bits(job->Key, i) < job->Threshold ? 0 : job->X[i] * job->Scale;
+        T threshold = T.BroadcastBits((int)job->Threshold), scale = T.Broadcast(job->Scale);
+        for (long i = item * Grain; i < end; i += T.Width)
+        {
+            int n = (int)Math.Min(T.Width, end - i);
+            T drops = T.LessBits(T.RandomBits(job->Key, i), threshold);
+            T.StoreTail(job->Y + i, n, T.Select(drops, T.Zero, T.LoadTail(job->X + i, n) * scale));
+        }
     }
 
     private struct ScalarJob
@@ -164,6 +170,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // The rarer activations go through their definition in double precision.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScalarPiece(void* context, int item, int worker)
     {
         ScalarJob* job = (ScalarJob*)context;
@@ -255,16 +262,21 @@ internal sealed unsafe partial class CpuDevice<T>
     private readonly struct GeluTanh : IActivation<T>
     {
         // x·σ(2u), u = √(2/π)(x + 0.044715x³): the same as x/2·(1 + tanh u)
-        public static T Value(T x) => x / (T.Broadcast(1f) + LaneMath<T>.Exp(-Twice(x)));
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static T Value(T x) => x / (T.Broadcast(1f) + ExpMinusTwice(x, x * x));
 
         // s + x·s(1 − s)·2u′
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public static T Slope(T x)
         {
-            T s = Sigmoid(Twice(x));
-            T slope = T.Fma(T.Broadcast(1.5957691216f * 3f * 0.044715f), x * x, T.Broadcast(1.5957691216f));
-            return s * T.Fma(x * (T.Broadcast(1f) - s), slope, T.Broadcast(1f));
+            T square = x * x, s = T.Broadcast(1f) / (T.Broadcast(1f) + ExpMinusTwice(x, square));
+            T slope = T.Fma(T.Broadcast(1.5957691216f * 3f * 0.044715f), square, T.Broadcast(1.5957691216f));
+            return s * T.Fma(T.Fma(-s, x, x), slope, T.Broadcast(1f));
         }
 
-        private static T Twice(T x) => T.Broadcast(1.5957691216f) * x * T.Fma(T.Broadcast(0.044715f), x * x, T.Broadcast(1f));
+        // e⁻²ᵘ = 2^(−2u·log₂ e)
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static T ExpMinusTwice(T x, T square) =>
+            LaneMath<T>.Exp2(x * T.Fma(T.Broadcast(-2.3022082f * 0.044715f), square, T.Broadcast(-2.3022082f)));
     }
 }

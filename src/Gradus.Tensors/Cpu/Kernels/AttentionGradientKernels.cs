@@ -12,6 +12,10 @@ internal sealed unsafe partial class CpuDevice<T>
     {
         AttentionJob job = NewAttentionJob(task.Forward);
         job.Gradient = task;
+        job.Dy = new HeadRows(task.Dy);
+        job.Dq = task.Forward.QueriesOf(task.Dq);
+        job.Dk = task.Forward.KeysOf(task.Dk);
+        job.DvRows = task.Forward.ValuesOf(task.Dv);
         if (UsesBf16(task.Forward))
             job.Kernels = Bf16Kernels.Of(Isa);
         task.DBias?.Clear();
@@ -22,6 +26,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // All sequences add to one bias gradient, in turn.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SharedBiasGradientPiece(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
@@ -29,6 +34,7 @@ internal sealed unsafe partial class CpuDevice<T>
             AttentionGradientPiece(context, (s * job.KvHeads) + item, worker);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AttentionGradientPiece(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
@@ -47,22 +53,23 @@ internal sealed unsafe partial class CpuDevice<T>
         {
             for (int i = 0; i < queries; i++)
             {
-                long row = (((long)layout.QueryStart(sequence) + i) * job.Heads) + (kv * group) + g;
-                new Span<float>(job.Gradient.Dq.Floats + (row * d), d).Clear();
-                totals[(g * queries) + i] = Dot(job.Gradient.Dy.Floats + (row * dv), job.Task.Y.Floats + (row * dv), dv);
+                long row = (long)layout.QueryStart(sequence) + i;
+                int head = (kv * group) + g;
+                new Span<float>(job.Dq.At(row, head), d).Clear();
+                totals[(g * queries) + i] = Dot(job.Dy.At(row, head), job.Y.At(row, head), dv);
             }
         }
         for (int j = 0; j < keys; j += KeyBlock)
         {
             int count = Math.Min(KeyBlock, keys - j);
-            long row = ((long)(keyStart + j) * job.KvHeads) + kv;
+            long row = (long)keyStart + j;
             for (int c = 0; c < count; c++)
             {
-                new Span<float>(job.Gradient.Dk.Floats + ((row + ((long)c * job.KvHeads)) * d), d).Clear();
-                new Span<float>(job.Gradient.Dv.Floats + ((row + ((long)c * job.KvHeads)) * dv), dv).Clear();
+                new Span<float>(job.Dk.At(row + c, kv), d).Clear();
+                new Span<float>(job.DvRows.At(row + c, kv), dv).Clear();
             }
-            TransposeBlock(job.Task.K.Floats + (row * d), job.KvHeads * d, count, d, turnedK, KeyBlock);
-            TransposeBlock(job.Task.V.Floats + (row * dv), job.KvHeads * dv, count, dv, turnedV, KeyBlock);
+            TransposeBlock(job.K.At(row, kv), job.K.Row, count, d, turnedK, KeyBlock);
+            TransposeBlock(job.V.At(row, kv), job.V.Row, count, dv, turnedV, KeyBlock);
             for (int g = 0; g < group; g++)
             {
                 HeadView view = new(ref job.Task, sequence, (kv * group) + g);
@@ -76,65 +83,20 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void GradientBlock(
         ref AttentionJob job, in HeadView view, int first, int rows, int j, int count, long keyRow, float* turnedK, float* turnedV, float* p, float* ds, float* totals)
     {
-        int d = job.D, dv = job.Dv, head = view.Head;
-        nint qRow = job.Heads * d, yRow = job.Heads * dv, kRow = job.KvHeads * d, vRow = job.KvHeads * dv;
-        long start = (view.Row(first) * job.Heads) + head;
-        float* q = job.Task.Q.Floats + (start * d), dy = job.Gradient.Dy.Floats + (start * dv);
+        int d = job.D, dv = job.Dv, head = view.Head, kv = head / (job.Heads / job.KvHeads);
+        float* q = job.Q.At(view.Row(first), head), dy = job.Dy.At(view.Row(first), head);
         new Span<float>(p, rows * KeyBlock).Clear();
         new Span<float>(ds, rows * KeyBlock).Clear();
-        BlockProduct(rows, count, d, q, qRow, 1, turnedK, KeyBlock, p, KeyBlock);
-        BlockProduct(rows, count, dv, dy, yRow, 1, turnedV, KeyBlock, ds, KeyBlock);
+        BlockProduct(rows, count, d, q, job.Q.Row, 1, turnedK, KeyBlock, p, KeyBlock);
+        BlockProduct(rows, count, dv, dy, job.Dy.Row, 1, turnedV, KeyBlock, ds, KeyBlock);
         for (int r = 0; r < rows; r++)
-        {
-            float* pr = p + (r * KeyBlock), dr = ds + (r * KeyBlock);
-            float lse = job.Task.LogSumExp.Floats[((view.Row(first + r)) * job.Heads) + head];
-            ScoreGradients(ref job, view, first + r, j, count, pr, dr, lse, totals[first + r]);
-        }
-        BlockProduct(count, dv, rows, p, 1, KeyBlock, dy, yRow, job.Gradient.Dv.Floats + (keyRow * dv), vRow);
-        BlockProduct(count, d, rows, ds, 1, KeyBlock, q, qRow, job.Gradient.Dk.Floats + (keyRow * d), kRow);
-        BlockProduct(rows, d, count, ds, KeyBlock, 1, job.Task.K.Floats + (keyRow * d), kRow, job.Gradient.Dq.Floats + (start * d), qRow);
-    }
-
-    // From raw scores q·k and dP of a row: the probabilities, and the gradient of the raw scores times the scale.
-    private static void ScoreGradients(ref AttentionJob job, in HeadView view, int query, int j, int count, float* p, float* dp, float lse, float total)
-    {
-        AttentionOptions options = job.Task.Options;
-        Span<float> slope = stackalloc float[options.SoftCap > 0 ? KeyBlock : 0];
-        if (options.SoftCap > 0)
-        {
-            for (int c = 0; c < count; c++)
-            {
-                float t = MathF.Tanh(p[c] * options.Scale / options.SoftCap);
-                slope[c] = 1f - (t * t);
-            }
-        }
-        FinishScores(view, query, j, count, p);
-        if (float.IsNegativeInfinity(lse))
-        {
-            new Span<float>(p, count).Clear();
-            new Span<float>(dp, count).Clear();
-            return;
-        }
-        Drop(view, query, j, count, dp);
-        T shift = T.Broadcast(lse), mean = T.Broadcast(total);
-        for (int c = 0; c < count; c += T.Width)
-        {
-            int n = Math.Min(T.Width, count - c);
-            T probability = LaneMath<T>.Exp(T.LoadTail(p + c, n) - shift);
-            T.StoreTail(p + c, n, probability);
-            T.StoreTail(dp + c, n, probability * (T.LoadTail(dp + c, n) - mean));
-        }
-        Drop(view, query, j, count, p);
-        if (job.Gradient.DBias is { } dBias)
-        {
-            float* to = dBias.Floats + view.Task.BiasStart(view.Head, query, query + view.Keys - view.Queries) + j;
-            MapRun(default(Plus), count, to, to, dp, null);
-        }
-        MapRun(new Times(options.Scale), count, dp, dp, null, null);
-        for (int c = 0; c < slope.Length && c < count; c++)
-            dp[c] *= slope[c];
+            ScoreGradients(ref job, view, first + r, j, count, count, p + (r * KeyBlock), ds + (r * KeyBlock), totals[first + r]);
+        BlockProduct(count, dv, rows, p, 1, KeyBlock, dy, job.Dy.Row, job.DvRows.At(keyRow, kv), job.DvRows.Row);
+        BlockProduct(count, d, rows, ds, 1, KeyBlock, q, job.Q.Row, job.Dk.At(keyRow, kv), job.Dk.Row);
+        BlockProduct(rows, d, count, ds, KeyBlock, 1, job.K.At(keyRow, kv), job.K.Row, job.Dq.At(view.Row(first), head), job.Dq.Row);
     }
 }

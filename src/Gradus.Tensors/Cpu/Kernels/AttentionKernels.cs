@@ -20,6 +20,14 @@ internal sealed unsafe partial class CpuDevice<T>
         public AttentionGradientTask Gradient;
         public int Heads;
         public int KvHeads;
+        public HeadRows Q;
+        public HeadRows K;
+        public HeadRows V;
+        public HeadRows Y;
+        public HeadRows Dy;
+        public HeadRows Dq;
+        public HeadRows Dk;
+        public HeadRows DvRows;
         public int D;
         public int Dv;
         public int KeysPerBlock;
@@ -39,6 +47,9 @@ internal sealed unsafe partial class CpuDevice<T>
         public readonly int Keys;
         public readonly float Slope;
 
+        /// <summary>Whether scores are q·k times a positive scale, and nothing else.</summary>
+        public readonly bool IsPlain;
+
         public HeadView(ref readonly AttentionTask task, int sequence, int head)
         {
             Task = ref task;
@@ -47,6 +58,7 @@ internal sealed unsafe partial class CpuDevice<T>
             Queries = task.Layout.QueryCount(sequence);
             Keys = task.Layout.KeyCount(sequence);
             Slope = task.Slopes is { } slopes ? slopes.Floats[head] : 0;
+            IsPlain = task.Slopes is null && task.Bias is null && task.Options is { SoftCap: 0, Scale: > 0 };
         }
 
         public long Row(int query) => Task.Layout.QueryStart(Sequence) + query;
@@ -68,15 +80,20 @@ internal sealed unsafe partial class CpuDevice<T>
     private static AttentionJob NewAttentionJob(in AttentionTask task) => new()
     {
         Task = task,
-        Heads = task.Q.Shape[1],
-        KvHeads = task.K.Shape[-2],
-        D = task.Q.Shape[2],
-        Dv = task.V.Shape[-1],
+        Heads = task.Heads,
+        KvHeads = task.KeyValueHeads,
+        D = task.Width,
+        Dv = task.ValueWidth,
+        Q = task.QueriesOf(task.Q),
+        K = task.KeysOf(task.K),
+        V = task.ValuesOf(task.V),
+        Y = new HeadRows(task.Y),
         KeysPerBlock = task.Layout.PageSize > 0 ? task.Layout.PageSize : KeyBlock,
         BlocksPerHead = (task.Layout.Longest.Queries + QueryBlock - 1) / QueryBlock,
     };
 
     // One block of queries of one head: S = Q·Kᵀ, P = exp(S − m), O = P·V over blocks of keys, with m and Σ P brought up to date.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AttentionPiece(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
@@ -90,147 +107,66 @@ internal sealed unsafe partial class CpuDevice<T>
             Decode(ref job, view);
             return;
         }
-        int d = job.D, dv = job.Dv, step = job.KeysPerBlock, kv = head / (job.Heads / job.KvHeads);
-        float* scratch = (float*)Scratch.Get(Scratch.Slot.Attention, (nuint)((((d + QueryBlock) * step) + (QueryBlock * (dv + 2)) + 64) * sizeof(float)));
-        float* keys = scratch, scores = keys + (d * step), sum = scores + (QueryBlock * step), max = sum + (QueryBlock * dv), total = max + QueryBlock;
+        int d = job.D, dv = job.Dv, step = job.KeysPerBlock, row = ScoreRow(step), kv = head / (job.Heads / job.KvHeads);
+        float* scratch = (float*)Scratch.Get(Scratch.Slot.Attention, (nuint)(((d * step) + (QueryBlock * (row + dv + 2)) + 64) * sizeof(float)));
+        float* keys = scratch, scores = keys + (d * step), sum = scores + (QueryBlock * row), max = sum + (QueryBlock * dv), total = max + QueryBlock;
         new Span<float>(sum, rows * dv).Clear();
         new Span<float>(max, rows).Fill(float.NegativeInfinity);
         new Span<float>(total, rows).Clear();
         (int from, int end) = (view.Visible(first).First, view.Visible(first + rows - 1).End);
-        float* q = job.Task.Q.Floats + (((view.Row(first) * job.Heads) + head) * d);
+        float* q = job.Q.At(view.Row(first), head);
         for (int j = from / step * step; j < end; j += step)
         {
             int count = Math.Min(step, end - j);
-            long row = ((long)job.Task.Layout.KeyRow(view.Sequence, j) * job.KvHeads) + kv;
-            TransposeBlock(job.Task.K.Floats + (row * d), job.KvHeads * d, count, d, keys, step);
-            new Span<float>(scores, rows * step).Clear();
-            BlockProduct(rows, count, d, q, job.Heads * d, 1, keys, step, scores, step);
+            long keyRow = job.Task.Layout.KeyRow(view.Sequence, j);
+            TransposeBlock(job.K.At(keyRow, kv), job.K.Row, count, d, keys, step);
+            new Span<float>(scores, rows * row).Clear();
+            BlockProduct(rows, count, d, q, job.Q.Row, 1, keys, step, scores, row);
             for (int r = 0; r < rows; r++)
             {
-                FinishScores(view, first + r, j, count, scores + (r * step));
-                float rescale = Exponentiate(scores + (r * step), count, ref max[r], ref total[r]);
+                float rescale = SoftmaxStep(view, first + r, j, count, count, scores + (r * row), ref max[r], ref total[r]);
                 if (rescale != 1f)
                     MapRun(new Times(rescale), dv, sum + (r * dv), sum + (r * dv), null, null);
-                Drop(view, first + r, j, count, scores + (r * step));
             }
-            BlockProduct(rows, dv, count, scores, step, 1, job.Task.V.Floats + (row * dv), job.KvHeads * dv, sum, dv);
+            BlockProduct(rows, dv, count, scores, row, 1, job.V.At(keyRow, kv), job.V.Row, sum, dv);
         }
         for (int r = 0; r < rows; r++)
-            WriteRow(job.Task, view.Row(first + r), head, dv, sum + (r * dv), max[r], total[r]);
+            WriteRow(job, view.Row(first + r), head, sum + (r * dv), max[r], total[r]);
     }
 
     // A few queries over cached keys: every key is read once, its score is a dot product.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Decode(ref AttentionJob job, in HeadView view)
     {
         int head = view.Head, kv = head / (job.Heads / job.KvHeads), d = job.D, dv = job.Dv, step = job.KeysPerBlock;
-        float* scores = (float*)Scratch.Get(Scratch.Slot.Attention, (nuint)((step + dv) * sizeof(float))), sum = scores + step;
+        float* scores = (float*)Scratch.Get(Scratch.Slot.Attention, (nuint)((ScoreRow(step) + dv) * sizeof(float))), sum = scores + ScoreRow(step);
         for (int i = 0; i < view.Queries; i++)
         {
             new Span<float>(sum, dv).Clear();
             float max = float.NegativeInfinity, total = 0;
-            float* q = job.Task.Q.Floats + (((view.Row(i) * job.Heads) + head) * d);
+            float* q = job.Q.At(view.Row(i), head);
             (int from, int end) = view.Visible(i);
             for (int j = from / step * step; j < end; j += step)
             {
                 int count = Math.Min(step, end - j);
-                long row = ((long)job.Task.Layout.KeyRow(view.Sequence, j) * job.KvHeads) + kv;
-                float* k = job.Task.K.Floats + (row * d), v = job.Task.V.Floats + (row * dv);
+                long row = job.Task.Layout.KeyRow(view.Sequence, j);
+                float* k = job.K.At(row, kv), v = job.V.At(row, kv);
                 for (int c = 0; c < count; c++)
-                    scores[c] = Dot(q, k + ((long)c * job.KvHeads * d), d);
-                FinishScores(view, i, j, count, scores);
-                float rescale = Exponentiate(scores, count, ref max, ref total);
+                    scores[c] = Dot(q, k + (c * job.K.Row), d);
+                float rescale = SoftmaxStep(view, i, j, count, count, scores, ref max, ref total);
                 if (rescale != 1f)
                     MapRun(new Times(rescale), dv, sum, sum, null, null);
-                Drop(view, i, j, count, scores);
-                BlockProduct(1, dv, count, scores, step, 1, v, job.KvHeads * dv, sum, dv);
+                BlockProduct(1, dv, count, scores, step, 1, v, job.V.Row, sum, dv);
             }
-            WriteRow(job.Task, view.Row(i), head, dv, sum, max, total);
+            WriteRow(job, view.Row(i), head, sum, max, total);
         }
     }
 
-    private static void WriteRow(in AttentionTask task, long row, int head, int dv, float* sum, float max, float total)
+    private static void WriteRow(in AttentionJob job, long row, int head, float* sum, float max, float total)
     {
-        long index = (row * task.Q.Shape[1]) + head;
         // A total of NaN passes through: a broken value must reach the loss.
         float scale = total == 0 ? 0f : 1f / total;
-        MapRun(new Times(scale), dv, task.Y.Floats + (index * dv), sum, null, null);
-        task.LogSumExp.Floats[index] = total == 0 ? float.NegativeInfinity : max + MathF.Log(total);
-    }
-
-    /// <summary>Dropout of probabilities, or of their gradients: by the same factors for the same query and keys.</summary>
-    private static void Drop(in HeadView view, int query, int j, int count, float* values)
-    {
-        if (view.Task.Options.Dropout == 0)
-            return;
-        Span<float> factors = stackalloc float[KeyBlock];
-        long row = (view.Row(query) * view.Task.Q.Shape[1]) + view.Head;
-        for (int c = 0; c < count; c += KeyBlock)
-        {
-            int n = Math.Min(KeyBlock, count - c);
-            view.Task.Options.DropoutFactors(row, j + c, factors[..n]);
-            fixed (float* f = factors)
-                MapRun(default(Product), n, values + c, values + c, f, null);
-        }
-    }
-
-    /// <summary>Scale, soft cap, position bias, added bias, and −∞ where the query must not look; for keys j … j + count.</summary>
-    private static void FinishScores(in HeadView view, int query, int j, int count, float* scores)
-    {
-        AttentionOptions options = view.Task.Options;
-        MapRun(new Times(options.Scale), count, scores, scores, null, null);
-        if (options.SoftCap > 0)
-        {
-            for (int c = 0; c < count; c += T.Width)
-            {
-                int n = Math.Min(T.Width, count - c);
-                T cap = T.Broadcast(options.SoftCap);
-                T.StoreTail(scores + c, n, cap * LaneMath<T>.Tanh(T.LoadTail(scores + c, n) / cap));
-            }
-        }
-        if (view.Task.Slopes is not null)
-        {
-            for (int c = 0; c < count; c++)
-                scores[c] += view.Slope * (j + c - (query + view.Keys - view.Queries));
-        }
-        if (view.Task.Bias is { } bias)
-            MapRun(default(Plus), count, scores, scores, bias.Floats + view.Task.BiasStart(view.Head, query, query + view.Keys - view.Queries) + j, null);
-        (int first, int end) = view.Visible(query);
-        if (first > j)
-            new Span<float>(scores, Math.Min(count, first - j)).Fill(float.NegativeInfinity);
-        if (end < j + count)
-            new Span<float>(scores + Math.Max(0, end - j), count - Math.Max(0, end - j)).Fill(float.NegativeInfinity);
-    }
-
-    /// <summary>
-    /// Turns scores into exp(score − max) for a running maximum, adds them to the running total, and returns the factor by which
-    /// what was summed before must shrink.
-    /// </summary>
-    private static float Exponentiate(float* scores, int count, ref float max, ref float total)
-    {
-        float largest = MathF.Max(max, RowMax(scores, count));
-        if (float.IsNegativeInfinity(largest))
-        {
-            new Span<float>(scores, count).Clear();
-            return 1f;
-        }
-        T shift = T.Broadcast(largest), sum = T.Zero;
-        int c = 0;
-        for (; c <= count - T.Width; c += T.Width)
-        {
-            T p = LaneMath<T>.Exp(T.Load(scores + c) - shift);
-            T.Store(scores + c, p);
-            sum += p;
-        }
-        float added = T.Sum(sum);
-        if (c < count)
-        {
-            T.StoreTail(scores + c, count - c, LaneMath<T>.Exp(T.LoadTail(scores + c, count - c) - shift));
-            for (; c < count; c++)
-                added += scores[c];
-        }
-        float rescale = largest == max ? 1f : MathF.Exp(max - largest);
-        total = (total * rescale) + added;
-        max = largest;
-        return rescale;
+        MapRun(new Times(scale), job.Dv, job.Y.At(row, head), sum, null, null);
+        job.Task.LogSumExp.Floats[(row * job.Heads) + head] = total == 0 ? float.NegativeInfinity : max + MathF.Log(total);
     }
 }

@@ -3,6 +3,8 @@
 
 using System.Runtime.InteropServices;
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Tensors.Cpu;
 
 internal sealed unsafe partial class CpuDevice<T>
@@ -71,11 +73,12 @@ internal sealed unsafe partial class CpuDevice<T>
         public nint Before(int head) => (nint)head * QueryPanels * Bf16Pack.StepElements;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Bf16GradientPiece(ref AttentionJob job, int sequence, int kv)
     {
         int group = job.Heads / job.KvHeads, queries = job.Task.Layout.QueryCount(sequence), keys = job.Task.Layout.KeyCount(sequence);
         Bf16GradientWork work = new(ref job, queries, keys);
-        long keyRow = ((long)job.Task.Layout.KeyStart(sequence) * job.KvHeads) + kv;
+        long keyRow = job.Task.Layout.KeyStart(sequence);
         PackForGradient(ref job, work, sequence, kv, keyRow);
         job.Kernels.Configure();
         for (int j = 0; j < keys; j += GradientLines)
@@ -93,44 +96,43 @@ internal sealed unsafe partial class CpuDevice<T>
                         Bf16GradientBlock(ref job, work, view, g, i, rows, j, count);
                 }
             }
-            long row = keyRow + ((long)j * job.KvHeads);
-            WriteRows(work.Dk, work.Width, count, job.D, job.Gradient.Dk.Floats + (row * job.D), job.KvHeads * job.D);
-            WriteRows(work.Dv, work.ValueWidth, count, job.Dv, job.Gradient.Dv.Floats + (row * job.Dv), job.KvHeads * job.Dv);
+            WriteRows(work.Dk, work.Width, count, job.D, job.Dk.At(keyRow + j, kv), job.Dk.Row);
+            WriteRows(work.Dv, work.ValueWidth, count, job.Dv, job.DvRows.At(keyRow + j, kv), job.DvRows.Row);
         }
         job.Kernels.Release();
         for (int g = 0; g < group; g++)
         {
-            long row = ((long)job.Task.Layout.QueryStart(sequence) * job.Heads) + (kv * group) + g;
-            WriteRows(work.Dq + ((nint)g * work.QueryPanels * Lines * work.Width), work.Width, queries, job.D, job.Gradient.Dq.Floats + (row * job.D), job.Heads * job.D);
+            float* dq = job.Dq.At(job.Task.Layout.QueryStart(sequence), (kv * group) + g);
+            WriteRows(work.Dq + ((nint)g * work.QueryPanels * Lines * work.Width), work.Width, queries, job.D, dq, job.Dq.Row);
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackForGradient(ref AttentionJob job, in Bf16GradientWork work, int sequence, int kv, long keyRow)
     {
         int group = job.Heads / job.KvHeads, d = job.D, dv = job.Dv, queries = job.Task.Layout.QueryCount(sequence), keys = job.Task.Layout.KeyCount(sequence);
         for (int g = 0; g < group && queries > 0; g++)
         {
-            long start = ((long)job.Task.Layout.QueryStart(sequence) * job.Heads) + (kv * group) + g;
+            long row = job.Task.Layout.QueryStart(sequence);
+            int head = (kv * group) + g;
             nint before = work.Before(g) * work.Steps, valuesBefore = work.Before(g) * work.ValueSteps;
-            Operand q = new(job.Task.Q.Floats + (start * d), job.Heads * d), dy = new(job.Gradient.Dy.Floats + (start * dv), job.Heads * dv);
+            Operand q = new(job.Q.At(row, head), job.Q.Row), dy = new(job.Dy.At(row, head), job.Dy.Row);
             Bf16Pack.Panels(q, alongLines: false, pairsFirst: false, 0, queries, d, work.Queries + before);
             Bf16Pack.Panels(q, alongLines: true, pairsFirst: true, 0, d, queries, work.QueriesRight + before);
             Bf16Pack.Panels(dy, alongLines: false, pairsFirst: false, 0, queries, dv, work.Dy + valuesBefore);
             Bf16Pack.Panels(dy, alongLines: true, pairsFirst: true, 0, dv, queries, work.DyRight + valuesBefore);
             for (int i = 0; i < queries; i++)
-            {
-                long row = start + ((long)i * job.Heads);
-                work.Totals[(g * queries) + i] = Dot(job.Gradient.Dy.Floats + (row * dv), job.Task.Y.Floats + (row * dv), dv);
-            }
+                work.Totals[(g * queries) + i] = Dot(job.Dy.At(row + i, head), job.Y.At(row + i, head), dv);
         }
         if (keys == 0)
             return;
-        Operand k = new(job.Task.K.Floats + (keyRow * d), job.KvHeads * d), v = new(job.Task.V.Floats + (keyRow * dv), job.KvHeads * dv);
+        Operand k = new(job.K.At(keyRow, kv), job.K.Row), v = new(job.V.At(keyRow, kv), job.V.Row);
         Bf16Pack.Panels(k, alongLines: true, pairsFirst: true, 0, d, keys, work.KeysRight);
         Bf16Pack.Panels(k, alongLines: false, pairsFirst: true, 0, keys, d, work.KeysTurned);
         Bf16Pack.Panels(v, alongLines: false, pairsFirst: true, 0, keys, dv, work.ValuesTurned);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Bf16GradientBlock(ref AttentionJob job, in Bf16GradientWork work, in HeadView view, int g, int first, int rows, int j, int count)
     {
         const int Stride = GradientLines, Step = Bf16Pack.StepElements;
@@ -141,19 +143,10 @@ internal sealed unsafe partial class CpuDevice<T>
         PanelRow q = new(work.Queries + ((before + rowStep) * steps), steps * Step, rowPanels), dy = new(work.Dy + ((before + rowStep) * valueSteps), valueSteps * Step, rowPanels);
         Products(job.Kernels, q, new PanelRow(work.KeysTurned + (keyStep * steps), steps * Step, keyPanels), work.P, Stride, work.Steps, load: false);
         Products(job.Kernels, dy, new PanelRow(work.ValuesTurned + (keyStep * valueSteps), valueSteps * Step, keyPanels), work.Ds, Stride, work.ValueSteps, load: false);
-        for (int r = 0; r < height; r++)
-        {
-            float* p = work.P + (r * Stride), ds = work.Ds + (r * Stride);
-            int done = 0;
-            if (r < rows)
-            {
-                float lse = job.Task.LogSumExp.Floats[(view.Row(first + r) * job.Heads) + view.Head];
-                ScoreGradients(ref job, view, first + r, j, count, p, ds, lse, work.Totals[(g * view.Queries) + first + r]);
-                done = count;
-            }
-            new Span<float>(p + done, width - done).Clear();
-            new Span<float>(ds + done, width - done).Clear();
-        }
+        for (int r = 0; r < rows; r++)
+            ScoreGradients(ref job, view, first + r, j, count, width, work.P + (r * Stride), work.Ds + (r * Stride), work.Totals[(g * view.Queries) + first + r]);
+        new Span<float>(work.P + (rows * Stride), (height - rows) * Stride).Clear();
+        new Span<float>(work.Ds + (rows * Stride), (height - rows) * Stride).Clear();
         // dV += Pᵀ·dY, dK += dSᵀ·Q, dQ += dS·K.
         PanelRow turned = new(work.Left, rowPanels * Step, keyPanels);
         Bf16Pack.Panels(new Operand(work.P, Stride), alongLines: true, pairsFirst: false, 0, width, height, work.Left);
@@ -179,6 +172,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // C = A·B or C += A·B over panels of 32 rows of A and 32 columns of B.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Products(in Bf16Kernels kernels, in PanelRow a, in PanelRow b, float* c, int stride, int steps, bool load)
     {
         for (int m = 0; m < a.Count; m++)
@@ -188,6 +182,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void WriteRows(float* from, int fromRow, int rows, int columns, float* to, nint toRow)
     {
         for (int r = 0; r < rows; r++)

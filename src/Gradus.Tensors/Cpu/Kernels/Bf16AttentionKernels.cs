@@ -40,18 +40,20 @@ internal sealed unsafe partial class CpuDevice<T>
         job.ValuePanels + (PanelsBefore(job.Task.Layout, sequence, kv) * Bf16Pack.Steps(job.Dv) * Bf16Pack.StepElements);
 
     // Keys are the columns of Kᵀ, so its panels are 32 keys over all of d; values are rows of V, whose panels are 32 columns over all keys.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackKeys(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
         int sequence = item / job.KvHeads, kv = item % job.KvHeads, keys = job.Task.Layout.KeyCount(sequence);
         if (keys == 0 || job.Task.Layout.QueryCount(sequence) <= DecodeQueries)
             return;
-        long row = ((long)job.Task.Layout.KeyStart(sequence) * job.KvHeads) + kv;
-        Operand k = new(job.Task.K.Floats + (row * job.D), job.KvHeads * job.D), v = new(job.Task.V.Floats + (row * job.Dv), job.KvHeads * job.Dv);
+        long row = job.Task.Layout.KeyStart(sequence);
+        Operand k = new(job.K.At(row, kv), job.K.Row), v = new(job.V.At(row, kv), job.V.Row);
         Bf16Pack.Panels(k, alongLines: false, pairsFirst: true, 0, keys, job.D, KeyPanels(ref job, sequence, kv));
         Bf16Pack.Panels(v, alongLines: true, pairsFirst: true, 0, job.Dv, keys, ValuePanels(ref job, sequence, kv));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Bf16AttentionPiece(void* context, int item, int worker)
     {
         ref AttentionJob job = ref Unsafe.AsRef<AttentionJob>(context);
@@ -76,7 +78,7 @@ internal sealed unsafe partial class CpuDevice<T>
         new Span<float>(total, rows).Clear();
         ushort* keyPanels = KeyPanels(ref job, view.Sequence, kv), valuePanels = ValuePanels(ref job, view.Sequence, kv);
         (int from, int end) = (view.Visible(first).First, view.Visible(first + rows - 1).End);
-        Operand q = new(job.Task.Q.Floats + (((view.Row(first) * job.Heads) + head) * d), job.Heads * d);
+        Operand q = new(job.Q.At(view.Row(first), head), job.Q.Row);
         Bf16Pack.Panels(q, alongLines: false, pairsFirst: false, 0, rows, d, queries);
         job.Kernels.Configure();
         for (int j = from / PanelKeys * PanelKeys; j < end; j += PanelKeys)
@@ -88,12 +90,9 @@ internal sealed unsafe partial class CpuDevice<T>
             for (int r = 0; r < rows; r++)
             {
                 float* row = scores + (r * PanelKeys);
-                FinishScores(view, first + r, j, count, row);
-                float rescale = Exponentiate(row, count, ref max[r], ref total[r]);
+                float rescale = SoftmaxStep(view, first + r, j, count, panels * Lines, row, ref max[r], ref total[r]);
                 if (rescale != 1f)
                     MapRun(new Times(rescale), dv, sum + (r * width), sum + (r * width), null, null);
-                Drop(view, first + r, j, count, row);
-                new Span<float>(row + count, (panels * Lines) - count).Clear();
             }
             Bf16Pack.Panels(new Operand(scores, PanelKeys), alongLines: false, pairsFirst: false, 0, rows, panels * Lines, probabilities);
             for (int c = 0; c < width; c += Lines)
@@ -101,6 +100,6 @@ internal sealed unsafe partial class CpuDevice<T>
         }
         job.Kernels.Release();
         for (int r = 0; r < rows; r++)
-            WriteRow(job.Task, view.Row(first + r), head, dv, sum + (r * width), max[r], total[r]);
+            WriteRow(job, view.Row(first + r), head, sum + (r * width), max[r], total[r]);
     }
 }

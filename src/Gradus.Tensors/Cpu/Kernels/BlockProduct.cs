@@ -10,6 +10,7 @@ internal sealed unsafe partial class CpuDevice<T>
     /// C[m, n] += Σ_k A[m, k]·B[k, n], each element a chain over ascending k. A may be read with any strides (a transpose is
     /// <c>aRow = 1</c>); rows of B and C are contiguous. Reads and writes nothing beyond column n.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void BlockProduct(int m, int n, int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow)
     {
         int i = 0;
@@ -28,6 +29,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile4x4(int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow)
     {
         int w = T.Width;
@@ -75,6 +77,7 @@ internal sealed unsafe partial class CpuDevice<T>
         T.Store(c + (3 * T.Width), s3);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile4x1(int count, int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow)
     {
         float* c1 = c + cRow, c2 = c1 + cRow, c3 = c2 + cRow;
@@ -93,6 +96,7 @@ internal sealed unsafe partial class CpuDevice<T>
         T.StoreTail(c3, count, s3);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile1x1(int count, int k, float* a, nint aColumn, float* b, nint bRow, float* c)
     {
         T sum = T.LoadTail(c, count);
@@ -102,6 +106,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     /// <summary>to[c, r] = from[r, c]: rows × columns turned into columns × rows, with the given row distances.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TransposeBlock(float* from, nint fromRow, int rows, int columns, float* to, nint toRow)
     {
         byte** lines = stackalloc byte*[T.Width];
@@ -117,6 +122,7 @@ internal sealed unsafe partial class CpuDevice<T>
         TransposeElements(from + (r * fromRow), fromRow, rows - r, 0, columns, to + r, toRow);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TransposeElements(float* from, nint fromRow, int rows, int column, int columns, float* to, nint toRow)
     {
         for (int c = column; c < columns; c++)

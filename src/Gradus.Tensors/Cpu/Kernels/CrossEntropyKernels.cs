@@ -1,6 +1,8 @@
 // Cross-entropy over rows that may come a block of columns at a time: the log-sum-exp goes along with the largest value and the sum so far
 // (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018), a stretch of columns at a time that stays in the L1 cache.
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Tensors.Cpu;
 
 internal sealed unsafe partial class CpuDevice<T>
@@ -36,6 +38,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(job.Rows, RowsPerPiece(job.Columns), &job, &CrossEntropyPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CrossEntropyPiece(void* context, int item, int worker)
     {
         CrossEntropyJob* job = (CrossEntropyJob*)context;
@@ -106,6 +109,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // dlogits = (softmax − onehot)·dloss
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CrossEntropyGradientPiece(void* context, int item, int worker)
     {
         CrossEntropyJob* job = (CrossEntropyJob*)context;

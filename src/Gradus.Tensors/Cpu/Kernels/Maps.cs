@@ -33,6 +33,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(count, Grain, &job, &MapPiece<TMap>);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MapPiece<TMap>(void* context, int item, int worker)
         where TMap : unmanaged, IMap<T>
     {
@@ -131,6 +132,7 @@ internal sealed unsafe partial class CpuDevice<T>
         public TMap Map;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowMapPiece<TMap>(void* context, int item, int worker)
         where TMap : unmanaged, IMap<T>
     {

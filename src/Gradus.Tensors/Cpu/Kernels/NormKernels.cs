@@ -18,6 +18,7 @@ internal sealed unsafe partial class CpuDevice<T>
         public float* Dx;
         public float* DWeight;
         public float* DBias;
+        public float* Partial;
         public float Offset;
         public float Epsilon;
         public long Rows;
@@ -43,6 +44,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(job.Rows, RowsPerPiece(job.Columns), &job, &LayerNormPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void LayerNormPiece(void* context, int item, int worker)
     {
         NormJob* job = (NormJob*)context;
@@ -55,13 +57,7 @@ internal sealed unsafe partial class CpuDevice<T>
             float rstd = 1f / MathF.Sqrt((SquaredDistance(x, mean, columns) / columns) + job->Epsilon);
             job->Mean[r] = mean;
             job->Rstd[r] = rstd;
-            T scale = T.Broadcast(rstd), shift = T.Broadcast(mean);
-            for (int c = 0; c < columns; c += T.Width)
-            {
-                int n = Math.Min(T.Width, columns - c);
-                T v = (T.LoadTail(x + c, n) - shift) * scale * WeightAt(job, c, n);
-                T.StoreTail(y + c, n, job->Bias == null ? v : v + T.LoadTail(job->Bias + c, n));
-            }
+            Normalize(job, x, y, T.Broadcast(mean), T.Broadcast(rstd));
         }
     }
 
@@ -81,6 +77,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(job.Rows, RowsPerPiece(job.Columns), &job, &RmsNormPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RmsNormPiece(void* context, int item, int worker)
     {
         NormJob* job = (NormJob*)context;
@@ -91,12 +88,7 @@ internal sealed unsafe partial class CpuDevice<T>
             float* x = job->X + (r * columns), y = job->Y + (r * columns);
             float rstd = 1f / MathF.Sqrt((Dot(x, x, columns) / columns) + job->Epsilon);
             job->Rstd[r] = rstd;
-            T scale = T.Broadcast(rstd);
-            for (int c = 0; c < columns; c += T.Width)
-            {
-                int n = Math.Min(T.Width, columns - c);
-                T.StoreTail(y + c, n, T.LoadTail(x + c, n) * scale * WeightAt(job, c, n));
-            }
+            Normalize(job, x, y, T.Zero, T.Broadcast(rstd));
         }
     }
 
@@ -122,89 +114,148 @@ internal sealed unsafe partial class CpuDevice<T>
             Rows = task.X.Shape.Rows,
             Columns = task.X.Shape.Columns,
         };
-        if (job.Dx != null)
-            Split(job.Rows, RowsPerPiece(job.Columns), &job, &NormInputGradientPiece);
-        if (job.DWeight != null || job.DBias != null)
-            Split(job.Columns, ColumnPiece, &job, &NormWeightGradientPiece);
+        long rows = BlockRows(job.Rows, job.Columns);
+        int blocks = checked((int)((job.Rows + rows - 1) / rows));
+        bool sums = job.DWeight != null || job.DBias != null;
+        if (sums)
+            job.Partial = (float*)Scratch.Get(Scratch.Slot.Kernel, (nuint)(2L * blocks * job.Columns) * sizeof(float));
+        Workers.For(blocks, &job, &NormGradientPiece);
+        if (job.DWeight != null)
+            AddPartialSums(job.Partial, blocks, job.Columns, job.DWeight, job.AccumulateWeight);
+        if (job.DBias != null)
+            AddPartialSums(job.Partial + job.Columns, blocks, job.Columns, job.DBias, job.AccumulateBias);
     }
 
-    // x̂ = (x − μ)/σ, g = dy·w:  dx = (g − mean(g) − x̂·mean(g·x̂))/σ; without a mean the middle term falls away.
-    private static void NormInputGradientPiece(void* context, int item, int worker)
+    // Partial sums of weights and biases lie in turn.
+    private static void AddPartialSums(float* partial, int blocks, int columns, float* sum, bool accumulate)
+    {
+        if (!accumulate)
+            new Span<float>(sum, columns).Clear();
+        AddRows(partial, 2 * columns, blocks, columns, sum);
+    }
+
+    // x̂ = (x − μ)/σ, g = dy·w:  dx = (g − mean(g) − x̂·mean(g·x̂))/σ; without a mean the middle term falls away.  dw = Σ_rows dy·x̂,  db = Σ_rows dy.
+    // Not at once optimized: without a profile the JIT keeps the sums in memory, and the loop takes a half more.
+    private static void NormGradientPiece(void* context, int item, int worker)
     {
         NormJob* job = (NormJob*)context;
-        int columns = job->Columns;
-        long piece = RowsPerPiece(columns), end = Math.Min(job->Rows, (item + 1) * piece);
+        int columns = job->Columns, whole = columns / T.Width * T.Width;
+        long piece = BlockRows(job->Rows, columns), end = Math.Min(job->Rows, (item + 1) * piece);
+        float* dw = job->Partial == null ? null : job->Partial + (2L * item * columns), db = dw + columns;
+        if (dw != null)
+            new Span<float>(dw, 2 * columns).Clear();
         for (long r = item * piece; r < end; r++)
         {
-            float* x = job->X + (r * columns), dy = job->Dy + (r * columns), dx = job->Dx + (r * columns);
-            T mean = T.Broadcast(job->Mean == null ? 0f : job->Mean[r]), rstd = T.Broadcast(job->Rstd[r]);
+            NormRow row = new(job, r);
             T sumG = T.Zero, sumGx = T.Zero;
-            for (int c = 0; c < columns; c += T.Width)
-            {
-                // Lanes beyond the row have dy = 0 and add nothing.
-                int n = Math.Min(T.Width, columns - c);
-                T g = T.LoadTail(dy + c, n) * WeightAt(job, c, n), normal = (T.LoadTail(x + c, n) - mean) * rstd;
-                sumG += g;
-                sumGx = T.Fma(g, normal, sumGx);
-            }
+            for (int c = 0; c < whole; c += T.Width)
+                NormSums<WholeLanes<T>>(row, c, T.Width, ref sumG, ref sumGx, dw, db);
+            if (whole < columns)
+                NormSums<FirstLanes<T>>(row, whole, columns - whole, ref sumG, ref sumGx, dw, db);
+            if (job->Dx == null)
+                continue;
             T meanG = T.Broadcast(job->Mean == null ? 0f : T.Sum(sumG) / columns), meanGx = T.Broadcast(T.Sum(sumGx) / columns);
-            for (int c = 0; c < columns; c += T.Width)
-            {
-                int n = Math.Min(T.Width, columns - c);
-                T g = T.LoadTail(dy + c, n) * WeightAt(job, c, n), normal = (T.LoadTail(x + c, n) - mean) * rstd;
-                T.StoreTail(dx + c, n, (g - meanG - (normal * meanGx)) * rstd);
-            }
+            for (int c = 0; c < whole; c += T.Width)
+                NormInputGradient<WholeLanes<T>>(row, c, T.Width, meanG, meanGx, job->Dx + (r * columns));
+            if (whole < columns)
+                NormInputGradient<FirstLanes<T>>(row, whole, columns - whole, meanG, meanGx, job->Dx + (r * columns));
         }
     }
 
-    // dw = Σ_rows dy·x̂,  db = Σ_rows dy, for a range of columns.
-    private static void NormWeightGradientPiece(void* context, int item, int worker)
+    /// <summary>One row of a norm's backward pass.</summary>
+    private readonly struct NormRow(NormJob* job, long r)
     {
-        NormJob* job = (NormJob*)context;
-        int columns = job->Columns, last = Math.Min(columns, (item + 1) * ColumnPiece);
-        for (int c = item * ColumnPiece; c < last; c += T.Width)
-        {
-            int n = Math.Min(T.Width, last - c);
-            T dw = job->AccumulateWeight ? T.LoadTail(job->DWeight + c, n) : T.Zero;
-            T db = job->AccumulateBias ? T.LoadTail(job->DBias + c, n) : T.Zero;
-            for (long r = 0; r < job->Rows; r++)
-            {
-                T dy = T.LoadTail(job->Dy + (r * columns) + c, n);
-                T shift = T.Broadcast(job->Mean == null ? 0f : job->Mean[r]);
-                dw = T.Fma(dy, (T.LoadTail(job->X + (r * columns) + c, n) - shift) * T.Broadcast(job->Rstd[r]), dw);
-                db += dy;
-            }
-            if (job->DWeight != null)
-                T.StoreTail(job->DWeight + c, n, dw);
-            if (job->DBias != null)
-                T.StoreTail(job->DBias + c, n, db);
-        }
+        public readonly float* X = job->X + (r * job->Columns);
+        public readonly float* Dy = job->Dy + (r * job->Columns);
+        public readonly float* Weight = job->Weight;
+        public readonly T Offset = T.Broadcast(job->Offset);
+        public readonly T Mean = T.Broadcast(job->Mean == null ? 0f : job->Mean[r]);
+        public readonly T Rstd = T.Broadcast(job->Rstd[r]);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static T WeightAt(NormJob* job, int c, int n) =>
-        job->Weight == null ? T.Broadcast(1f) : T.LoadTail(job->Weight + c, n) + T.Broadcast(job->Offset);
-
-    private static float RowSum(float* x, int count)
+    private static void NormSums<TAccess>(in NormRow row, int c, int n, ref T sumG, ref T sumGx, float* dw, float* db)
+        where TAccess : ILaneAccess<T>
     {
-        T sum = T.Zero;
-        for (int i = 0; i < count; i += T.Width)
-            sum += T.LoadTail(x + i, Math.Min(T.Width, count - i));
-        return T.Sum(sum);
+        // Lanes beyond the row have dy = 0 and add nothing.
+        T dy = TAccess.Load(row.Dy + c, n), normal = (TAccess.Load(row.X + c, n) - row.Mean) * row.Rstd;
+        T g = row.Weight == null ? dy : dy * (TAccess.Load(row.Weight + c, n) + row.Offset);
+        sumG += g;
+        sumGx = T.Fma(g, normal, sumGx);
+        if (dw == null)
+            return;
+        TAccess.Store(dw + c, n, T.Fma(dy, normal, TAccess.Load(dw + c, n)));
+        TAccess.Store(db + c, n, dy + TAccess.Load(db + c, n));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void NormInputGradient<TAccess>(in NormRow row, int c, int n, T meanG, T meanGx, float* dx)
+        where TAccess : ILaneAccess<T>
+    {
+        T dy = TAccess.Load(row.Dy + c, n), normal = (TAccess.Load(row.X + c, n) - row.Mean) * row.Rstd;
+        T g = row.Weight == null ? dy : dy * (TAccess.Load(row.Weight + c, n) + row.Offset);
+        TAccess.Store(dx + c, n, (g - meanG - (normal * meanGx)) * row.Rstd);
+    }
+
+    // y = (x − shift)·scale·w + b
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Normalize(NormJob* job, float* x, float* y, T shift, T scale)
+    {
+        int columns = job->Columns, whole = columns / T.Width * T.Width;
+        for (int c = 0; c < whole; c += T.Width)
+            Normalize<WholeLanes<T>>(job, x + c, y + c, c, T.Width, shift, scale);
+        if (whole < columns)
+            Normalize<FirstLanes<T>>(job, x + whole, y + whole, whole, columns - whole, shift, scale);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Normalize<TAccess>(NormJob* job, float* x, float* y, int c, int n, T shift, T scale)
+        where TAccess : ILaneAccess<T>
+    {
+        T v = (TAccess.Load(x, n) - shift) * scale;
+        if (job->Weight != null)
+            v *= TAccess.Load(job->Weight + c, n) + T.Broadcast(job->Offset);
+        TAccess.Store(y, n, job->Bias == null ? v : v + TAccess.Load(job->Bias + c, n));
+    }
+
+    // Four sums side by side, so that no addition waits for the one before.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float RowSum(float* x, int count)
+    {
+        T a = T.Zero, b = T.Zero, c = T.Zero, d = T.Zero;
+        int i = 0;
+        for (; i <= count - (4 * T.Width); i += 4 * T.Width)
+        {
+            a += T.Load(x + i);
+            b += T.Load(x + i + T.Width);
+            c += T.Load(x + i + (2 * T.Width));
+            d += T.Load(x + i + (3 * T.Width));
+        }
+        for (; i < count; i += T.Width)
+            a += T.LoadTail(x + i, Math.Min(T.Width, count - i));
+        return T.Sum(a + b + (c + d));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float SquaredDistance(float* x, float from, int count)
     {
-        T sum = T.Zero, center = T.Broadcast(from);
+        T a = T.Zero, b = T.Zero, c = T.Zero, d = T.Zero, center = T.Broadcast(from);
         int i = 0;
-        for (; i <= count - T.Width; i += T.Width)
+        for (; i <= count - (4 * T.Width); i += 4 * T.Width)
         {
-            T d = T.Load(x + i) - center;
-            sum = T.Fma(d, d, sum);
+            AddSquare(ref a, T.Load(x + i) - center);
+            AddSquare(ref b, T.Load(x + i + T.Width) - center);
+            AddSquare(ref c, T.Load(x + i + (2 * T.Width)) - center);
+            AddSquare(ref d, T.Load(x + i + (3 * T.Width)) - center);
         }
-        float total = T.Sum(sum);
+        for (; i <= count - T.Width; i += T.Width)
+            AddSquare(ref a, T.Load(x + i) - center);
+        float total = T.Sum(a + b + (c + d));
         for (; i < count; i++)
             total += (x[i] - from) * (x[i] - from);
         return total;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddSquare(ref T sum, T v) => sum = T.Fma(v, v, sum);
 }

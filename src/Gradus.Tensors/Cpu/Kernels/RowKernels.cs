@@ -32,6 +32,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(x.Count, Grain, Unsafe.AsPointer(ref job), &ConvertPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ConvertPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -79,6 +80,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(x.Shape.Rows, RowsPerPiece(columns), Unsafe.AsPointer(ref job), &CopyColumnsPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyColumnsPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -100,6 +102,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(b, RowsPerPiece(a * c), Unsafe.AsPointer(ref job), &SwapAxesPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SwapAxesPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -123,6 +126,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(ids.Count, RowsPerPiece(table.Shape.Columns), Unsafe.AsPointer(ref job), &GatherPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void GatherPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -146,6 +150,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(table.Shape.Columns, ColumnPiece, Unsafe.AsPointer(ref job), &ScatterAddPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScatterAddPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -165,29 +170,13 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(rows.Count, RowsPerPiece(job.C), Unsafe.AsPointer(ref job), &PutRowsPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PutRowsPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
         long piece = RowsPerPiece(job.C), end = Math.Min(job.Index!.Count, (item + 1) * piece);
         for (long r = item * piece; r < end; r++)
             MapRun(default(Same), job.C, job.Y.Floats + ((long)job.Index.Ints[r] * job.C), job.X.Floats + (r * job.C), null, null);
-    }
-
-    public override void SumRows(Tensor x, Tensor y, bool accumulate)
-    {
-        MoveJob job = new() { X = x, Y = y, Accumulate = accumulate };
-        Split(x.Shape.Columns, ColumnPiece, Unsafe.AsPointer(ref job), &SumRowsPiece);
-    }
-
-    private static void SumRowsPiece(void* context, int item, int worker)
-    {
-        ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
-        int columns = job.X.Shape.Columns, start = item * ColumnPiece, count = Math.Min(ColumnPiece, columns - start);
-        float* sum = job.Y.Floats + start;
-        if (!job.Accumulate)
-            new Span<float>(sum, count).Clear();
-        for (long r = 0; r < job.X.Shape.Rows; r++)
-            MapRun(default(Plus), count, sum, sum, job.X.Floats + (r * columns) + start, null);
     }
 
     public override double Sum(Tensor x)
@@ -238,6 +227,7 @@ internal sealed unsafe partial class CpuDevice<T>
         return sum;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SumPieceOf(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -249,6 +239,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // Squares are summed in float over runs of 64 registers in four chains, and in double beyond: exact enough, and as fast as memory.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SquaresPieceOf(void* context, int item, int worker)
     {
         SquaresJob* job = (SquaresJob*)context;
@@ -278,6 +269,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(a.Shape.Rows, RowsPerPiece(a.Shape.Columns), Unsafe.AsPointer(ref job), &RowDotsPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RowDotsPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -306,6 +298,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(x.Shape.Rows, RowsPerPiece(x.Shape.Columns), Unsafe.AsPointer(ref job), &ScaleRowsPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScaleRowsPiece(void* context, int item, int worker)
     {
         ref MoveJob job = ref Unsafe.AsRef<MoveJob>(context);
@@ -334,6 +327,7 @@ internal sealed unsafe partial class CpuDevice<T>
         public RotaryTask Task;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RotatePiece(void* context, int item, int worker)
     {
         ref RotaryTask task = ref Unsafe.AsRef<RotaryJob>(context).Task;
@@ -356,6 +350,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RotateHalves(float* x, float* y, float* cos, float* sin, float sign, int half)
     {
         for (int i = 0; i < half; i += T.Width)
@@ -368,6 +363,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RotateNeighbours(float* x, float* y, float* cos, float* sin, float sign, int half)
     {
         for (int i = 0; i < half; i++)

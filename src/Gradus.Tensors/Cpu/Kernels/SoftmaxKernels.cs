@@ -1,5 +1,7 @@
 // Softmax over rows.
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Tensors.Cpu;
 
 internal sealed unsafe partial class CpuDevice<T>
@@ -21,6 +23,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(job.Rows, RowsPerPiece(job.Columns), &job, &SoftmaxPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SoftmaxPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -29,14 +32,37 @@ internal sealed unsafe partial class CpuDevice<T>
         for (long r = item * piece; r < end; r++)
         {
             float* x = job->X + (r * columns), y = job->Y + (r * columns);
-            T lse = T.Broadcast(RowLogSumExp(x, columns));
-            for (int c = 0; c < columns; c += T.Width)
-            {
-                int n = Math.Min(T.Width, columns - c);
-                T v = T.LoadTail(x + c, n) - lse;
-                T.StoreTail(y + c, n, job->Log ? v : LaneMath<T>.Exp(v));
-            }
+            if (job->Log)
+                MapRun(new MinusScalar(RowLogSumExp(x, columns)), columns, y, x, null, null);
+            else
+                SoftmaxRow(x, columns, y);
         }
+    }
+
+    // y = exp(x − max), then y/Σ y.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void SoftmaxRow(float* x, int columns, float* y)
+    {
+        float max = RowMax(x, columns);
+        T shift = T.Broadcast(max), sum = T.Zero;
+        int c = 0;
+        for (; c <= columns - T.Width; c += T.Width)
+        {
+            T p = LaneMath<T>.Exp(T.Load(x + c) - shift);
+            sum += p;
+            T.Store(y + c, p);
+        }
+        float total = T.Sum(sum);
+        if (c < columns)
+            T.StoreTail(y + c, columns - c, LaneMath<T>.Exp(T.LoadTail(x + c, columns - c) - shift));
+        for (; c < columns; c++)
+            total += y[c];
+        MapRun(new Times(1f / total), columns, y, y, null, null);
+    }
+
+    private readonly struct MinusScalar(float value) : IMap<T>
+    {
+        public T Apply(T a, T b, T c) => a - T.Broadcast(value);
     }
 
     public override void SoftmaxGradient(Tensor y, Tensor dy, Tensor dx, bool log)
@@ -46,6 +72,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // dx = y·(dy − Σ y·dy); of the logarithm: dx = dy − exp(y)·Σ dy.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SoftmaxGradientPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -70,6 +97,7 @@ internal sealed unsafe partial class CpuDevice<T>
         Split(job.Rows, RowsPerPiece(job.Columns), &job, &LogSumExpPiece);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void LogSumExpPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -85,6 +113,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // dx = exp(x − y)·dy
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void LogSumExpGradientPiece(void* context, int item, int worker)
     {
         SoftmaxJob* job = (SoftmaxJob*)context;
@@ -94,6 +123,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     // y = exp(x − lse)·scale
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScaledSoftmax(float* x, float logSumExp, float scale, int columns, float* y)
     {
         T shift = T.Broadcast(logSumExp), factor = T.Broadcast(scale);
@@ -105,6 +135,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     /// <summary>log Σ exp(x), through the largest value so that nothing overflows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float RowLogSumExp(float* x, int count)
     {
         float max = RowMax(x, count);
@@ -126,12 +157,19 @@ internal sealed unsafe partial class CpuDevice<T>
         return max + MathF.Log(total);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float RowMax(float* x, int count)
     {
-        T max = T.Broadcast(float.NegativeInfinity);
+        T max = T.Broadcast(float.NegativeInfinity), other = max;
         int i = 0;
+        for (; i <= count - (2 * T.Width); i += 2 * T.Width)
+        {
+            max = T.Max(max, T.Load(x + i));
+            other = T.Max(other, T.Load(x + i + T.Width));
+        }
         for (; i <= count - T.Width; i += T.Width)
             max = T.Max(max, T.Load(x + i));
+        max = T.Max(max, other);
         float largest = T.LargestLane(max);
         for (; i < count; i++)
             largest = MathF.Max(largest, x[i]);

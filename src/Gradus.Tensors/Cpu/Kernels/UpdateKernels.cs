@@ -136,6 +136,7 @@ internal sealed unsafe partial class CpuDevice<T>
 
     private static void ScaleUpdate(float factor, float* x, float* u, int count) => MapRun(new Times(factor), count, u, x, null, null);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TraceUpdate(in UpdateStep step, float* trace, float* u, int count)
     {
         T decay = T.Broadcast(step.A), share = T.Broadcast(step.B), traceWeight = T.Broadcast(step.C), updateWeight = T.Broadcast(step.D);
@@ -148,6 +149,7 @@ internal sealed unsafe partial class CpuDevice<T>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AdamUpdate(in UpdateStep step, float* m, float* v, float* u, int count)
     {
         T b1 = T.Broadcast(step.A), b2 = T.Broadcast(step.B), a1 = T.Broadcast(1f - step.A), a2 = T.Broadcast(1f - step.B);

@@ -96,6 +96,9 @@ internal unsafe interface ILanes<TSelf>
     /// <summary>The square root.</summary>
     static abstract TSelf Sqrt(TSelf a);
 
+    /// <summary>a·2ⁿ, rounded once, for integers |n| ≤ 252 in floats.</summary>
+    static abstract TSelf ScaleByPowerOfTwo(TSelf a, TSelf n);
+
     /// <summary>Mask of a &lt; b; false for NaN.</summary>
     static abstract TSelf Less(TSelf a, TSelf b);
 
@@ -104,6 +107,9 @@ internal unsafe interface ILanes<TSelf>
 
     /// <summary>Mask of a = b; false for NaN.</summary>
     static abstract TSelf Equal(TSelf a, TSelf b);
+
+    /// <summary>Mask of a &lt; b, bits as unsigned integers.</summary>
+    static abstract TSelf LessBits(TSelf a, TSelf b);
 
     /// <summary>Mask of equal bit patterns.</summary>
     static abstract TSelf EqualBits(TSelf a, TSelf b);
@@ -131,6 +137,14 @@ internal unsafe interface ILanes<TSelf>
 
     /// <summary>The nearest integer's bits, ties to even; undefined beyond ±2³¹ and for NaN.</summary>
     static abstract TSelf ToInteger(TSelf a);
+
+    /// <summary>The upper halves of Width draws of a key's stream, from number <paramref name="index"/> on (<see cref="CounterRandom.Bits"/>).</summary>
+    static abstract TSelf RandomBits(ulong key, long index);
+
+    /// <summary>Width halves of draws of a key's stream, the lower one of each before the upper.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="half">The first half's number, twice its draw's for a lower one; even where Width is.</param>
+    static abstract TSelf RandomHalves(ulong key, long half);
 
     /// <summary>The sum over the lanes: halves are added to each other until one lane is left.</summary>
     static abstract float Sum(TSelf a);

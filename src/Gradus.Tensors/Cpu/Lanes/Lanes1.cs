@@ -95,6 +95,9 @@ internal unsafe struct Lanes1(float value) : ILanes<Lanes1>
     public static Lanes1 Sqrt(Lanes1 a) => new(MathF.Sqrt(a._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes1 ScaleByPowerOfTwo(Lanes1 a, Lanes1 n) => LaneMath<Lanes1>.ScaleByPowerOfTwo(a, n);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 Less(Lanes1 a, Lanes1 b) => Mask(a._value < b._value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -102,6 +105,9 @@ internal unsafe struct Lanes1(float value) : ILanes<Lanes1>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 Equal(Lanes1 a, Lanes1 b) => Mask(a._value == b._value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes1 LessBits(Lanes1 a, Lanes1 b) => Mask((uint)a.Bits < (uint)b.Bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 EqualBits(Lanes1 a, Lanes1 b) => Mask(a.Bits == b.Bits);
@@ -129,6 +135,12 @@ internal unsafe struct Lanes1(float value) : ILanes<Lanes1>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 ToInteger(Lanes1 a) => BroadcastBits((int)MathF.Round(a._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes1 RandomBits(ulong key, long index) => BroadcastBits((int)CounterRandom.Bits(key, index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes1 RandomHalves(ulong key, long half) => BroadcastBits((int)(CounterRandom.Bits64(key, half >> 1) >> ((int)(half & 1) * 32)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes1 a) => a._value;

@@ -146,6 +146,9 @@ internal unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
     public static Lanes16 Sqrt(Lanes16 a) => new(Vector512.Sqrt(a._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 ScaleByPowerOfTwo(Lanes16 a, Lanes16 n) => new(Avx512F.Scale(a._value, n._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Less(Lanes16 a, Lanes16 b) => new(Vector512.LessThan(a._value, b._value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -153,6 +156,9 @@ internal unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Equal(Lanes16 a, Lanes16 b) => new(Vector512.Equals(a._value, b._value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 LessBits(Lanes16 a, Lanes16 b) => new(Vector512.LessThan(a._value.AsUInt32(), b._value.AsUInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 EqualBits(Lanes16 a, Lanes16 b) => new(Vector512.Equals(a._value.AsInt32(), b._value.AsInt32()).AsSingle());
@@ -180,6 +186,16 @@ internal unsafe struct Lanes16(Vector512<float> value) : ILanes<Lanes16>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 ToInteger(Lanes16 a) => new(Avx512F.ConvertToVector512Int32(a._value).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 RandomBits(ulong key, long index)
+    {
+        Vector512<uint> low = LaneRandom.Eight(key, index).AsUInt32(), high = LaneRandom.Eight(key, index + 8).AsUInt32();
+        return new(Avx512F.PermuteVar16x32x2(low, Vector512.Create(1u, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), high).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 RandomHalves(ulong key, long half) => new(LaneRandom.Eight(key, half >> 1).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Sum(Lanes16 a) => Lanes8.Sum(new Lanes8(a._value.GetLower() + a._value.GetUpper()));
