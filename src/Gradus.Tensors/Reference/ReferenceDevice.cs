@@ -218,6 +218,37 @@ public sealed unsafe partial class ReferenceDevice : Device
                 }
             }
         }
+        Finish(task.Epilogue, c);
+    }
+
+    // An epilogue is, by definition, the separate operation on the sums as they are stored.
+    private void Finish(in Epilogue epilogue, Tensor c)
+    {
+        Activation f = epilogue.Function;
+        if (epilogue is { Kind: EpilogueKind.Activation or EpilogueKind.Gate, Output: { } sums })
+            Scale(c, 1, sums);
+        switch (epilogue.Kind)
+        {
+            case EpilogueKind.None:
+                break;
+            case EpilogueKind.Residual:
+                Binary(BinaryOp.Add, c, epilogue.Input!, c);
+                break;
+            case EpilogueKind.Activation:
+                Activate(f, c, c);
+                break;
+            case EpilogueKind.Gate:
+                Gate(f, epilogue.Input!, c, c);
+                break;
+            case EpilogueKind.Slope:
+                ActivateGradient(f, epilogue.Input!, c, c);
+                break;
+            case EpilogueKind.GateSlope:
+                GateGradient(f, epilogue.Input!, epilogue.Up!, c, epilogue.Output!, c);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(epilogue), epilogue.Kind, null);
+        }
     }
 
     /// <inheritdoc/>

@@ -28,7 +28,13 @@ public sealed class SelfAttention(int layer, QueryKeyValue project, Linear outpu
     public float Dropout { get; init; }
 
     /// <inheritdoc/>
-    public Tensor Forward(Tensor x, Pass pass)
+    public Tensor Forward(Tensor x, Pass pass) => output.Forward(Attend(x, pass), pass);
+
+    /// <inheritdoc/>
+    public Tensor AddTo(Tensor residual, Tensor x, Pass pass, float dropout) => output.AddTo(residual, Attend(x, pass), pass, dropout);
+
+    // (N, C) → (N, H·D).
+    private Tensor Attend(Tensor x, Pass pass)
     {
         ArgumentNullException.ThrowIfNull(pass);
         (Tensor q, Tensor k, Tensor v) = project.Forward(x, pass);
@@ -39,7 +45,7 @@ public sealed class SelfAttention(int layer, QueryKeyValue project, Linear outpu
             q = Rotary.Forward(q, pass);
             k = Rotary.Forward(k, pass);
         }
-        return output.Forward(pass.Attend(layer, q, k, v, options, Slopes, dropout: Dropout), pass);
+        return pass.Attend(layer, q, k, v, options, Slopes, dropout: Dropout);
     }
 
     private static Tensor Normalize(Tensor x, INorm? norm) => norm is null

@@ -90,6 +90,7 @@ internal static unsafe class Bf16BlockGemm
         job->Kernels.Release();
         if (problem.Bias != null)
             AddBias(problem.C + column, problem.StrideC, problem.Bias + column, problem.M, columns);
+        problem.Finish(0, column, problem.M, columns);
     }
 
     private static void MultiplyPacked(in Bf16Kernels kernels, Workers workers, in GemmProblem problem, ushort* a, ushort* b)
@@ -175,6 +176,8 @@ internal static unsafe class Bf16BlockGemm
                 Block(job->Kernels, a, b, c, problem.StrideC, lines, columns, range.Count, load);
                 if (bias != null)
                     AddBias(c, problem.StrideC, bias + column, lines, columns);
+                if (range.Last)
+                    problem.Finish(row, column, lines, columns);
             }
         }
     }

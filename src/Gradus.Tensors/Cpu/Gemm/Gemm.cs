@@ -1,10 +1,11 @@
-// Matrix products in fp32: C = op(A)·op(B) (+ C) (+ bias). The scheme is BLIS's (Van Zee & van de Geijn, "BLIS: A Framework for Rapidly
+// Matrix products in fp32: C = op(A)·op(B) (+ C) (+ bias), then an element-wise epilogue. The scheme is BLIS's (Van Zee & van de Geijn, "BLIS: A Framework for Rapidly
 // Instantiating BLAS Functionality", 2015): operands are packed so that the innermost loop reads them in order, a tile of C stays in
 // registers over a block of k, blocks are sized by the caches.
 //
 // Every element of C is one chain of fused multiply-adds over ascending k, whatever the blocking, the tile's height, the number of
 // threads or the rest of the batch; a second block of k goes on from what the first left in C. So a row has the same bits alone, in a
-// batch, and on any number of threads, on all instruction sets of this file. Bias is added after the chain.
+// batch, and on any number of threads, on all instruction sets of this file. Bias is added after the chain, and the epilogue
+// runs on each tile that its last block of k has finished.
 
 namespace Gradus.Tensors.Cpu;
 
@@ -44,9 +45,25 @@ internal unsafe readonly struct GemmProblem
     /// <summary>Add to what C holds instead of replacing it.</summary>
     public bool Accumulate { get; init; }
 
+    /// <summary>What is done to every element of C when its sum and bias are whole; its tensors lie as C does.</summary>
+    public TileStep Epilogue { get; init; }
+
     /// <summary>The product of one entry of the batch.</summary>
     public GemmProblem OfBatch(int entry) =>
-        this with { A = A.OfBatch(entry), B = B.OfBatch(entry), C = C + entry * BatchStrideC };
+        this with { A = A.OfBatch(entry), B = B.OfBatch(entry), C = C + entry * BatchStrideC, Epilogue = Epilogue.From(entry * BatchStrideC) };
+
+    /// <summary>The product of some columns of op(B), which lie elsewhere, into their place in C.</summary>
+    public GemmProblem OfColumns(int first, int columns, in Operand b) => this with
+    {
+        N = columns,
+        B = b,
+        C = C + first,
+        Bias = Bias == null ? null : Bias + first,
+        Epilogue = Epilogue.From(first),
+    };
+
+    /// <summary>Runs the epilogue on a part of C that is whole but for that.</summary>
+    public void Finish(int row, int column, int rows, int columns) => Epilogue.Run(row * StrideC + column, StrideC, rows, columns);
 }
 
 /// <summary>Matrix products in fp32.</summary>

@@ -161,11 +161,14 @@ internal static unsafe class GemmBlocks<T>
         float* c = problem.C + row * problem.StrideC + column;
         bool load = problem.Accumulate || k > 0;
         FetchNext(c + Columns, lines, problem.StrideC);
-        float* bias = problem.Bias != null && k + count == problem.K ? problem.Bias + column : null;
+        bool last = k + count == problem.K;
+        float* bias = problem.Bias != null && last ? problem.Bias + column : null;
         if (lines == height && columns == Columns)
             Tile(height, count, a, b, c, problem.StrideC, load, bias);
         else
             EdgeTile(lines, height, columns, count, a, b, c, problem.StrideC, load, bias);
+        if (last)
+            problem.Finish(row, column, lines, columns);
     }
 
     // The tile to the right comes into the L2 cache while this one is computed. It may lie outside C; prefetches never fault.
@@ -257,6 +260,7 @@ internal static unsafe class GemmBlocks<T>
             for (int column = firstColumn; column < endColumn; column++)
                 c[column] = (problem.Accumulate ? c[column] : 0) + (problem.Bias == null ? 0 : problem.Bias[column]);
         }
+        problem.Finish(firstRow, firstColumn, endRow - firstRow, endColumn - firstColumn);
     }
 
     /// <summary>A product and how it is cut into items.</summary>

@@ -1,125 +1,48 @@
 // Activations, gates, dropout and Adam: element-wise work with more arithmetic in it.
 
-using System.Runtime.CompilerServices;
-
 namespace Gradus.Tensors.Cpu;
-
-/// <summary>An activation over lanes with its slope.</summary>
-internal interface IActivation<T>
-    where T : unmanaged, ILanes<T>
-{
-    /// <summary>f(x).</summary>
-    static abstract T Value(T x);
-
-    /// <summary>f′(x).</summary>
-    static abstract T Slope(T x);
-}
 
 internal sealed unsafe partial class CpuDevice<T>
 {
-    public override void Activate(Activation f, Tensor x, Tensor y)
-    {
-        switch (f)
+    public override void Activate(Activation f, Tensor x, Tensor y) =>
+        Steps(new TileStep { Kernel = TileKernels<T>.Of(EpilogueKind.Activation, f), Function = f, Source = x.Floats, Target = y.Floats }, x.Count);
+
+    public override void ActivateGradient(Activation f, Tensor x, Tensor dy, Tensor dx) =>
+        Steps(new TileStep { Kernel = TileKernels<T>.Of(EpilogueKind.Slope, f), Function = f, Source = dy.Floats, Target = dx.Floats, Input = x.Floats }, x.Count);
+
+    public override void Gate(Activation f, Tensor gate, Tensor up, Tensor y) =>
+        Steps(new TileStep { Kernel = TileKernels<T>.Of(EpilogueKind.Gate, f), Function = f, Source = up.Floats, Target = y.Floats, Input = gate.Floats }, gate.Count);
+
+    public override void GateGradient(Activation f, Tensor gate, Tensor up, Tensor dy, Tensor dGate, Tensor dUp) => Steps(
+        new TileStep
         {
-            case Activation.GeluTanh:
-                Map(default(ValueOf<GeluTanh>), x.Count, y.Floats, x.Floats);
-                break;
-            case Activation.Gelu:
-                Map(default(ValueOf<Gelu>), x.Count, y.Floats, x.Floats);
-                break;
-            case Activation.Silu:
-                Map(default(ValueOf<Silu>), x.Count, y.Floats, x.Floats);
-                break;
-            case Activation.Relu:
-                Map(default(ValueOf<Relu>), x.Count, y.Floats, x.Floats);
-                break;
-            case Activation.Tanh:
-                Map(default(ValueOf<Tanh>), x.Count, y.Floats, x.Floats);
-                break;
-            case Activation.Sigmoid:
-                Map(default(ValueOf<Logistic>), x.Count, y.Floats, x.Floats);
-                break;
-            default:
-                ScalarJob job = new() { F = f, X = x.Floats, Y = y.Floats, Count = x.Count };
-                Split(x.Count, Grain, &job, &ScalarPiece);
-                break;
-        }
+            Kernel = TileKernels<T>.Of(EpilogueKind.GateSlope, f),
+            Function = f,
+            Source = dy.Floats,
+            Target = dUp.Floats,
+            Input = gate.Floats,
+            Up = up.Floats,
+            Output = dGate.Floats,
+        },
+        gate.Count);
+
+    private void Steps(in TileStep step, long count)
+    {
+        StepJob job = new() { Step = step, Count = count };
+        Split(count, Grain, &job, &StepPiece);
     }
 
-    public override void ActivateGradient(Activation f, Tensor x, Tensor dy, Tensor dx)
+    private struct StepJob
     {
-        switch (f)
-        {
-            case Activation.GeluTanh:
-                Map(default(SlopeOf<GeluTanh>), x.Count, dx.Floats, x.Floats, dy.Floats);
-                break;
-            case Activation.Gelu:
-                Map(default(SlopeOf<Gelu>), x.Count, dx.Floats, x.Floats, dy.Floats);
-                break;
-            case Activation.Silu:
-                Map(default(SlopeOf<Silu>), x.Count, dx.Floats, x.Floats, dy.Floats);
-                break;
-            case Activation.Relu:
-                Map(default(SlopeOf<Relu>), x.Count, dx.Floats, x.Floats, dy.Floats);
-                break;
-            case Activation.Tanh:
-                Map(default(SlopeOf<Tanh>), x.Count, dx.Floats, x.Floats, dy.Floats);
-                break;
-            case Activation.Sigmoid:
-                Map(default(SlopeOf<Logistic>), x.Count, dx.Floats, x.Floats, dy.Floats);
-                break;
-            default:
-                ScalarJob job = new() { F = f, X = x.Floats, Dy = dy.Floats, Y = dx.Floats, Count = x.Count };
-                Split(x.Count, Grain, &job, &ScalarPiece);
-                break;
-        }
+        public TileStep Step;
+        public long Count;
     }
 
-    public override void Gate(Activation f, Tensor gate, Tensor up, Tensor y)
+    private static void StepPiece(void* context, int item, int worker)
     {
-        switch (f)
-        {
-            case Activation.Silu:
-                Map(default(Gated<Silu>), gate.Count, y.Floats, gate.Floats, up.Floats);
-                break;
-            case Activation.GeluTanh:
-                Map(default(Gated<GeluTanh>), gate.Count, y.Floats, gate.Floats, up.Floats);
-                break;
-            case Activation.Gelu:
-                Map(default(Gated<Gelu>), gate.Count, y.Floats, gate.Floats, up.Floats);
-                break;
-            case Activation.Relu:
-                Map(default(Gated<Relu>), gate.Count, y.Floats, gate.Floats, up.Floats);
-                break;
-            default:
-                Activate(f, gate, y);
-                Binary(BinaryOp.Multiply, y, up, y);
-                break;
-        }
-    }
-
-    public override void GateGradient(Activation f, Tensor gate, Tensor up, Tensor dy, Tensor dGate, Tensor dUp)
-    {
-        Gate(f, gate, dy, dUp);
-        switch (f)
-        {
-            case Activation.Silu:
-                Map(default(GatedSlope<Silu>), gate.Count, dGate.Floats, gate.Floats, up.Floats, dy.Floats);
-                break;
-            case Activation.GeluTanh:
-                Map(default(GatedSlope<GeluTanh>), gate.Count, dGate.Floats, gate.Floats, up.Floats, dy.Floats);
-                break;
-            case Activation.Gelu:
-                Map(default(GatedSlope<Gelu>), gate.Count, dGate.Floats, gate.Floats, up.Floats, dy.Floats);
-                break;
-            case Activation.Relu:
-                Map(default(GatedSlope<Relu>), gate.Count, dGate.Floats, gate.Floats, up.Floats, dy.Floats);
-                break;
-            default:
-                ActivateGradient(f, gate, up, dGate);
-                Binary(BinaryOp.Multiply, dGate, dy, dGate);
-                break;
-        }
+        StepJob* job = (StepJob*)context;
+        long start = item * Grain;
+        job->Step.Run((nint)start, 0, 1, (int)Math.Min(Grain, job->Count - start));
     }
 
     public override void Dropout(Tensor x, float probability, ulong key, Tensor y)
@@ -203,119 +126,5 @@ internal sealed unsafe partial class CpuDevice<T>
             T.StoreTail(job->V + i, n, v);
             T.StoreTail(job->U + i, n, m / c1 / (T.Sqrt(v / c2) + epsilon));
         }
-    }
-
-    private struct ScalarJob
-    {
-        public Activation F;
-        public float* X;
-        public float* Dy;
-        public float* Y;
-        public long Count;
-    }
-
-    // The rarer activations go through their definition in double precision.
-    private static void ScalarPiece(void* context, int item, int worker)
-    {
-        ScalarJob* job = (ScalarJob*)context;
-        long end = Math.Min(job->Count, (item + 1) * Grain);
-        for (long i = item * Grain; i < end; i++)
-            job->Y[i] = (float)(job->Dy == null ? job->F.Apply(job->X[i]) : job->Dy[i] * job->F.Derivative(job->X[i]));
-    }
-
-    private readonly struct ValueOf<TF> : IMap<T>
-        where TF : IActivation<T>
-    {
-        public T Apply(T a, T b, T c) => TF.Value(a);
-    }
-
-    private readonly struct SlopeOf<TF> : IMap<T>
-        where TF : IActivation<T>
-    {
-        public T Apply(T a, T b, T c) => b * TF.Slope(a);
-    }
-
-    private readonly struct Gated<TF> : IMap<T>
-        where TF : IActivation<T>
-    {
-        public T Apply(T a, T b, T c) => TF.Value(a) * b;
-    }
-
-    private readonly struct GatedSlope<TF> : IMap<T>
-        where TF : IActivation<T>
-    {
-        public T Apply(T a, T b, T c) => c * b * TF.Slope(a);
-    }
-
-    // 1/(1 + e⁻ˣ)
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static T Sigmoid(T x) => T.Broadcast(1f) / (T.Broadcast(1f) + LaneMath<T>.Exp(-x));
-
-    private readonly struct Relu : IActivation<T>
-    {
-        public static T Value(T x) => T.Max(T.Zero, x);
-
-        public static T Slope(T x) => T.Select(T.Less(T.Zero, x), T.Broadcast(1f), T.Zero);
-    }
-
-    private readonly struct Tanh : IActivation<T>
-    {
-        public static T Value(T x) => LaneMath<T>.Tanh(x);
-
-        public static T Slope(T x)
-        {
-            T t = LaneMath<T>.Tanh(x);
-            return T.Broadcast(1f) - (t * t);
-        }
-    }
-
-    private readonly struct Logistic : IActivation<T>
-    {
-        public static T Value(T x) => Sigmoid(x);
-
-        public static T Slope(T x) => Sigmoid(x) * Sigmoid(-x);
-    }
-
-    private readonly struct Silu : IActivation<T>
-    {
-        public static T Value(T x) => x / (T.Broadcast(1f) + LaneMath<T>.Exp(-x));
-
-        // σ + xσ(1 − σ)
-        public static T Slope(T x)
-        {
-            T s = Sigmoid(x);
-            return s * T.Fma(x, T.Broadcast(1f) - s, T.Broadcast(1f));
-        }
-    }
-
-    private readonly struct Gelu : IActivation<T>
-    {
-        // x·Φ(x), Φ(x) = (1 + erf(x/√2))/2
-        public static T Value(T x) => x * Normal(x);
-
-        // Φ(x) + x·φ(x)
-        public static T Slope(T x)
-        {
-            T density = T.Broadcast(0.3989422804f) * LaneMath<T>.Exp(T.Broadcast(-0.5f) * x * x);
-            return T.Fma(x, density, Normal(x));
-        }
-
-        private static T Normal(T x) => T.Fma(T.Broadcast(0.5f), LaneMath<T>.Erf(x * T.Broadcast(0.70710678f)), T.Broadcast(0.5f));
-    }
-
-    private readonly struct GeluTanh : IActivation<T>
-    {
-        // x·σ(2u), u = √(2/π)(x + 0.044715x³): the same as x/2·(1 + tanh u)
-        public static T Value(T x) => x / (T.Broadcast(1f) + LaneMath<T>.Exp(-Twice(x)));
-
-        // s + x·s(1 − s)·2u′
-        public static T Slope(T x)
-        {
-            T s = Sigmoid(Twice(x));
-            T slope = T.Fma(T.Broadcast(1.5957691216f * 3f * 0.044715f), x * x, T.Broadcast(1.5957691216f));
-            return s * T.Fma(x * (T.Broadcast(1f) - s), slope, T.Broadcast(1f));
-        }
-
-        private static T Twice(T x) => T.Broadcast(1.5957691216f) * x * T.Fma(T.Broadcast(0.044715f), x * x, T.Broadcast(1f));
     }
 }
