@@ -31,10 +31,13 @@ public sealed class Linear
     public Adapter? Adapter { get; set; }
 
     /// <summary>(…, in) → (…, out).</summary>
-    /// <param name="x">The input.</param>
+    public Tensor Forward(Tensor x, Pass pass) => Forward(x, pass, default);
+
+    /// <summary>The layer, then what the epilogue says: in one product, unless an adapter comes between.</summary>
+    /// <param name="x">(…, in).</param>
     /// <param name="pass">The forward pass.</param>
-    /// <param name="epilogue">What follows element by element, in the same product where no adapter has its say before.</param>
-    public Tensor Forward(Tensor x, Pass pass, Epilogue epilogue = default) =>
+    /// <param name="epilogue">A residual that is added, an activation, or a gate of the result's shape.</param>
+    public Tensor Forward(Tensor x, Pass pass, Epilogue epilogue) =>
         Adapter is { } adapter ? epilogue.Of(adapter.Forward(this, x, pass)) : Weight.Multiply(x, Bias?.Value, epilogue);
 
     /// <summary>residual + dropout(the layer of x), in one product where nothing is dropped.</summary>
