@@ -255,8 +255,8 @@ public sealed class Workspace : IDisposable
     }
 
     /// <summary>Whether an operation on these inputs must be recorded.</summary>
-    internal bool Records(Tensor? a, Tensor? b = null, Tensor? c = null) =>
-        Tape is not null && (a is { NeedsGradient: true } || b is { NeedsGradient: true } || c is { NeedsGradient: true });
+    internal bool Records(Tensor a, Tensor? b = null, Tensor? c = null, Tensor? d = null) =>
+        Tape is not null && (a.NeedsGradient || b is { NeedsGradient: true } || c is { NeedsGradient: true } || d is { NeedsGradient: true });
 
     private Tensor NextTensor()
     {

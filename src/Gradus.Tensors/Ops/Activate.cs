@@ -52,13 +52,6 @@ public sealed partial class Tensor
     // dgate = dy·up·f′(gate), dup = dy·f(gate).
     private sealed class GateNode(Activation f, Tensor gate, Tensor up) : Node
     {
-        internal override Tensor? ProductTarget(out Epilogue slope)
-        {
-            bool first = gate != up && gate is { NeedsGradient: true, Gradient: null } && up is { NeedsGradient: true, Gradient: null };
-            slope = first ? Epilogue.GateSlope(f, gate, up, gate.GradientTarget(out _)) : default;
-            return first ? up.GradientTarget(out _) : null;
-        }
-
         public override void Backward(Tensor dy)
         {
             Tensor dGate = dy.Workspace.Empty(gate.Shape), dUp = dy.Workspace.Empty(up.Shape);

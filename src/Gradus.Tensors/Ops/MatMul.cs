@@ -73,7 +73,7 @@ public sealed partial class Tensor
     /// <param name="weight">(out, in), or (in, out) with <see cref="WeightLayout.InOut"/>; F32, BF16 or F16.</param>
     /// <param name="bias">(out), or null.</param>
     /// <param name="layout">How the weight lies.</param>
-    /// <param name="epilogue">A residual that is added, an activation, or a gate of y's shape.</param>
+    /// <param name="epilogue">A residual of y's shape, which is added, or an activation.</param>
     /// <exception cref="ArgumentException">The sizes do not fit.</exception>
     public Tensor Linear(Tensor weight, Tensor? bias = null, WeightLayout layout = WeightLayout.OutIn, Epilogue epilogue = default)
     {
@@ -85,7 +85,7 @@ public sealed partial class Tensor
         if (bias is not null && bias.Count != n)
             throw new ArgumentException($"Linear: the weight {weight.Shape} makes {n} columns, but the bias is {bias.Shape}.", nameof(bias));
         Workspace w = Workspace.Innermost(this, weight, bias, epilogue.Input);
-        bool trains = w.Records(this, weight, bias), records = trains || w.Records(epilogue.Input);
+        bool records = w.Records(this, weight, bias, epilogue.Input);
         Tensor y = w.Empty(Shape.WithColumns(n));
         epilogue = epilogue.For(y, records);
         w.Device.MatMul(new MatMulTask(this, weight, y, checked((int)Shape.Rows), n, k)
@@ -96,23 +96,16 @@ public sealed partial class Tensor
             Epilogue = epilogue,
         });
         if (records)
-            Record(w.Tape!, y, epilogue, new LinearNode(this, weight, bias, layout, epilogue), trains);
+            Record(w.Tape!, y, epilogue, new LinearNode(this, weight, bias, layout, epilogue));
         return y;
     }
 
-    // Recorded as the separate operations, so that S has a gradient of its own.
-    private static void Record(Tape tape, Tensor y, in Epilogue epilogue, Node product, bool trains)
+    // With an activation as the separate operations, so that S has a gradient of its own.
+    private static void Record(Tape tape, Tensor y, in Epilogue epilogue, Node product)
     {
-        if (epilogue.Output is not { } sums)
-        {
-            tape.Record(y, product);
-            return;
-        }
-        if (trains)
-            tape.Record(sums, product);
-        tape.Record(y, epilogue.Kind == EpilogueKind.Gate
-            ? new GateNode(epilogue.Function, epilogue.Input!, sums)
-            : new ActivateNode(epilogue.Function, sums));
+        tape.Record(epilogue.Sums ?? y, product);
+        if (epilogue.Sums is { } sums)
+            tape.Record(y, new ActivateNode(epilogue.Function, sums));
     }
 
     // S = x·Wᵀ + b (+ r):  dx = dS·W,  dW = dSᵀ·x,  db = Σ_rows dS,  dr = dS.

@@ -7,7 +7,7 @@ public sealed partial class Tensor
     /// <summary>y = x·Wᵀ + b over the last axis, with quantized weights: (…, in) → (…, out); then, element by element, what the epilogue says.</summary>
     /// <param name="weight">(out, in).</param>
     /// <param name="bias">(out), or null.</param>
-    /// <param name="epilogue">A residual that is added, an activation, or a gate of y's shape.</param>
+    /// <param name="epilogue">A residual of y's shape, which is added, or an activation.</param>
     /// <exception cref="ArgumentException">The sizes do not fit.</exception>
     public Tensor Linear(PackedMatrix weight, Tensor? bias = null, Epilogue epilogue = default)
     {
@@ -17,7 +17,7 @@ public sealed partial class Tensor
         if (bias is not null && bias.Count != weight.Rows)
             throw new ArgumentException($"Linear: the weight {weight} makes {weight.Rows} columns, but the bias is {bias.Shape}.", nameof(bias));
         Workspace w = Workspace.Innermost(this, weight.Handle, bias, epilogue.Input);
-        bool trains = w.Records(this, bias), records = trains || w.Records(epilogue.Input);
+        bool records = w.Records(this, bias, epilogue.Input);
         Tensor y = w.Empty(Shape.WithColumns(weight.Rows));
         epilogue = epilogue.For(y, records);
         w.Device.MatMulPacked(new PackedMatMulTask(this, weight, y, checked((int)Shape.Rows))
@@ -28,7 +28,7 @@ public sealed partial class Tensor
             Epilogue = epilogue,
         });
         if (records)
-            Record(w.Tape!, y, epilogue, new PackedLinearNode(this, weight, bias, epilogue), trains);
+            Record(w.Tape!, y, epilogue, new PackedLinearNode(this, weight, bias, epilogue));
         return y;
     }
 

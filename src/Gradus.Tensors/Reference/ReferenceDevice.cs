@@ -224,8 +224,7 @@ public sealed unsafe partial class ReferenceDevice : Device
     // An epilogue is, by definition, the separate operation on the sums as they are stored.
     private void Finish(in Epilogue epilogue, Tensor c)
     {
-        Activation f = epilogue.Function;
-        if (epilogue is { Kind: EpilogueKind.Activation or EpilogueKind.Gate, Output: { } sums })
+        if (epilogue.Sums is { } sums)
             Scale(c, 1, sums);
         switch (epilogue.Kind)
         {
@@ -235,16 +234,10 @@ public sealed unsafe partial class ReferenceDevice : Device
                 Binary(BinaryOp.Add, c, epilogue.Input!, c);
                 break;
             case EpilogueKind.Activation:
-                Activate(f, c, c);
-                break;
-            case EpilogueKind.Gate:
-                Gate(f, epilogue.Input!, c, c);
+                Activate(epilogue.Function, c, c);
                 break;
             case EpilogueKind.Slope:
-                ActivateGradient(f, epilogue.Input!, c, c);
-                break;
-            case EpilogueKind.GateSlope:
-                GateGradient(f, epilogue.Input!, epilogue.Up!, c, epilogue.Output!, c);
+                ActivateGradient(epilogue.Function, epilogue.Input!, c, c);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(epilogue), epilogue.Kind, null);

@@ -232,7 +232,7 @@ public sealed class T5 : EncoderDecoderModel
         {
             Tensor h = _gated is null
                 ? _in.Forward(x, pass, Epilogue.Activate(_activation))
-                : _gated.Forward(x, pass, Epilogue.Gate(_activation, _in.Forward(x, pass)));
+                : _in.Forward(x, pass).Gate(_activation, _gated.Forward(x, pass));
             return _out.AddTo(residual, pass.Dropout(h, config.DropoutRate), pass, config.DropoutRate);
         }
 

@@ -27,12 +27,7 @@ public sealed class GatedMlp(Linear gate, Linear up, Linear down, Activation act
     /// <inheritdoc/>
     public Tensor AddTo(Tensor residual, Tensor x, Pass pass, float dropout) => down.AddTo(residual, Inner(x, pass), pass, dropout);
 
-    // The gate comes first: the values are gated as they are computed.
-    private Tensor Inner(Tensor x, Pass pass)
-    {
-        Tensor gated = gate.Forward(x, pass);
-        return up.Forward(x, pass, Epilogue.Gate(activation, gated));
-    }
+    private Tensor Inner(Tensor x, Pass pass) => gate.Forward(x, pass).Gate(activation, up.Forward(x, pass));
 }
 
 /// <summary>y = contract(f(expand(x))): the feed-forward layer of Vaswani et al. (2017).</summary>

@@ -36,7 +36,7 @@ public sealed class Linear
     /// <summary>The layer, then what the epilogue says: in one product, unless an adapter comes between.</summary>
     /// <param name="x">(…, in).</param>
     /// <param name="pass">The forward pass.</param>
-    /// <param name="epilogue">A residual that is added, an activation, or a gate of the result's shape.</param>
+    /// <param name="epilogue">A residual of the result's shape, which is added, or an activation.</param>
     public Tensor Forward(Tensor x, Pass pass, Epilogue epilogue) =>
         Adapter is { } adapter ? epilogue.Of(adapter.Forward(this, x, pass)) : Weight.Multiply(x, Bias?.Value, epilogue);
 

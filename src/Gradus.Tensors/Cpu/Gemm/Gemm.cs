@@ -62,8 +62,13 @@ internal unsafe readonly struct GemmProblem
         Epilogue = Epilogue.From(first),
     };
 
-    /// <summary>Runs the epilogue on a part of C that is whole but for that.</summary>
-    public void Finish(int row, int column, int rows, int columns) => Epilogue.Run(row * StrideC + column, StrideC, rows, columns);
+    /// <summary>Runs the epilogue, if there is one, on a part of C that holds its sums.</summary>
+    public void Finish(int row, int column, int rows, int columns)
+    {
+        nint first = row * StrideC + column;
+        if (!Epilogue.IsNone)
+            Epilogue.Run(C + first, StrideC, first, StrideC, rows, columns);
+    }
 }
 
 /// <summary>Matrix products in fp32.</summary>

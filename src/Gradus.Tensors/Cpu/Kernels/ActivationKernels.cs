@@ -5,36 +5,28 @@ namespace Gradus.Tensors.Cpu;
 internal sealed unsafe partial class CpuDevice<T>
 {
     public override void Activate(Activation f, Tensor x, Tensor y) =>
-        Steps(new TileStep { Kernel = TileKernels<T>.Of(EpilogueKind.Activation, f), Function = f, Source = x.Floats, Target = y.Floats }, x.Count);
+        Steps(TileFunction.Value, f, x, new TileStep { Target = y.Floats });
 
     public override void ActivateGradient(Activation f, Tensor x, Tensor dy, Tensor dx) =>
-        Steps(new TileStep { Kernel = TileKernels<T>.Of(EpilogueKind.Slope, f), Function = f, Source = dy.Floats, Target = dx.Floats, Input = x.Floats }, x.Count);
+        Steps(TileFunction.Slope, f, dy, new TileStep { Target = dx.Floats, Input = x.Floats });
 
     public override void Gate(Activation f, Tensor gate, Tensor up, Tensor y) =>
-        Steps(new TileStep { Kernel = TileKernels<T>.Of(EpilogueKind.Gate, f), Function = f, Source = up.Floats, Target = y.Floats, Input = gate.Floats }, gate.Count);
+        Steps(TileFunction.Gate, f, up, new TileStep { Target = y.Floats, Input = gate.Floats });
 
-    public override void GateGradient(Activation f, Tensor gate, Tensor up, Tensor dy, Tensor dGate, Tensor dUp) => Steps(
-        new TileStep
-        {
-            Kernel = TileKernels<T>.Of(EpilogueKind.GateSlope, f),
-            Function = f,
-            Source = dy.Floats,
-            Target = dUp.Floats,
-            Input = gate.Floats,
-            Up = up.Floats,
-            Output = dGate.Floats,
-        },
-        gate.Count);
+    public override void GateGradient(Activation f, Tensor gate, Tensor up, Tensor dy, Tensor dGate, Tensor dUp) =>
+        Steps(TileFunction.GateSlope, f, dy, new TileStep { Target = dUp.Floats, Input = gate.Floats, Up = up.Floats, Output = dGate.Floats });
 
-    private void Steps(in TileStep step, long count)
+    // What ends a product, on values that something else made.
+    private void Steps(TileFunction function, Activation f, Tensor values, in TileStep step)
     {
-        StepJob job = new() { Step = step, Count = count };
-        Split(count, Grain, &job, &StepPiece);
+        StepJob job = new() { Step = step with { Kernel = TileKernels<T>.Of(function, f), Function = f }, Values = values.Floats, Count = values.Count };
+        Split(job.Count, Grain, &job, &StepPiece);
     }
 
     private struct StepJob
     {
         public TileStep Step;
+        public float* Values;
         public long Count;
     }
 
@@ -42,7 +34,7 @@ internal sealed unsafe partial class CpuDevice<T>
     {
         StepJob* job = (StepJob*)context;
         long start = item * Grain;
-        job->Step.Run((nint)start, 0, 1, (int)Math.Min(Grain, job->Count - start));
+        job->Step.Run(job->Values + start, 0, (nint)start, 0, 1, (int)Math.Min(Grain, job->Count - start));
     }
 
     public override void Dropout(Tensor x, float probability, ulong key, Tensor y)

@@ -2,22 +2,23 @@
 // the tiles of C that it has just finished, an element-wise operation on the pieces of its tensors; so both give the same bits.
 
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Gradus.Tensors.Cpu;
 
-/// <summary>An element-wise step, and where its tensors lie: all alike, in rows of one distance.</summary>
+/// <summary>An element-wise step, and where what it reads and writes beside the sums lies: all alike, in rows of one distance.</summary>
 internal unsafe readonly struct TileStep
 {
-    /// <summary>(step, the tile's first element, the distance of its rows, rows, columns), or null: there is nothing to do.</summary>
-    public delegate*<TileStep*, nint, nint, int, int, void> Kernel { get; init; }
+    /// <summary>
+    /// (step, sums, the distance of their rows, the tile's first element in all other tensors, the distance of their rows, rows, columns); null
+    /// does nothing.
+    /// </summary>
+    public delegate*<TileStep*, float*, nint, nint, nint, int, int, void> Kernel { get; init; }
 
     /// <summary>f.</summary>
     public Activation Function { get; init; }
 
-    /// <summary>S.</summary>
-    public float* Source { get; init; }
-
-    /// <summary>The result; may be S.</summary>
+    /// <summary>The result; may be the memory of the sums.</summary>
     public float* Target { get; init; }
 
     /// <summary>R, G or H, or null.</summary>
@@ -29,23 +30,23 @@ internal unsafe readonly struct TileStep
     /// <summary>The second result, or null.</summary>
     public float* Output { get; init; }
 
-    /// <summary>The step as an operation of its own on the sums that a product stores in C.</summary>
+    /// <summary>Whether there is nothing to do.</summary>
+    public bool IsNone => Kernel == null;
+
+    /// <summary>The step that ends a product.</summary>
     public static TileStep Of<T>(in Epilogue epilogue, Tensor c)
         where T : unmanaged, ILanes<T> => epilogue.Kind == EpilogueKind.None ? default : new TileStep
         {
             Kernel = TileKernels<T>.Of(epilogue.Kind, epilogue.Function),
             Function = epilogue.Function,
-            Source = c.Floats,
             Target = c.Floats,
             Input = epilogue.Input is { } input ? input.Floats : null,
-            Up = epilogue.Up is { } up ? up.Floats : null,
-            Output = epilogue.Output is { } output ? output.Floats : null,
+            Output = epilogue.Sums is { } sums ? sums.Floats : null,
         };
 
     /// <summary>The same step on tensors that begin some elements further on.</summary>
     public TileStep From(nint offset) => this with
     {
-        Source = Source + offset,
         Target = Target + offset,
         Input = Input == null ? null : Input + offset,
         Up = Up == null ? null : Up + offset,
@@ -53,14 +54,33 @@ internal unsafe readonly struct TileStep
     };
 
     /// <summary>Does it on a tile.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Run(nint first, nint stride, int rows, int columns)
+    /// <param name="sums">The tile's sums.</param>
+    /// <param name="sumStride">The distance of their rows, in floats.</param>
+    /// <param name="first">The tile's first element in the other tensors.</param>
+    /// <param name="stride">The distance of their rows, in floats.</param>
+    /// <param name="rows">Rows of the tile.</param>
+    /// <param name="columns">Columns of the tile.</param>
+    public void Run(float* sums, nint sumStride, nint first, nint stride, int rows, int columns)
     {
-        if (Kernel == null)
-            return;
         fixed (TileStep* step = &this)
-            Kernel(step, first, stride, rows, columns);
+            Kernel(step, sums, sumStride, first, stride, rows, columns);
     }
+}
+
+/// <summary>What is made of values S with an activation.</summary>
+internal enum TileFunction
+{
+    /// <summary>f(S).</summary>
+    Value,
+
+    /// <summary>S · f′(H).</summary>
+    Slope,
+
+    /// <summary>f(G) · S.</summary>
+    Gate,
+
+    /// <summary>S · f(G), and S · U · f′(G).</summary>
+    GateSlope,
 }
 
 /// <summary>A step on one register of every tensor; tensors that a step has not got are zero.</summary>
@@ -76,37 +96,45 @@ internal static unsafe class TileKernels<T>
     where T : unmanaged, ILanes<T>
 {
     /// <summary>The kernel of an epilogue that does something.</summary>
-    public static delegate*<TileStep*, nint, nint, int, int, void> Of(EpilogueKind kind, Activation f) => f switch
+    public static delegate*<TileStep*, float*, nint, nint, nint, int, int, void> Of(EpilogueKind kind, Activation f) => kind switch
     {
-        _ when kind == EpilogueKind.Residual => &Run<Residual>,
-        Activation.GeluTanh => Of<GeluTanh<T>>(kind),
-        Activation.Gelu => Of<Gelu<T>>(kind),
-        Activation.Silu => Of<Silu<T>>(kind),
-        Activation.Relu => Of<Relu<T>>(kind),
-        Activation.Tanh => Of<Tanh<T>>(kind),
-        Activation.Sigmoid => Of<Logistic<T>>(kind),
-        _ => Of<ByDefinition<T>>(kind),
+        EpilogueKind.Residual => &Run<Residual>,
+        EpilogueKind.Activation => Of(TileFunction.Value, f),
+        EpilogueKind.Slope => Of(TileFunction.Slope, f),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
 
-    private static delegate*<TileStep*, nint, nint, int, int, void> Of<TF>(EpilogueKind kind)
-        where TF : unmanaged, IActivation<T, TF> => kind switch
+    /// <summary>The kernel of a function of an activation.</summary>
+    public static delegate*<TileStep*, float*, nint, nint, nint, int, int, void> Of(TileFunction function, Activation f) => f switch
+    {
+        Activation.GeluTanh => Of<GeluTanh<T>>(function),
+        Activation.Gelu => Of<Gelu<T>>(function),
+        Activation.Silu => Of<Silu<T>>(function),
+        Activation.Relu => Of<Relu<T>>(function),
+        Activation.Tanh => Of<Tanh<T>>(function),
+        Activation.Sigmoid => Of<Logistic<T>>(function),
+        _ => Of<ByDefinition<T>>(function),
+    };
+
+    private static delegate*<TileStep*, float*, nint, nint, nint, int, int, void> Of<TF>(TileFunction function)
+        where TF : unmanaged, IActivation<T, TF> => function switch
         {
-            EpilogueKind.Activation => &Run<Value<TF>>,
-            EpilogueKind.Gate => &Run<Gate<TF>>,
-            EpilogueKind.Slope => &Run<Slope<TF>>,
-            EpilogueKind.GateSlope => &Run<GateSlope<TF>>,
-            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "not an element-wise step"),
+            TileFunction.Value => &Run<Value<TF>>,
+            TileFunction.Slope => &Run<Slope<TF>>,
+            TileFunction.Gate => &Run<Gate<TF>>,
+            _ => &Run<GateSlope<TF>>,
         };
 
+    // A tile's rows are far apart, so no prefetcher of the processor foresees them: what the tile to the right needs comes into the L2 cache
+    // while this one's arithmetic runs. It may lie outside the tensors; prefetches never fault.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Run<TStep>(TileStep* step, nint first, nint stride, int rows, int columns)
+    private static void Run<TStep>(TileStep* step, float* s, nint sumStride, nint first, nint stride, int rows, int columns)
         where TStep : ITileStep<T>
     {
-        bool reads = step->Input != null, readsUp = step->Up != null, writes = step->Output != null;
-        for (; rows > 0; rows--, first += stride)
+        bool reads = step->Input != null, readsUp = step->Up != null, writes = step->Output != null, fetches = Sse.IsSupported && rows > 1;
+        for (; rows > 0; rows--, s += sumStride, first += stride)
         {
-            float* s = step->Source + first, y = step->Target + first;
-            float* input = step->Input + first, up = step->Up + first, output = step->Output + first;
+            float* y = step->Target + first, input = step->Input + first, up = step->Up + first, output = step->Output + first;
             int i = 0;
             for (; i <= columns - T.Width; i += T.Width)
             {
@@ -114,6 +142,14 @@ internal static unsafe class TileKernels<T>
                 if (writes)
                     T.Store(output + i, second);
                 T.Store(y + i, result);
+                if (fetches)
+                {
+                    Sse.Prefetch1(y + columns + i);
+                    if (reads)
+                        Sse.Prefetch1(input + columns + i);
+                    if (writes)
+                        Sse.Prefetch1(output + columns + i);
+                }
             }
             if (i < columns)
             {
