@@ -1,11 +1,11 @@
-// Matrix products in fp32: C = op(A)·op(B) (+ C) (+ bias), then an element-wise epilogue. The scheme is BLIS's (Van Zee & van de Geijn, "BLIS: A Framework for Rapidly
-// Instantiating BLAS Functionality", 2015): operands are packed so that the innermost loop reads them in order, a tile of C stays in
-// registers over a block of k, blocks are sized by the caches.
+// Matrix products in fp32: C = op(A)·op(B) (+ C) (+ bias), then an element-wise epilogue. The scheme is BLIS's (Van Zee & van de Geijn,
+// "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", 2015): operands are packed so that the innermost loop reads them in
+// order, a tile of C stays in registers over a block of k, blocks are sized by the caches.
 //
 // Every element of C is one chain of fused multiply-adds over ascending k, whatever the blocking, the tile's height, the number of
 // threads or the rest of the batch; a second block of k goes on from what the first left in C. So a row has the same bits alone, in a
-// batch, and on any number of threads, on all instruction sets of this file. Bias is added after the chain, and the epilogue
-// runs on each tile that its last block of k has finished.
+// batch, and on any number of threads, on all instruction sets of this file. Bias is added after the chain. The
+// epilogue takes each tile of sums to C when its last block of k is done.
 
 namespace Gradus.Tensors.Cpu;
 

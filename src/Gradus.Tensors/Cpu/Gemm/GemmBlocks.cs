@@ -14,7 +14,6 @@ internal static unsafe class GemmBlocks<T>
     private const int BlockK = 256;
     private const int PanelsOfRows = 8;
     private const long SmallestItem = 1 << 20;
-    private const int MaxTile = 14 * 32;
 
     /// <summary>The width of a panel of B.</summary>
     private static int Columns => 2 * T.Width;
@@ -162,16 +161,13 @@ internal static unsafe class GemmBlocks<T>
         float* c = problem.C + row * problem.StrideC + column;
         bool load = problem.Accumulate || k > 0, last = k + count == problem.K;
         float* bias = problem.Bias != null && last ? problem.Bias + column : null;
-        if (last && !problem.Epilogue.IsNone)
-        {
-            FinishedTile(problem, row, column, lines, height, columns, count, a, b, load, bias);
-            return;
-        }
         FetchNext(c + Columns, lines, problem.StrideC);
         if (lines == height && columns == Columns)
             Tile(height, count, a, b, c, problem.StrideC, load, bias);
         else
             EdgeTile(lines, height, columns, count, a, b, c, problem.StrideC, load, bias);
+        if (last)
+            problem.Finish(row, column, lines, columns);
     }
 
     // The tile to the right comes into the L2 cache while this one is computed. It may lie outside C; prefetches never fault.
@@ -192,25 +188,7 @@ internal static unsafe class GemmBlocks<T>
     [SkipLocalsInit]
     private static void EdgeTile(int lines, int height, int columns, int k, float* a, float* b, float* c, nint strideC, bool load, float* bias)
     {
-        float* tile = stackalloc float[MaxTile];
-        TileBeside(tile, lines, height, columns, k, a, b, c, strideC, load, bias);
-        for (int r = 0; r < lines; r++)
-            CopyRow(tile + r * Columns, c + r * strideC, columns);
-    }
-
-    // So is a tile that an epilogue takes to C.
-    [SkipLocalsInit]
-    private static void FinishedTile(in GemmProblem problem, int row, int column, int lines, int height, int columns, int k, float* a, float* b, bool load, float* bias)
-    {
-        float* space = stackalloc float[MaxTile + 16], tile = (float*)(((nint)space + 63) & ~63);
-        nint first = row * problem.StrideC + column;
-        TileBeside(tile, lines, height, columns, k, a, b, problem.C + first, problem.StrideC, load, bias);
-        problem.Epilogue.Run(tile, Columns, first, problem.StrideC, lines, columns);
-    }
-
-    [SkipLocalsInit]
-    private static void TileBeside(float* tile, int lines, int height, int columns, int k, float* a, float* b, float* c, nint strideC, bool load, float* bias)
-    {
+        float* tile = stackalloc float[14 * 32];
         float* padded = stackalloc float[32];
         if (load)
         {
@@ -218,13 +196,15 @@ internal static unsafe class GemmBlocks<T>
             for (int r = 0; r < lines; r++)
                 CopyRow(c + r * strideC, tile + r * Columns, columns);
         }
-        if (bias != null && columns < Columns)
+        if (bias != null)
         {
             new Span<float>(padded, Columns).Clear();
             CopyRow(bias, padded, columns);
             bias = padded;
         }
         Tile(height, k, a, b, tile, Columns, load, bias);
+        for (int r = 0; r < lines; r++)
+            CopyRow(tile + r * Columns, c + r * strideC, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
