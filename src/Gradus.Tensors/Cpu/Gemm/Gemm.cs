@@ -4,8 +4,8 @@
 //
 // Every element of C is one chain of fused multiply-adds over ascending k, whatever the blocking, the tile's height, the number of
 // threads or the rest of the batch; a second block of k goes on from what the first left in C. So a row has the same bits alone, in a
-// batch, and on any number of threads, on all instruction sets of this file. Bias is added after the chain. The
-// epilogue takes each tile of sums to C when its last block of k is done.
+// batch, and on any number of threads, on all instruction sets of this file. Bias is added after the chain;
+// the epilogue follows a panel of rows at a time, when its last block of k is done and C still in the cache.
 
 namespace Gradus.Tensors.Cpu;
 

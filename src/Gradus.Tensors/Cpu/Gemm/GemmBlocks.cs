@@ -92,6 +92,8 @@ internal static unsafe class GemmBlocks<T>
                     float* panelA = a + (row - rows) / tileRows * distanceA, panelB = b;
                     for (int column = firstColumn; column < endColumn; column += Columns, panelB += distanceB)
                         Tile(problem, tileRows, row, endRow, column, endColumn, k, count, panelA, panelB);
+                    if (k + count == problem.K)
+                        problem.Finish(row, firstColumn, Math.Min(tileRows, endRow - row), endColumn - firstColumn);
                 }
             }
         }
@@ -120,6 +122,7 @@ internal static unsafe class GemmBlocks<T>
                 for (int column = first; column < end; column += Columns, panel += distanceB)
                     Tile(problem, tileRows, row, endRow, column, endColumn, k, count, a + k / blockK * distanceA, panel);
             }
+            problem.Finish(row, first, endRow - row, end - first);
         }
     }
 
@@ -159,15 +162,13 @@ internal static unsafe class GemmBlocks<T>
     {
         int lines = Math.Min(tileRows, endRow - row), height = HeightFor(lines, tileRows), columns = Math.Min(Columns, endColumn - column);
         float* c = problem.C + row * problem.StrideC + column;
-        bool load = problem.Accumulate || k > 0, last = k + count == problem.K;
-        float* bias = problem.Bias != null && last ? problem.Bias + column : null;
+        bool load = problem.Accumulate || k > 0;
+        float* bias = problem.Bias != null && k + count == problem.K ? problem.Bias + column : null;
         FetchNext(c + Columns, lines, problem.StrideC);
         if (lines == height && columns == Columns)
             Tile(height, count, a, b, c, problem.StrideC, load, bias);
         else
             EdgeTile(lines, height, columns, count, a, b, c, problem.StrideC, load, bias);
-        if (last)
-            problem.Finish(row, column, lines, columns);
     }
 
     // The tile to the right comes into the L2 cache while this one is computed. It may lie outside C; prefetches never fault.

@@ -95,6 +95,8 @@ internal interface ITileStep<T>
 internal static unsafe class TileKernels<T>
     where T : unmanaged, ILanes<T>
 {
+    private const int NarrowColumns = 64;
+
     /// <summary>The kernel of an epilogue that does something.</summary>
     public static delegate*<TileStep*, float*, nint, nint, nint, int, int, void> Of(EpilogueKind kind, Activation f) => kind switch
     {
@@ -125,13 +127,14 @@ internal static unsafe class TileKernels<T>
             _ => &Run<GateSlope<TF>>,
         };
 
-    // A tile's rows are far apart, so no prefetcher of the processor foresees them: what the tile to the right needs comes into the L2 cache
-    // while this one's arithmetic runs. It may lie outside the tensors; prefetches never fault.
+    // Rows of a tile are far apart, so no prefetcher of the processor foresees them. While the arithmetic runs, what comes next is fetched into
+    // the L2 cache: the tile to the right of a narrow one, the next row of a wide one. It may lie outside the tensors; prefetches never fault.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Run<TStep>(TileStep* step, float* s, nint sumStride, nint first, nint stride, int rows, int columns)
         where TStep : ITileStep<T>
     {
         bool reads = step->Input != null, readsUp = step->Up != null, writes = step->Output != null, fetches = Sse.IsSupported && rows > 1;
+        nint ahead = columns <= NarrowColumns ? columns : stride;
         for (; rows > 0; rows--, s += sumStride, first += stride)
         {
             float* y = step->Target + first, input = step->Input + first, up = step->Up + first, output = step->Output + first;
@@ -144,11 +147,11 @@ internal static unsafe class TileKernels<T>
                 T.Store(y + i, result);
                 if (fetches)
                 {
-                    Sse.Prefetch1(y + columns + i);
+                    Sse.Prefetch1(y + ahead + i);
                     if (reads)
-                        Sse.Prefetch1(input + columns + i);
+                        Sse.Prefetch1(input + ahead + i);
                     if (writes)
-                        Sse.Prefetch1(output + columns + i);
+                        Sse.Prefetch1(output + ahead + i);
                 }
             }
             if (i < columns)
