@@ -89,7 +89,7 @@ public abstract partial class Device
 
     // Matrix products
 
-    /// <summary>C = op(A) · op(B) (+ bias row) (+ C).</summary>
+    /// <summary>C = op(A) · op(B) (+ bias row) (+ C), then the task's epilogue.</summary>
     public abstract void MatMul(in MatMulTask task);
 
     /// <summary>The shape, in bytes, of the memory in which this device keeps a packed matrix.</summary>
@@ -107,7 +107,7 @@ public abstract partial class Device
     /// <summary>y = the weights of a packed matrix.</summary>
     public abstract void Unpack(PackedMatrix matrix, Tensor y);
 
-    /// <summary>C = A · op(B) (+ bias row) (+ C) with packed B.</summary>
+    /// <summary>C = A · op(B) (+ bias row) (+ C) with packed B, then the task's epilogue.</summary>
     public abstract void MatMulPacked(in PackedMatMulTask task);
 
     // Rows
@@ -216,6 +216,9 @@ public readonly record struct MatMulTask(Tensor A, Tensor B, Tensor C, int M, in
     /// <summary>Add to what C holds.</summary>
     public bool Accumulate { get; init; }
 
+    /// <summary>What becomes of the sums.</summary>
+    public Epilogue Epilogue { get; init; }
+
     /// <summary>How A and B are rounded.</summary>
     public Precision Precision { get; init; }
 }
@@ -235,6 +238,9 @@ public readonly record struct PackedMatMulTask(Tensor A, PackedMatrix B, Tensor 
 
     /// <summary>Add to what C holds.</summary>
     public bool Accumulate { get; init; }
+
+    /// <summary>What becomes of the sums.</summary>
+    public Epilogue Epilogue { get; init; }
 
     /// <summary>How A and the unpacked B are rounded.</summary>
     public Precision Precision { get; init; }

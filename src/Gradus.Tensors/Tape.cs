@@ -30,6 +30,7 @@ public sealed class Tape
         ArgumentNullException.ThrowIfNull(node);
         node.Output = output;
         output.NeedsGradient = true;
+        output.Maker = node;
         _nodes.Add(node);
     }
 
@@ -87,4 +88,15 @@ public abstract class Node
     /// <summary>Adds this operation's share to the gradients of its inputs (<see cref="Tensor.AddGradient"/>).</summary>
     /// <param name="dy">The gradient of <see cref="Output"/>; read only.</param>
     public abstract void Backward(Tensor dy);
+
+    /// <summary>
+    /// Where a matrix product that computes dy writes instead, if its epilogue can do this operation's share of the backward pass; else null.
+    /// The operation then gets no dy from that product.
+    /// </summary>
+    /// <param name="slope">The epilogue.</param>
+    internal virtual Tensor? ProductTarget(out Epilogue slope)
+    {
+        slope = default;
+        return null;
+    }
 }

@@ -73,6 +73,19 @@ public sealed partial class Tensor
         return _gradient ??= Workspace.Empty(Shape);
     }
 
+    /// <summary>
+    /// The memory into which a matrix product writes this tensor's gradient, whether it must add to what is there, and with which epilogue:
+    /// past the activation or gate that made this tensor, where nothing else has a say in the gradients of its inputs yet.
+    /// </summary>
+    internal Tensor GradientTarget(out bool accumulate, out Epilogue slope)
+    {
+        slope = default;
+        if (_gradient is not null || Maker?.ProductTarget(out slope) is not { } input)
+            return GradientTarget(out accumulate);
+        accumulate = false;
+        return input;
+    }
+
     internal void ReleaseGradient()
     {
         _gradient?.Detach();

@@ -38,6 +38,9 @@ public sealed partial class Tensor
     /// <summary>The parameter this tensor is the value of, if it is one.</summary>
     internal Parameter? Owner { get; set; }
 
+    /// <summary>The recorded operation that made this tensor, if one did.</summary>
+    internal Node? Maker { get; set; }
+
     internal long ByteOffset { get; private set; }
 
     internal Workspace.MemoryBlock Storage => _block ?? throw Freed();
@@ -155,6 +158,7 @@ public sealed partial class Tensor
         _gradient = null;
         NeedsGradient = false;
         Owner = null;
+        Maker = null;
         _block.Release();
         _block = null;
     }

@@ -247,9 +247,16 @@ public sealed class Workspace : IDisposable
         return c is null || w.Depth >= c.Workspace.Depth ? w : c.Workspace;
     }
 
+    /// <inheritdoc cref="Innermost(Tensor)"/>
+    internal static Workspace Innermost(Tensor a, Tensor? b, Tensor? c, Tensor? d)
+    {
+        Workspace w = Innermost(a, b, c);
+        return d is null || w.Depth >= d.Workspace.Depth ? w : d.Workspace;
+    }
+
     /// <summary>Whether an operation on these inputs must be recorded.</summary>
-    internal bool Records(Tensor a, Tensor? b = null, Tensor? c = null) =>
-        Tape is not null && (a.NeedsGradient || b is { NeedsGradient: true } || c is { NeedsGradient: true });
+    internal bool Records(Tensor a, Tensor? b = null, Tensor? c = null, Tensor? d = null) =>
+        Tape is not null && (a.NeedsGradient || b is { NeedsGradient: true } || c is { NeedsGradient: true } || d is { NeedsGradient: true });
 
     private Tensor NextTensor()
     {

@@ -17,6 +17,14 @@ public sealed partial class Tensor
     // dx = dy·f′(x).
     private sealed class ActivateNode(Activation f, Tensor x) : Node
     {
+        // Where a product computes dy, its epilogue gives dx at once, and there is no dy: two gradients of x add up in any case.
+        internal override Tensor? ProductTarget(out Epilogue slope)
+        {
+            bool first = x is { NeedsGradient: true, Gradient: null };
+            slope = first ? Epilogue.Slope(f, x) : default;
+            return first ? x.GradientTarget(out _) : null;
+        }
+
         public override void Backward(Tensor dy)
         {
             Tensor dx = dy.Workspace.Empty(x.Shape);

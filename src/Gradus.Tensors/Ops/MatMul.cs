@@ -69,12 +69,13 @@ public sealed partial class Tensor
         }
     }
 
-    /// <summary>y = x·Wᵀ + b over the last axis: (…, in) → (…, out).</summary>
+    /// <summary>y = x·Wᵀ + b over the last axis: (…, in) → (…, out); then, element by element, what the epilogue says.</summary>
     /// <param name="weight">(out, in), or (in, out) with <see cref="WeightLayout.InOut"/>; F32, BF16 or F16.</param>
     /// <param name="bias">(out), or null.</param>
     /// <param name="layout">How the weight lies.</param>
+    /// <param name="epilogue">A residual of y's shape, which is added, or an activation.</param>
     /// <exception cref="ArgumentException">The sizes do not fit.</exception>
-    public Tensor Linear(Tensor weight, Tensor? bias = null, WeightLayout layout = WeightLayout.OutIn)
+    public Tensor Linear(Tensor weight, Tensor? bias = null, WeightLayout layout = WeightLayout.OutIn, Epilogue epilogue = default)
     {
         ArgumentNullException.ThrowIfNull(weight);
         bool outIn = layout == WeightLayout.OutIn;
@@ -83,31 +84,44 @@ public sealed partial class Tensor
             throw new ArgumentException($"Linear: the input {Shape} has {Shape.Columns} columns, but the weight {weight.Shape} takes {k}.", nameof(weight));
         if (bias is not null && bias.Count != n)
             throw new ArgumentException($"Linear: the weight {weight.Shape} makes {n} columns, but the bias is {bias.Shape}.", nameof(bias));
-        Workspace w = Workspace.Innermost(this, weight, bias);
+        Workspace w = Workspace.Innermost(this, weight, bias, epilogue.Input);
+        bool records = w.Records(this, weight, bias, epilogue.Input);
         Tensor y = w.Empty(Shape.WithColumns(n));
+        epilogue = epilogue.For(y, records);
         w.Device.MatMul(new MatMulTask(this, weight, y, checked((int)Shape.Rows), n, k)
         {
             TransposeB = outIn,
             Bias = bias,
             Precision = w.Precision,
+            Epilogue = epilogue,
         });
-        if (w.Records(this, weight, bias))
-            w.Tape!.Record(y, new LinearNode(this, weight, bias, layout));
+        if (records)
+            Record(w.Tape!, y, epilogue, new LinearNode(this, weight, bias, layout, epilogue));
         return y;
     }
 
-    // y = x·Wᵀ + b:  dx = dy·W,  dW = dyᵀ·x,  db = Σ_rows dy.
-    private sealed class LinearNode(Tensor x, Tensor weight, Tensor? bias, WeightLayout layout) : Node
+    // With an activation as the separate operations, so that S has a gradient of its own.
+    private static void Record(Tape tape, Tensor y, in Epilogue epilogue, Node product)
+    {
+        tape.Record(epilogue.Sums ?? y, product);
+        if (epilogue.Sums is { } sums)
+            tape.Record(y, new ActivateNode(epilogue.Function, sums));
+    }
+
+    // S = x·Wᵀ + b (+ r):  dx = dS·W,  dW = dSᵀ·x,  db = Σ_rows dS,  dr = dS.
+    private sealed class LinearNode(Tensor x, Tensor weight, Tensor? bias, WeightLayout layout, Epilogue epilogue) : Node
     {
         public override void Backward(Tensor dy)
         {
             Workspace w = dy.Workspace;
             bool outIn = layout == WeightLayout.OutIn;
             int m = checked((int)x.Shape.Rows), k = x.Shape.Columns, n = dy.Shape.Columns;
+            if (epilogue is { Kind: EpilogueKind.Residual, Input: { NeedsGradient: true } residual })
+                residual.AddGradient(dy.Share());
             if (x.NeedsGradient)
             {
-                Tensor dx = x.GradientTarget(out bool add);
-                w.Device.MatMul(new MatMulTask(dy, weight, dx, m, k, n) { TransposeB = !outIn, Accumulate = add, Precision = w.Precision });
+                Tensor dx = x.GradientTarget(out bool add, out Epilogue slope);
+                w.Device.MatMul(new MatMulTask(dy, weight, dx, m, k, n) { TransposeB = !outIn, Accumulate = add, Precision = w.Precision, Epilogue = slope });
             }
             if (weight.NeedsGradient)
             {

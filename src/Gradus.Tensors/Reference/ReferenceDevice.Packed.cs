@@ -40,6 +40,7 @@ public sealed unsafe partial class ReferenceDevice
             Bias = task.Bias,
             Accumulate = task.Accumulate,
             Precision = task.Precision,
+            Epilogue = task.Epilogue,
         });
     }
 }

@@ -221,6 +221,30 @@ public sealed unsafe partial class ReferenceDevice : Device
                 }
             }
         }
+        Finish(task.Epilogue, c);
+    }
+
+    // An epilogue is, by definition, the separate operation on the sums as they are stored.
+    private void Finish(in Epilogue epilogue, Tensor c)
+    {
+        if (epilogue.Sums is { } sums)
+            Scale(c, 1, sums);
+        switch (epilogue.Kind)
+        {
+            case EpilogueKind.None:
+                break;
+            case EpilogueKind.Residual:
+                Binary(BinaryOp.Add, c, epilogue.Input!, c);
+                break;
+            case EpilogueKind.Activation:
+                Activate(epilogue.Function, c, c);
+                break;
+            case EpilogueKind.Slope:
+                ActivateGradient(epilogue.Function, epilogue.Input!, c, c);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(epilogue), epilogue.Kind, null);
+        }
     }
 
     /// <inheritdoc/>

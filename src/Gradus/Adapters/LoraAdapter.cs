@@ -70,7 +70,7 @@ public sealed class LoraAdapter : Adapter
         Tensor dropped = pass.Dropout(x, Dropout);                                        // (…, in)
         Tensor low = dropped.Linear(A.Value).Scale(Scale).Linear(B.Value);                // (…, out): s·B·A·x
         if (Magnitude is null)
-            return Frozen(layer, x, layer.Bias?.Value).Add(low);
+            return Frozen(layer, x, layer.Bias?.Value, Epilogue.Residual(low));
         Tensor n = low.Workspace.View(Lengths(layer), Magnitude.Shape, 0);
         Tensor ratio = Magnitude.Value.Divide(n);                                         // (out): m/n
         if (dropped == x)
@@ -94,12 +94,10 @@ public sealed class LoraAdapter : Adapter
         return merged.SwapAxes().Multiply(ratio).SwapAxes();
     }
 
-    // W·x + b, where W has given up its principal part.
-    private Tensor Frozen(Linear layer, Tensor x, Tensor? bias)
-    {
-        Tensor y = layer.Weight.Multiply(x, bias);
-        return _firstA is null ? y : y.Subtract(x.Linear(_firstA).Scale(Scale).Linear(_firstB!));
-    }
+    // W·x + b, where W has given up its principal part; then the epilogue.
+    private Tensor Frozen(Linear layer, Tensor x, Tensor? bias, Epilogue epilogue = default) => _firstA is null
+        ? layer.Weight.Multiply(x, bias, epilogue)
+        : epilogue.Of(layer.Weight.Multiply(x, bias).Subtract(x.Linear(_firstA).Scale(Scale).Linear(_firstB!)));
 
     // W + s·B·A, (out, in).
     private Tensor Direction(Linear layer, Workspace w)

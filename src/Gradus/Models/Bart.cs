@@ -222,11 +222,11 @@ public sealed class Bart : EncoderDecoderModel
 
         public Tensor Forward(Tensor x, Pass pass)
         {
-            x = _norm1.Forward(x.Add(pass.Dropout(_attention.Forward(x, pass), config.Dropout)));
+            x = _norm1.Forward(_attention.AddTo(x, pass));
             if (SourceAttention is not null)
-                x = _norm2!.Forward(x.Add(pass.Dropout(SourceAttention.ForwardSource(x, pass), config.Dropout)));
-            Tensor h = pass.Dropout(_expand.Forward(x, pass).Activate(_activation), config.ActivationDropout);
-            return _norm3.Forward(x.Add(pass.Dropout(_contract.Forward(h, pass), config.Dropout)));
+                x = _norm2!.Forward(SourceAttention.AddSourceTo(x, pass));
+            Tensor h = pass.Dropout(_expand.Forward(x, pass, Epilogue.Activate(_activation)), config.ActivationDropout);
+            return _norm3.Forward(_contract.AddTo(x, h, pass, config.Dropout));
         }
     }
 
@@ -239,14 +239,15 @@ public sealed class Bart : EncoderDecoderModel
         private readonly Linear _query = Project(scope, "q_proj", config);
         private readonly Linear _output = Project(scope, "out_proj", config);
 
-        public Tensor Forward(Tensor x, Pass pass)
+        public Tensor AddTo(Tensor x, Pass pass)
         {
             (Tensor k, Tensor v) = KeysAndValues(x, pass);
-            return _output.Forward(pass.Attend(layer, Heads(_query, x, pass), k, v, new AttentionOptions(_scale, causal), dropout: config.AttentionDropout), pass);
+            Tensor attended = pass.Attend(layer, Heads(_query, x, pass), k, v, new AttentionOptions(_scale, causal), dropout: config.AttentionDropout);
+            return _output.AddTo(x, attended, pass, config.Dropout);
         }
 
-        public Tensor ForwardSource(Tensor x, Pass pass) =>
-            _output.Forward(pass.AttendSource(layer, Heads(_query, x, pass), this, _scale, config.AttentionDropout), pass);
+        public Tensor AddSourceTo(Tensor x, Pass pass) =>
+            _output.AddTo(x, pass.AttendSource(layer, Heads(_query, x, pass), this, _scale, config.AttentionDropout), pass, config.Dropout);
 
         public (Tensor Keys, Tensor Values) KeysAndValues(Tensor encoded, Pass pass) => (Heads(_key, encoded, pass), Heads(_value, encoded, pass));
 

@@ -98,7 +98,7 @@ public sealed class Bert : EncoderModel
         Linear decoder = place.OutputLinear(
             "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
             config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
-        return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass).Activate(activation)), pass));
+        return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass, Epilogue.Activate(activation))), pass));
     }
 
     // Class 0: the second sentence follows the first.

@@ -46,7 +46,7 @@ internal sealed record BertSizes(int Width, int Layers, int Heads, int Inner, st
         Tensor Score(Tensor x, Pass pass)
         {
             x = pass.Dropout(x.Pool(pass, Pooling.First), rate);
-            return output.Forward(pass.Dropout(dense.Forward(x, pass).Activate(activation), rate), pass);
+            return output.Forward(pass.Dropout(dense.Forward(x, pass, Epilogue.Activate(activation)), rate), pass);
         }
     }
 }
@@ -103,10 +103,10 @@ internal sealed class BertBlock(BertSizes sizes, int layer, Scope scope) : IBloc
         Tensor q = _query.Forward(x, pass).Reshape(n, sizes.Heads, d);      // (N, H, D)
         Tensor k = _key.Forward(x, pass).Reshape(n, sizes.Heads, d);
         Tensor v = _value.Forward(x, pass).Reshape(n, sizes.Heads, d);
-        Tensor attended = _output.Forward(pass.Attend(layer, q, k, v, _options, dropout: sizes.AttentionDropout), pass);
-        x = _attentionNorm.Forward(x.Add(pass.Dropout(attended, sizes.Dropout)));
-        Tensor fed = _contract.Forward(_expand.Forward(x, pass).Activate(_activation), pass);
-        return _norm.Forward(x.Add(pass.Dropout(fed, sizes.Dropout)));
+        Tensor attended = pass.Attend(layer, q, k, v, _options, dropout: sizes.AttentionDropout);
+        x = _attentionNorm.Forward(_output.AddTo(x, attended, pass, sizes.Dropout));
+        Tensor inner = _expand.Forward(x, pass, Epilogue.Activate(_activation));
+        return _norm.Forward(_contract.AddTo(x, inner, pass, sizes.Dropout));
     }
 
     private static Linear Project(Scope scope, string name, BertSizes sizes) =>

@@ -104,7 +104,7 @@ public sealed class Bloom : StackedDecoder
         private Tensor Add(IBlock part, LayerNorm norm, Tensor x, Pass pass)
         {
             Tensor normal = norm.Forward(x), residual = config.ApplyResidualConnectionPostLayernorm ? normal : x;
-            return residual.Add(pass.Dropout(part.Forward(normal, pass), config.HiddenDropout));
+            return part.AddTo(residual, normal, pass, config.HiddenDropout);
         }
     }
 

@@ -140,7 +140,7 @@ public sealed class DistilBert : EncoderModel
         Linear projector = scope.OutputLinear(
             "vocab_projector", config.Dim, scope["vocab_projector"].Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
             config.TieWordEmbeddings ? body._words.Table : null, config.Init);
-        return new TokenHead((x, pass) => projector.Forward(norm.Forward(transform.Forward(x, pass).Activate(activation)), pass));
+        return new TokenHead((x, pass) => projector.Forward(norm.Forward(transform.Forward(x, pass, Epilogue.Activate(activation))), pass));
     }
 
     private static SequenceHead Classifier(DistilBertConfig config, Scope scope)
@@ -151,7 +151,7 @@ public sealed class DistilBert : EncoderModel
 
         Tensor Score(Tensor x, Pass pass)
         {
-            x = first.Forward(x.Pool(pass, Pooling.First), pass).Activate(Activation.Relu);
+            x = first.Forward(x.Pool(pass, Pooling.First), pass, Epilogue.Activate(Activation.Relu));
             return classifier.Forward(pass.Dropout(x, config.SeqClassifDropout), pass);
         }
     }
@@ -188,9 +188,9 @@ public sealed class DistilBert : EncoderModel
             Tensor q = _query.Forward(x, pass).Reshape(n, config.NHeads, d);        // (N, H, D)
             Tensor k = _key.Forward(x, pass).Reshape(n, config.NHeads, d);
             Tensor v = _value.Forward(x, pass).Reshape(n, config.NHeads, d);
-            x = _attentionNorm.Forward(x.Add(_output.Forward(pass.Attend(layer, q, k, v, _options, dropout: config.AttentionDropout), pass)));
-            Tensor fed = _contract.Forward(_expand.Forward(x, pass).Activate(_activation), pass);
-            return _norm.Forward(x.Add(pass.Dropout(fed, config.Dropout)));
+            x = _attentionNorm.Forward(_output.AddTo(x, pass.Attend(layer, q, k, v, _options, dropout: config.AttentionDropout), pass));
+            Tensor inner = _expand.Forward(x, pass, Epilogue.Activate(_activation));
+            return _norm.Forward(_contract.AddTo(x, inner, pass, config.Dropout));
         }
 
         private static Linear Project(Scope scope, string name, DistilBertConfig config) =>

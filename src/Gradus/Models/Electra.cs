@@ -101,7 +101,7 @@ public sealed class Electra : EncoderModel
         Linear decoder = scope.OutputLinear(
             "generator_lm_head", config.EmbeddingSize, scope["generator_lm_head"].Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
             config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
-        return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass).Activate(Activation.Gelu)), pass));
+        return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass, Epilogue.Activate(Activation.Gelu))), pass));
     }
 
     private static DetectionHead Discriminator(ElectraConfig config, Scope scope)
@@ -111,6 +111,6 @@ public sealed class Electra : EncoderModel
         Activation activation = Activations.Parse(config.HiddenAct);
         Linear dense = place.Linear("dense", config.HiddenSize, config.HiddenSize, bias: true, init);
         Linear prediction = place.Linear("dense_prediction", config.HiddenSize, 1, bias: true, init);
-        return new DetectionHead((x, pass) => prediction.Forward(dense.Forward(x, pass).Activate(activation), pass));
+        return new DetectionHead((x, pass) => prediction.Forward(dense.Forward(x, pass, Epilogue.Activate(activation)), pass));
     }
 }

@@ -51,6 +51,6 @@ public abstract class EncoderModel : BodyModel
     /// <param name="pass">The pass over the tokens.</param>
     /// <exception cref="NotSupportedException">The model has no pooler.</exception>
     public Tensor Pooled(Tensor hidden, Pass pass) => Pooler is { } pooler
-        ? pooler.Forward(hidden.Pool(pass, Pooling.First), pass).Activate(Activation.Tanh)
+        ? pooler.Forward(hidden.Pool(pass, Pooling.First), pass, Epilogue.Activate(Activation.Tanh))
         : throw new NotSupportedException($"This {Config.Architecture} has no pooler; take the mean of the hidden states or the first one.");
 }

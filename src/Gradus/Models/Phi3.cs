@@ -79,11 +79,15 @@ public sealed class Phi3 : LlamaStyleDecoder
         private readonly Linear _gateUp = place.Linear("gate_up_proj", config.HiddenSize, 2 * config.IntermediateSize, bias: false, config.Init);
         private readonly Linear _down = place.Linear("down_proj", config.IntermediateSize, config.HiddenSize, bias: false, config.Init);
 
-        public Tensor Forward(Tensor x, Pass pass)
+        public Tensor Forward(Tensor x, Pass pass) => _down.Forward(Inner(x, pass), pass);
+
+        public Tensor AddTo(Tensor residual, Tensor x, Pass pass, float dropout) => _down.AddTo(residual, Inner(x, pass), pass, dropout);
+
+        private Tensor Inner(Tensor x, Pass pass)
         {
             Tensor both = _gateUp.Forward(x, pass);
             Tensor gate = both.Columns(0, config.IntermediateSize), up = both.Columns(config.IntermediateSize, config.IntermediateSize);
-            return _down.Forward(gate.Gate(config.Activation, up), pass);
+            return gate.Gate(config.Activation, up);
         }
     }
 }

@@ -135,6 +135,6 @@ public sealed class Roberta : EncoderModel
         Linear decoder = place.OutputLinear(
             "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
             config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
-        return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass).Activate(Activation.Gelu)), pass));
+        return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass, Epilogue.Activate(Activation.Gelu))), pass));
     }
 }

@@ -187,10 +187,10 @@ public sealed class T5 : EncoderDecoderModel
 
         public Tensor Forward(Tensor x, Pass pass)
         {
-            x = x.Add(pass.Dropout(_attention.Forward(_norm1.Forward(x), pass), config.DropoutRate));
+            x = _attention.AddTo(x, _norm1.Forward(x), pass);
             if (SourceAttention is not null)
-                x = x.Add(pass.Dropout(SourceAttention.ForwardSource(_norm2!.Forward(x), pass), config.DropoutRate));
-            return x.Add(pass.Dropout(_feedForward.Forward(_norm3.Forward(x), pass), config.DropoutRate));
+                x = SourceAttention.AddSourceTo(x, _norm2!.Forward(x), pass);
+            return _feedForward.AddTo(x, _norm3.Forward(x), pass);
         }
     }
 
@@ -202,14 +202,15 @@ public sealed class T5 : EncoderDecoderModel
         private readonly Linear _output = scope.Linear(
             "o", config.NumHeads * config.DKv, config.DModel, bias: false, Init.Normal(config.InitializerFactor / MathF.Sqrt(config.NumHeads * config.DKv)));
 
-        public Tensor Forward(Tensor x, Pass pass)
+        public Tensor AddTo(Tensor residual, Tensor x, Pass pass)
         {
             (Tensor k, Tensor v) = KeysAndValues(x, pass);
-            return _output.Forward(pass.Attend(layer, Heads(_query, x, pass), k, v, new AttentionOptions(1, causal), dropout: config.DropoutRate, bias: pass.Bias), pass);
+            Tensor attended = pass.Attend(layer, Heads(_query, x, pass), k, v, new AttentionOptions(1, causal), dropout: config.DropoutRate, bias: pass.Bias);
+            return _output.AddTo(residual, attended, pass, config.DropoutRate);
         }
 
-        public Tensor ForwardSource(Tensor x, Pass pass) =>
-            _output.Forward(pass.AttendSource(layer, Heads(_query, x, pass), this, scale: 1, config.DropoutRate), pass);
+        public Tensor AddSourceTo(Tensor residual, Tensor x, Pass pass) =>
+            _output.AddTo(residual, pass.AttendSource(layer, Heads(_query, x, pass), this, scale: 1, config.DropoutRate), pass, config.DropoutRate);
 
         public (Tensor Keys, Tensor Values) KeysAndValues(Tensor encoded, Pass pass) => (Heads(_key, encoded, pass), Heads(_value, encoded, pass));
 
@@ -227,11 +228,12 @@ public sealed class T5 : EncoderDecoderModel
         private readonly Linear? _gated = config.IsGated ? Expand(scope, "wi_1", config) : null;
         private readonly Linear _out = scope.Linear("wo", config.DFf, config.DModel, bias: false, Init.Normal(config.InitializerFactor / MathF.Sqrt(config.DFf)));
 
-        public Tensor Forward(Tensor x, Pass pass)
+        public Tensor AddTo(Tensor residual, Tensor x, Pass pass)
         {
-            Tensor h = _in.Forward(x, pass);
-            h = _gated is null ? h.Activate(_activation) : h.Gate(_activation, _gated.Forward(x, pass));
-            return _out.Forward(pass.Dropout(h, config.DropoutRate), pass);
+            Tensor h = _gated is null
+                ? _in.Forward(x, pass, Epilogue.Activate(_activation))
+                : _in.Forward(x, pass).Gate(_activation, _gated.Forward(x, pass));
+            return _out.AddTo(residual, pass.Dropout(h, config.DropoutRate), pass, config.DropoutRate);
         }
 
         private static Linear Expand(Scope scope, string name, T5Config config) =>

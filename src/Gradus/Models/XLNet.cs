@@ -229,8 +229,8 @@ public sealed class XLNet : BodyModel
         public Tensor Forward(Tensor x, XLNetSegment segment, Pass pass)
         {
             x = _attentionNorm.Forward(x.Add(pass.Dropout(_attention.Forward(x, segment, pass), config.Dropout)));
-            Tensor fed = pass.Dropout(_expand.Forward(x, pass).Activate(_activation), config.Dropout);
-            return _norm.Forward(x.Add(pass.Dropout(_contract.Forward(fed, pass), config.Dropout)));
+            Tensor inner = pass.Dropout(_expand.Forward(x, pass, Epilogue.Activate(_activation)), config.Dropout);
+            return _norm.Forward(_contract.AddTo(x, inner, pass, config.Dropout));
         }
     }
 }

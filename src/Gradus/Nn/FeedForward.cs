@@ -22,12 +22,22 @@ public sealed class GatedMlp(Linear gate, Linear up, Linear down, Activation act
     }
 
     /// <inheritdoc/>
-    public Tensor Forward(Tensor x, Pass pass) => down.Forward(gate.Forward(x, pass).Gate(activation, up.Forward(x, pass)), pass);
+    public Tensor Forward(Tensor x, Pass pass) => down.Forward(Inner(x, pass), pass);
+
+    /// <inheritdoc/>
+    public Tensor AddTo(Tensor residual, Tensor x, Pass pass, float dropout) => down.AddTo(residual, Inner(x, pass), pass, dropout);
+
+    private Tensor Inner(Tensor x, Pass pass) => gate.Forward(x, pass).Gate(activation, up.Forward(x, pass));
 }
 
 /// <summary>y = contract(f(expand(x))): the feed-forward layer of Vaswani et al. (2017).</summary>
 public sealed class Mlp(Linear expand, Linear contract, Activation activation) : IBlock
 {
     /// <inheritdoc/>
-    public Tensor Forward(Tensor x, Pass pass) => contract.Forward(expand.Forward(x, pass).Activate(activation), pass);
+    public Tensor Forward(Tensor x, Pass pass) => contract.Forward(Inner(x, pass), pass);
+
+    /// <inheritdoc/>
+    public Tensor AddTo(Tensor residual, Tensor x, Pass pass, float dropout) => contract.AddTo(residual, Inner(x, pass), pass, dropout);
+
+    private Tensor Inner(Tensor x, Pass pass) => expand.Forward(x, pass, Epilogue.Activate(activation));
 }

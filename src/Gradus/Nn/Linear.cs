@@ -31,7 +31,26 @@ public sealed class Linear
     public Adapter? Adapter { get; set; }
 
     /// <summary>(…, in) → (…, out).</summary>
-    public Tensor Forward(Tensor x, Pass pass) => Adapter is { } adapter ? adapter.Forward(this, x, pass) : Base(x);
+    public Tensor Forward(Tensor x, Pass pass) => Forward(x, pass, default);
+
+    /// <summary>The layer, then what the epilogue says: in one product, unless an adapter comes between.</summary>
+    /// <param name="x">(…, in).</param>
+    /// <param name="pass">The forward pass.</param>
+    /// <param name="epilogue">A residual of the result's shape, which is added, or an activation.</param>
+    public Tensor Forward(Tensor x, Pass pass, Epilogue epilogue) =>
+        Adapter is { } adapter ? epilogue.Of(adapter.Forward(this, x, pass)) : Weight.Multiply(x, Bias?.Value, epilogue);
+
+    /// <summary>residual + dropout(the layer of x), in one product where nothing is dropped.</summary>
+    /// <param name="residual">(…, out).</param>
+    /// <param name="x">(…, in).</param>
+    /// <param name="pass">The forward pass.</param>
+    /// <param name="dropout">Dropout in training, in [0, 1).</param>
+    public Tensor AddTo(Tensor residual, Tensor x, Pass pass, float dropout = 0)
+    {
+        ArgumentNullException.ThrowIfNull(residual);
+        ArgumentNullException.ThrowIfNull(pass);
+        return pass.Drops(dropout) ? residual.Add(pass.Dropout(Forward(x, pass), dropout)) : Forward(x, pass, Epilogue.Residual(residual));
+    }
 
     /// <summary>The layer without its adapter.</summary>
     public Tensor Base(Tensor x) => Weight.Multiply(x, Bias?.Value);
@@ -46,8 +65,8 @@ public abstract class Weight
     /// <summary>Columns out.</summary>
     public abstract int Outputs { get; }
 
-    /// <summary>x·Wᵀ + b.</summary>
-    public abstract Tensor Multiply(Tensor x, Tensor? bias);
+    /// <summary>x·Wᵀ + b, then the epilogue.</summary>
+    public abstract Tensor Multiply(Tensor x, Tensor? bias, Epilogue epilogue = default);
 
     /// <summary>The matrix as F32 (out, in), in the given workspace.</summary>
     public abstract Tensor Dense(Workspace workspace);
@@ -63,7 +82,7 @@ internal sealed class AbsentWeight(string path, int inputs, int outputs) : Weigh
     public override int Outputs => outputs;
 
     /// <inheritdoc/>
-    public override Tensor Multiply(Tensor x, Tensor? bias) => throw Missing();
+    public override Tensor Multiply(Tensor x, Tensor? bias, Epilogue epilogue = default) => throw Missing();
 
     /// <inheritdoc/>
     public override Tensor Dense(Workspace workspace) => throw Missing();
@@ -91,10 +110,10 @@ public sealed class DenseWeight(Parameter parameter, WeightLayout layout) : Weig
     private int Rest => Parameter.Shape.Rank == 2 ? Parameter.Shape[1] : checked((int)(Parameter.Shape.Count / Math.Max(1, Parameter.Shape[0])));
 
     /// <inheritdoc/>
-    public override Tensor Multiply(Tensor x, Tensor? bias)
+    public override Tensor Multiply(Tensor x, Tensor? bias, Epilogue epilogue = default)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return x.Linear(Parameter.Shape.Rank == 2 ? Parameter.Value : Matrix(x.Workspace), bias, Layout);
+        return x.Linear(Parameter.Shape.Rank == 2 ? Parameter.Value : Matrix(x.Workspace), bias, Layout, epilogue);
     }
 
     /// <inheritdoc/>

@@ -21,10 +21,10 @@ public sealed class PackedWeight(PackedMatrix matrix, Parameter? copyOf = null) 
     public override int Outputs => Matrix.Rows;
 
     /// <inheritdoc/>
-    public override Tensor Multiply(Tensor x, Tensor? bias)
+    public override Tensor Multiply(Tensor x, Tensor? bias, Epilogue epilogue = default)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return x.Linear(Matrix, bias);
+        return x.Linear(Matrix, bias, epilogue);
     }
 
     /// <inheritdoc/>

@@ -174,11 +174,14 @@ public sealed class Pass
         Source?.Train(CounterRandom.Derive(key, "source"));
     }
 
+    /// <summary>Whether <see cref="Dropout"/> drops anything.</summary>
+    public bool Drops(float probability) => Training && probability > 0;
+
     /// <summary>Dropout in training, else the input itself.</summary>
     public Tensor Dropout(Tensor x, float probability)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return Training && probability > 0 ? x.Dropout(probability, CounterRandom.Derive(_key, _drawn++)) : x;
+        return Drops(probability) ? x.Dropout(probability, CounterRandom.Derive(_key, _drawn++)) : x;
     }
 
     /// <summary>Whether training leaves a block out this time (Fan et al., "Reducing Transformer Depth on Demand with Structured Dropout", 2019).</summary>
@@ -322,6 +325,18 @@ public interface IBlock
 {
     /// <summary>(N, C) → (N, C).</summary>
     Tensor Forward(Tensor x, Pass pass);
+
+    /// <summary>residual + dropout(the part of x). A part that ends in a linear layer lets that add (<see cref="Linear.AddTo"/>).</summary>
+    /// <param name="residual">(N, C).</param>
+    /// <param name="x">(N, C).</param>
+    /// <param name="pass">The forward pass.</param>
+    /// <param name="dropout">Dropout in training, in [0, 1).</param>
+    Tensor AddTo(Tensor residual, Tensor x, Pass pass, float dropout)
+    {
+        ArgumentNullException.ThrowIfNull(residual);
+        ArgumentNullException.ThrowIfNull(pass);
+        return residual.Add(pass.Dropout(Forward(x, pass), dropout));
+    }
 }
 
 /// <summary>The part of a decoder layer that looks at what the encoder made.</summary>

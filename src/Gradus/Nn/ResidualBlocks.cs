@@ -15,8 +15,8 @@ public sealed class PreNormBlock(INorm norm1, IBlock attention, INorm norm2, IBl
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(pass);
-        x = x.Add(pass.Dropout(attention.Forward(norm1.Forward(x), pass), dropout));
-        return x.Add(pass.Dropout(mlp.Forward(norm2.Forward(x), pass), dropout));
+        x = attention.AddTo(x, norm1.Forward(x), pass, dropout);
+        return mlp.AddTo(x, norm2.Forward(x), pass, dropout);
     }
 }
 
@@ -34,9 +34,7 @@ public sealed class ParallelBlock(INorm norm1, IBlock attention, INorm norm2, IB
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(pass);
         Tensor a = norm1.Forward(x), b = norm1 == norm2 ? a : norm2.Forward(x);
-        return x
-            .Add(pass.Dropout(attention.Forward(a, pass), dropout))
-            .Add(pass.Dropout(mlp.Forward(b, pass), dropout));
+        return mlp.AddTo(attention.AddTo(x, a, pass, dropout), b, pass, dropout);
     }
 }
 
@@ -71,7 +69,7 @@ public sealed class PostNormBlock(IBlock attention, INorm norm1, IBlock mlp, INo
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(pass);
-        x = norm1.Forward(x.Add(pass.Dropout(attention.Forward(x, pass), dropout)));
-        return norm2.Forward(x.Add(pass.Dropout(mlp.Forward(x, pass), dropout)));
+        x = norm1.Forward(attention.AddTo(x, x, pass, dropout));
+        return norm2.Forward(mlp.AddTo(x, x, pass, dropout));
     }
 }

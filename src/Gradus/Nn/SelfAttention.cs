@@ -28,11 +28,17 @@ public sealed class SelfAttention(int layer, QueryKeyValue project, Linear outpu
     public float Dropout { get; init; }
 
     /// <inheritdoc/>
-    public Tensor Forward(Tensor x, Pass pass)
+    public Tensor Forward(Tensor x, Pass pass) => output.Forward(Attend(x, pass), pass);
+
+    /// <inheritdoc/>
+    public Tensor AddTo(Tensor residual, Tensor x, Pass pass, float dropout) => output.AddTo(residual, Attend(x, pass), pass, dropout);
+
+    // (N, C) → (N, H·D).
+    private Tensor Attend(Tensor x, Pass pass)
     {
         ArgumentNullException.ThrowIfNull(pass);
         if (ReadsProjection(pass) && project is FusedProjection fused)
-            return output.Forward(pass.Attend(fused.Project(x, pass), fused.Heads, options, Slopes, Dropout), pass);
+            return pass.Attend(fused.Project(x, pass), fused.Heads, options, Slopes, Dropout);
         (Tensor q, Tensor k, Tensor v) = project.Forward(x, pass);
         q = Normalize(q, QueryNorm);
         k = Normalize(k, KeyNorm);
@@ -41,7 +47,7 @@ public sealed class SelfAttention(int layer, QueryKeyValue project, Linear outpu
             q = Rotary.Forward(q, pass);
             k = Rotary.Forward(k, pass);
         }
-        return output.Forward(pass.Attend(layer, q, k, v, options, Slopes, dropout: Dropout), pass);
+        return pass.Attend(layer, q, k, v, options, Slopes, dropout: Dropout);
     }
 
     // Whether nobody between the projection and the attention wants queries and keys for themselves.

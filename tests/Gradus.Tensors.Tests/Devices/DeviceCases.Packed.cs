@@ -31,20 +31,34 @@ internal static partial class DeviceCases
                 yield return PackedProduct($"{shape}, exact", format, m, rows, blocks, 1e-5, t => t with { TransposeB = true }, exact: true);
                 yield return PackedProduct($"{shape}, BF16", format, m, rows, blocks, 1e-5, t => t with { TransposeB = true, Precision = Precision.BF16 });
                 yield return PackedProduct($"{shape}, gradient", format, m, rows, blocks, 1e-5, t => t);
+                foreach (Precision precision in Enum.GetValues<Precision>())
+                {
+                    double tolerance = precision == Precision.F32 ? IntegerTolerance : 1e-5;
+                    yield return PackedProduct($"{shape}, {precision}, with a residual", format, m, rows, blocks, tolerance, t => t with { TransposeB = true, Precision = precision }, epilogue: Epilogue.Residual);
+                    yield return PackedProduct($"{shape}, {precision}, GELU", format, m, rows, blocks, tolerance, t => t with { TransposeB = true, Precision = precision }, epilogue: y => Epilogue.Activate(Activation.Gelu));
+                    yield return PackedProduct($"{shape}, {precision}, gradient, slope of SiLU", format, m, rows, blocks, 1e-5, t => t with { Precision = precision }, epilogue: h => Epilogue.Slope(Activation.Silu, h));
+                }
                 yield return PackedProduct($"{shape}, gradient in BF16, added", format, m, rows, blocks, 1e-5, t => t with { Accumulate = true, Precision = Precision.BF16 });
             }
         }
     }
 
     private static DeviceCase PackedProduct(
-        string variant, PackedFormat format, int m, int rows, int blocks, double tolerance, Func<PackedMatMulTask, PackedMatMulTask> change, bool exact = false) =>
+        string variant, PackedFormat format, int m, int rows, int blocks, double tolerance, Func<PackedMatMulTask, PackedMatMulTask> change, bool exact = false,
+        Func<Tensor, Epilogue>? epilogue = null) =>
         new(nameof(Device.MatMulPacked), variant, b =>
         {
             PackedMatrix matrix = Packed(b, format, rows, blocks);
             matrix.ExactActivations = exact;
             PackedMatMulTask task = change(new PackedMatMulTask(null!, matrix, null!, m));
             (int n, int k) = task.TransposeB ? (rows, matrix.Columns) : (matrix.Columns, rows);
-            b.Device.MatMulPacked(task with { A = b.Normal(m, k), C = b.Updated(m, n), Bias = m == 9 ? b.Normal(n) : null });
+            b.Device.MatMulPacked(task with
+            {
+                A = b.Normal(m, k),
+                C = b.Updated(m, n),
+                Bias = m == 9 ? b.Normal(n) : null,
+                Epilogue = epilogue?.Invoke(b.Normal(m, n)) ?? default,
+            });
         }, tolerance);
 
     private static PackedMatrix Packed(Bench b, PackedFormat format, int rows, int blocks)

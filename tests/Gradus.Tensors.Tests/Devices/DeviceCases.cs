@@ -7,7 +7,7 @@ internal static partial class DeviceCases
     private static readonly int[] Lengths = [0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 65];
 
     private static readonly Lazy<DeviceCase[]> Built = new(() =>
-        [.. Elements(), .. Updates(), .. ActivationValues(), .. Moves(), .. Reductions(), .. Products(), .. PackedProducts(), .. RowWise(), .. Norms(), .. Rotations(), .. Attentions(), .. Recurrences()]);
+        [.. Elements(), .. Updates(), .. ActivationValues(), .. Moves(), .. Reductions(), .. Products(), .. FinishedProducts(), .. PackedProducts(), .. RowWise(), .. Norms(), .. Rotations(), .. Attentions(), .. Recurrences()]);
 
     public static IReadOnlyList<DeviceCase> All => Built.Value;
 
@@ -199,6 +199,45 @@ internal static partial class DeviceCases
             }
         }
     }
+
+    private static IEnumerable<DeviceCase> FinishedProducts()
+    {
+        // The last ones have several blocks of k.
+        (int M, int N, int K)[] sizes = [(1, 1, 1), (0, 5, 3), (5, 0, 3), (5, 3, 0), (1, 33, 17), (8, 40, 64), (17, 15, 8), (31, 70, 33), (65, 64, 32), (3, 40, 600), (70, 97, 1100)];
+        foreach ((int m, int n, int k) in sizes)
+        {
+            foreach (Precision precision in Enum.GetValues<Precision>())
+            {
+                string how = $"({m}, {n}, {k}) {precision}";
+                // Products of this size, so that activations are not all at their ends.
+                MatMulTask Scaled(MatMulTask t) => t with { Precision = precision, A = Small(t.A, k), TransposeB = n % 2 == 0 };
+                yield return Finished($"{how} with a residual", m, n, k, Scaled, (b, axes) => Epilogue.Residual(b.Normal(axes)), bias: true);
+                yield return Finished($"{how} three times with a residual, added", m, n, k, t => Scaled(t) with { Accumulate = true }, (b, axes) => Epilogue.Residual(b.Normal(axes)), batch: 3);
+                foreach (Activation f in new[] { Activation.Gelu, Activation.GeluTanh, Activation.Silu, Activation.Relu, Activation.Tanh, Activation.Sigmoid, Activation.Mish })
+                {
+                    yield return Finished($"{how}, {f}", m, n, k, Scaled, (_, _) => Epilogue.Activate(f), bias: true);
+                    yield return Finished($"{how} twice, {f} with the sums", m, n, k, Scaled, (b, axes) => Epilogue.Activate(f, b.Output(axes)), batch: 2);
+                    yield return Finished($"{how}, slope of {f}", m, n, k, t => Scaled(t) with { TransposeA = true }, (b, axes) => Epilogue.Slope(f, b.Normal(axes)));
+                }
+            }
+        }
+    }
+
+    private static Tensor Small(Tensor x, int k)
+    {
+        foreach (ref float v in x.Span())
+            v /= MathF.Sqrt(Math.Max(1, k));
+        return x;
+    }
+
+    private static DeviceCase Finished(
+        string variant, int m, int n, int k, Func<MatMulTask, MatMulTask> change, Func<Bench, int[], Epilogue> epilogue, int batch = 1, bool bias = false) =>
+        new(nameof(Device.MatMul), variant, b =>
+        {
+            Tensor left = b.Workspace.From(b.Normal(batch, m, k).Span(), new Shape(batch, m, k)), right = b.Normal(batch, k, n);
+            MatMulTask task = change(new MatMulTask(left, right, b.Updated(batch, m, n), m, n, k)) with { Batch = batch, Epilogue = epilogue(b, [batch, m, n]) };
+            b.Device.MatMul(task with { Bias = bias ? b.Normal(n) : null });
+        }, 1e-5);
 
     private static DeviceCase Product(string variant, int m, int n, int k, Func<MatMulTask, MatMulTask> change, int batch = 1, bool bias = false, DType type = DType.F32) =>
         new(nameof(Device.MatMul), variant, b =>

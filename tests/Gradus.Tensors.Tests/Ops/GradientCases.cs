@@ -1,3 +1,5 @@
+using Gradus.Tensors.Packed;
+
 namespace Gradus.Tensors.Tests;
 
 /// <summary>At least one case for every operation that gives a tensor; GradientTests fails for an operation without.</summary>
@@ -104,6 +106,25 @@ internal static partial class GradientCases
             yield return Case(nameof(Tensor.Linear), $"{layout} with bias", [Normal(2, 3, 4), Normal(weight), Normal(5)], x => x[0].Linear(x[1], x[2], layout));
             yield return Case(nameof(Tensor.Linear), $"{layout}, no rows", [Normal(0, 4), Normal(weight), Normal(5)], x => x[0].Linear(x[1], x[2], layout));
         }
+        foreach (Activation f in new[] { Activation.GeluTanh, Activation.Silu, Activation.Mish })
+        {
+            yield return Case(nameof(Tensor.Linear), $"then {f}", [Normal(3, 4), Normal(5, 4), Normal(5)], x => x[0].Linear(x[1], x[2], epilogue: Epilogue.Activate(f)));
+            yield return Case(nameof(Tensor.Linear), $"{f} between two layers", [Normal(2, 3, 4), Normal(5, 4), Normal(5), Normal(5, 3)], x =>
+                x[0].Linear(x[1], x[2], epilogue: Epilogue.Activate(f)).Linear(x[3], null, WeightLayout.InOut));
+            yield return Case(nameof(Tensor.Linear), $"of {f}, which others use as well", [Normal(3, 4), Normal(4, 4)], x =>
+            {
+                Tensor h = x[0].Scale(0.5f), y = h.Activate(f);
+                return y.Linear(x[1]).Add(y).Add(h).Add(y.Linear(x[1], epilogue: Epilogue.Residual(y)));
+            });
+        }
+        yield return Case(nameof(Tensor.Linear), "with a residual", [Normal(3, 4), Normal(5, 4), Normal(5), Normal(3, 5)], x =>
+            x[0].Linear(x[1], x[2], epilogue: Epilogue.Residual(x[3])));
+        yield return Case(nameof(Tensor.Linear), "added to its own input", [Normal(3, 4), Normal(4, 4)], x => x[0].Linear(x[1], epilogue: Epilogue.Residual(x[0])));
+        yield return Case(nameof(Tensor.Linear), "packed weights", [Normal(3, 32), Normal(6)], x => x[0].Linear(Packed(x[0], 6, 32), x[1]));
+        yield return Case(nameof(Tensor.Linear), "packed weights with a residual", [Normal(3, 32), Normal(3, 6)], x =>
+            x[0].Linear(Packed(x[0], 6, 32), epilogue: Epilogue.Residual(x[1])));
+        yield return Case(nameof(Tensor.Linear), "GELU between packed weights", [Normal(3, 32), Normal(64)], x =>
+            x[0].Linear(Packed(x[0], 64, 32), x[1], Epilogue.Activate(Activation.GeluTanh)).Linear(Packed(x[0], 6, 64)));
         float[] stored = Normal(5, 4).Values;
         foreach (DType type in new[] { DType.BF16, DType.F16 })
         {
@@ -115,6 +136,14 @@ internal static partial class GradientCases
             });
         }
         yield return Case(nameof(Tensor.Linear), "one vector", [Normal(4), Normal(5, 4), Normal(5)], x => x[0].Linear(x[1], x[2]));
+    }
+
+    // Small weights, multiplied exactly.
+    private static PackedMatrix Packed(Tensor x, int rows, int columns)
+    {
+        PackedMatrix matrix = new(x.Workspace, PackedFormats.Get("Q8_0"), rows, columns) { ExactActivations = true };
+        matrix.Pack([.. Enumerable.Range(0, rows * columns).Select(i => 0.3f * (float)CounterRandom.Normal(7, i))]);
+        return matrix;
     }
 
     private static IEnumerable<GradientCase> Rows()

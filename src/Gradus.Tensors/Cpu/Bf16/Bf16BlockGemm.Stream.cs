@@ -125,10 +125,10 @@ internal static unsafe partial class Bf16BlockGemm
 
     private static void StreamBlock(in Bf16Kernels kernels, in GemmProblem problem, ushort* a, ushort* b, (int First, int Count) rows, (int First, int Count) columns, int steps, bool load, bool last)
     {
-        float* c = problem.C + rows.First * problem.StrideC + columns.First;
-        Block(kernels, a, b, c, problem.StrideC, rows.Count, columns.Count, steps, load);
-        if (last && problem.Bias != null)
-            AddBias(c, problem.StrideC, problem.Bias + columns.First, rows.Count, columns.Count);
+        if (last)
+            LastBlock(kernels, problem, a, b, rows.First, columns.First, rows.Count, columns.Count, steps, load);
+        else
+            Block(kernels, a, b, problem.C + rows.First * problem.StrideC + columns.First, problem.StrideC, rows.Count, columns.Count, steps, load);
     }
 
     /// <summary>Memory that will be packed next: rows of some pieces of 256 bytes, which blocks fetch piece by piece down the rows.</summary>

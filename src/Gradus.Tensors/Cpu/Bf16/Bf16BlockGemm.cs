@@ -19,6 +19,7 @@ internal static unsafe partial class Bf16BlockGemm
     private const int PackLines = 4 * Bf16Pack.Lines;
     private const int PackElements = 1 << 15;
     private const long SmallestItem = 1 << 22;
+    private const int BlockSpace = Bf16Pack.Lines * Bf16Pack.Lines + 16;
 
     /// <summary>Elements of all panels of an operand.</summary>
     public static long PanelElements(int lines, int k) =>
@@ -98,10 +99,8 @@ internal static unsafe partial class Bf16BlockGemm
         ushort* b = (ushort*)Scratch.Get(Scratch.Slot.ProductB, (nuint)PanelElements(Bf16Pack.Lines, problem.K) * sizeof(ushort));
         Bf16Pack.Panels(problem.B, !problem.B.Transposed, pairsFirst: true, column, column + columns, problem.K, b);
         job->Kernels.Configure();
-        Block(job->Kernels, job->A, b, problem.C + column, problem.StrideC, problem.M, columns, Bf16Pack.Steps(problem.K), problem.Accumulate);
+        LastBlock(job->Kernels, problem, job->A, b, 0, column, problem.M, columns, Bf16Pack.Steps(problem.K), problem.Accumulate);
         job->Kernels.Release();
-        if (problem.Bias != null)
-            AddBias(problem.C + column, problem.StrideC, problem.Bias + column, problem.M, columns);
     }
 
     private static void MultiplyPacked(in Bf16Kernels kernels, Workers workers, in GemmProblem problem, ushort* a, ushort* b)
@@ -183,7 +182,6 @@ internal static unsafe partial class Bf16BlockGemm
     {
         GemmProblem problem = job->Problem;
         bool load = range.Step > 0 || problem.Accumulate;
-        float* bias = range.Last ? problem.Bias : null;
         for (int row = range.FirstRow; row < range.EndRow; row += Bf16Pack.Lines)
         {
             int lines = Math.Min(range.EndRow - row, Bf16Pack.Lines);
@@ -192,10 +190,10 @@ internal static unsafe partial class Bf16BlockGemm
             for (int column = range.FirstColumn; column < range.EndColumn; column += Bf16Pack.Lines, b += range.PanelB)
             {
                 int columns = Math.Min(range.EndColumn - column, Bf16Pack.Lines);
-                float* c = problem.C + row * problem.StrideC + column;
-                Block(job->Kernels, a, b, c, problem.StrideC, lines, columns, range.Count, load);
-                if (bias != null)
-                    AddBias(c, problem.StrideC, bias + column, lines, columns);
+                if (range.Last)
+                    LastBlock(job->Kernels, problem, a, b, row, column, lines, columns, range.Count, load);
+                else
+                    Block(job->Kernels, a, b, problem.C + row * problem.StrideC + column, problem.StrideC, lines, columns, range.Count, load);
             }
         }
     }
@@ -217,16 +215,45 @@ internal static unsafe partial class Bf16BlockGemm
     }
 
     // A block over C's edge is computed beside C.
+    [SkipLocalsInit]
     private static void EdgeBlock(in Bf16Kernels kernels, ushort* a, ushort* b, float* c, nint strideC, int lines, int columns, int steps, bool load)
     {
-        float* block = stackalloc float[Bf16Pack.Lines * Bf16Pack.Lines];
+        float* space = stackalloc float[BlockSpace], block = Aligned(space);
+        BlockBeside(kernels, a, b, block, c, strideC, lines, columns, steps, load);
+        nint bytes = (nint)columns * sizeof(float);
+        for (int r = 0; r < lines; r++)
+            Buffer.MemoryCopy(block + r * Bf16Pack.Lines, c + r * strideC, bytes, bytes);
+    }
+
+    private static void BlockBeside(in Bf16Kernels kernels, ushort* a, ushort* b, float* block, float* c, nint strideC, int lines, int columns, int steps, bool load)
+    {
         nint bytes = (nint)columns * sizeof(float);
         for (int r = 0; r < lines && load; r++)
             Buffer.MemoryCopy(c + r * strideC, block + r * Bf16Pack.Lines, bytes, bytes);
         kernels.Multiply(lines > 16, a, b, block, Bf16Pack.Lines, steps, load);
-        for (int r = 0; r < lines; r++)
-            Buffer.MemoryCopy(block + r * Bf16Pack.Lines, c + r * strideC, bytes, bytes);
     }
+
+    // The sums are whole with this block. With an epilogue they never are in C: it takes them there.
+    [SkipLocalsInit]
+    private static void LastBlock(in Bf16Kernels kernels, in GemmProblem problem, ushort* a, ushort* b, int row, int column, int lines, int columns, int steps, bool load)
+    {
+        nint first = row * problem.StrideC + column;
+        float* bias = problem.Bias == null ? null : problem.Bias + column;
+        if (problem.Epilogue.IsNone)
+        {
+            Block(kernels, a, b, problem.C + first, problem.StrideC, lines, columns, steps, load);
+            if (bias != null)
+                AddBias(problem.C + first, problem.StrideC, bias, lines, columns);
+            return;
+        }
+        float* space = stackalloc float[BlockSpace], block = Aligned(space);
+        BlockBeside(kernels, a, b, block, problem.C + first, problem.StrideC, lines, columns, steps, load);
+        if (bias != null)
+            AddBias(block, Bf16Pack.Lines, bias, lines, columns);
+        problem.Epilogue.Run(block, Bf16Pack.Lines, first, problem.StrideC, lines, columns);
+    }
+
+    private static float* Aligned(float* space) => (float*)(((nint)space + 63) & ~63);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddBias(float* c, nint strideC, float* bias, int lines, int columns)

@@ -85,6 +85,7 @@ internal static unsafe class FewRows
                 for (int n = skip; n < columns; n++)
                     c[n] = problem.Bias == null ? from[n] : from[n] + problem.Bias[start + n];
             }
+            problem.Finish(0, start + skip, problem.M, columns - skip);
         }
     }
 

@@ -1,10 +1,11 @@
-// Matrix products in fp32: C = op(A)·op(B) (+ C) (+ bias). The scheme is BLIS's (Van Zee & van de Geijn, "BLIS: A Framework for Rapidly
-// Instantiating BLAS Functionality", 2015): operands are packed so that the innermost loop reads them in order, a tile of C stays in
-// registers over a block of k, blocks are sized by the caches.
+// Matrix products in fp32: C = op(A)·op(B) (+ C) (+ bias), then an element-wise epilogue. The scheme is BLIS's (Van Zee & van de Geijn,
+// "BLIS: A Framework for Rapidly Instantiating BLAS Functionality", 2015): operands are packed so that the innermost loop reads them in
+// order, a tile of C stays in registers over a block of k, blocks are sized by the caches.
 //
 // Every element of C is one chain of fused multiply-adds over ascending k, whatever the blocking, the tile's height, the number of
 // threads or the rest of the batch; a second block of k goes on from what the first left in C. So a row has the same bits alone, in a
-// batch, and on any number of threads, on all instruction sets of this file. Bias is added after the chain.
+// batch, and on any number of threads, on all instruction sets of this file. Bias is added after the chain;
+// the epilogue follows a panel of rows at a time, when its last block of k is done and C still in the cache.
 
 namespace Gradus.Tensors.Cpu;
 
@@ -44,9 +45,30 @@ internal unsafe readonly struct GemmProblem
     /// <summary>Add to what C holds instead of replacing it.</summary>
     public bool Accumulate { get; init; }
 
+    /// <summary>What is done to every element of C when its sum and bias are whole; its tensors lie as C does.</summary>
+    public TileStep Epilogue { get; init; }
+
     /// <summary>The product of one entry of the batch.</summary>
     public GemmProblem OfBatch(int entry) =>
-        this with { A = A.OfBatch(entry), B = B.OfBatch(entry), C = C + entry * BatchStrideC };
+        this with { A = A.OfBatch(entry), B = B.OfBatch(entry), C = C + entry * BatchStrideC, Epilogue = Epilogue.From(entry * BatchStrideC) };
+
+    /// <summary>The product of some columns of op(B), which lie elsewhere, into their place in C.</summary>
+    public GemmProblem OfColumns(int first, int columns, in Operand b) => this with
+    {
+        N = columns,
+        B = b,
+        C = C + first,
+        Bias = Bias == null ? null : Bias + first,
+        Epilogue = Epilogue.From(first),
+    };
+
+    /// <summary>Runs the epilogue, if there is one, on a part of C that holds its sums.</summary>
+    public void Finish(int row, int column, int rows, int columns)
+    {
+        nint first = row * StrideC + column;
+        if (!Epilogue.IsNone)
+            Epilogue.Run(C + first, StrideC, first, StrideC, rows, columns);
+    }
 }
 
 /// <summary>Matrix products in fp32.</summary>

@@ -169,7 +169,11 @@ internal static unsafe class GemmBlocks<T>
                 {
                     int end = Math.Min(column + plan->Tile.BlockColumns, endColumn);
                     for (int row = rows; row < endRows; row += tileRows)
+                    {
                         TileRow(problem, tileRows, row, endRow, column, end, k, count, a + (row - rows) / tileRows * distanceA, b + (column - firstColumn) / Columns * distanceB);
+                        if (k + count == problem.K)
+                            problem.Finish(row, column, Math.Min(tileRows, endRow - row), end - column);
+                    }
                 }
             }
         }
@@ -205,6 +209,7 @@ internal static unsafe class GemmBlocks<T>
                 for (int column = first; column < end; column += Columns, panel += distanceB)
                     Tile(problem, tileRows, row, endRow, column, endColumn, k, count, a + k / blockK * distanceA, panel);
             }
+            problem.Finish(row, first, endRow - row, end - first);
         }
     }
 
@@ -245,8 +250,8 @@ internal static unsafe class GemmBlocks<T>
         int lines = Math.Min(tileRows, endRow - row), height = HeightFor(lines, tileRows), columns = Math.Min(Columns, endColumn - column);
         float* c = problem.C + row * problem.StrideC + column;
         bool load = problem.Accumulate || k > 0;
-        FetchNext(c + Columns, lines, problem.StrideC);
         float* bias = problem.Bias != null && k + count == problem.K ? problem.Bias + column : null;
+        FetchNext(c + Columns, lines, problem.StrideC);
         if (lines == height && columns == Columns)
             Tile(height, count, a, b, c, problem.StrideC, load, bias);
         else
@@ -342,6 +347,7 @@ internal static unsafe class GemmBlocks<T>
             for (int column = firstColumn; column < endColumn; column++)
                 c[column] = (problem.Accumulate ? c[column] : 0) + (problem.Bias == null ? 0 : problem.Bias[column]);
         }
+        problem.Finish(firstRow, firstColumn, endRow - firstRow, endColumn - firstColumn);
     }
 
     /// <summary>A product and how it is cut into items.</summary>

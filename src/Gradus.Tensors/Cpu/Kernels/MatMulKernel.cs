@@ -23,6 +23,7 @@ internal sealed unsafe partial class CpuDevice<T>
             BatchStrideC = (nint)task.M * task.N,
             Bias = task.Bias is null ? null : task.Bias.Floats,
             Accumulate = task.Accumulate,
+            Epilogue = TileStep.Of<T>(task.Epilogue, task.C),
         };
         if (round)
             Bf16Gemm.Multiply(Isa, Workers, problem, Panels(task, problem));

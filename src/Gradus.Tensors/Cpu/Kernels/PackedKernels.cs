@@ -47,6 +47,7 @@ internal sealed unsafe partial class CpuDevice<T>
             StrideC = n,
             Bias = task.Bias is null ? null : task.Bias.Floats,
             Accumulate = task.Accumulate,
+            Epilogue = TileStep.Of<T>(task.Epilogue, task.C),
         };
         // Which kernel computes in bf16 depends on the whole shape; in F32 an element has the same bits in any piece of the matrix.
         if (task.TransposeB && !round && task.B.TakeFirstUse() is { } blocks)
@@ -70,13 +71,7 @@ internal sealed unsafe partial class CpuDevice<T>
             job.Blocks = blocks + (nint)row * matrix.RowBytes;
             job.Rows = Math.Min(most, matrix.Rows - row);
             Workers.For((job.Rows + PanelLayout.Rows - 1) / PanelLayout.Rows, &job, &FillPanel);
-            GemmProblem slice = whole with
-            {
-                N = job.Rows,
-                B = Operand(job.Panels, matrix, transposed: true, round: false),
-                C = whole.C + row,
-                Bias = whole.Bias == null ? null : whole.Bias + row,
-            };
+            GemmProblem slice = whole.OfColumns(row, job.Rows, Operand(job.Panels, matrix, transposed: true, round: false));
             PackedGemm.Multiply(Isa, Workers, slice, matrix.ExactActivations);
         }
     }

@@ -38,10 +38,10 @@ internal sealed unsafe partial class CpuDevice<T>
             for (int u = 0; u < units; u += T.Width)
             {
                 int count = Math.Min(T.Width, units - u), f = units + u, g = (2 * units) + u, o = (3 * units) + u;
-                T input = Sigmoid(T.LoadTail(x + u, count) + T.LoadTail(r + u, count));
-                T forget = Sigmoid(T.LoadTail(x + f, count) + T.LoadTail(r + f, count));
+                T input = Logistic<T>.Sigmoid(T.LoadTail(x + u, count) + T.LoadTail(r + u, count));
+                T forget = Logistic<T>.Sigmoid(T.LoadTail(x + f, count) + T.LoadTail(r + f, count));
                 T candidate = LaneMath<T>.Tanh(T.LoadTail(x + g, count) + T.LoadTail(r + g, count));
-                T output = Sigmoid(T.LoadTail(x + o, count) + T.LoadTail(r + o, count));
+                T output = Logistic<T>.Sigmoid(T.LoadTail(x + o, count) + T.LoadTail(r + o, count));
                 T c = T.Fma(forget, T.LoadTail(state + u, count), input * candidate);
                 T.StoreTail(memory + u, count, c);
                 T.StoreTail(hidden + u, count, output * LaneMath<T>.Tanh(c));
@@ -65,8 +65,8 @@ internal sealed unsafe partial class CpuDevice<T>
             for (int u = 0; u < units; u += T.Width)
             {
                 int count = Math.Min(T.Width, units - u), second = units + u, third = (2 * units) + u;
-                T reset = Sigmoid(T.LoadTail(x + u, count) + T.LoadTail(r + u, count));
-                T z = Sigmoid(T.LoadTail(x + second, count) + T.LoadTail(r + second, count));
+                T reset = Logistic<T>.Sigmoid(T.LoadTail(x + u, count) + T.LoadTail(r + u, count));
+                T z = Logistic<T>.Sigmoid(T.LoadTail(x + second, count) + T.LoadTail(r + second, count));
                 T product = T.LoadTail(r + third, count);
                 T n = LaneMath<T>.Tanh(T.Fma(reset, product, T.LoadTail(x + third, count)));
                 // (1 − z)·n + z·h

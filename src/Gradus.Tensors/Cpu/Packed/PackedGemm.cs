@@ -102,6 +102,7 @@ internal static unsafe class PackedGemm
                 int column = panel * PanelLayout.Rows, columns = Math.Min(PanelLayout.Rows, problem.N - column);
                 for (int r = 0; r < rows; r++)
                     Store(problem, m + r, column, columns, Lanes16.Load(sums + r * PanelLayout.Rows));
+                problem.Finish(m, column, rows, columns);
             }
         }
     }
