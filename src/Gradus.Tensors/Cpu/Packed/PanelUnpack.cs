@@ -187,8 +187,9 @@ internal static unsafe class PanelUnpack<T>
         T.Store(to + 3 * stride, scale * (T.FromInteger(T.ShiftRight(codes, 24)) + zero));
     }
 
+    /// <summary>Signed bytes as floats.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static T Signed(byte* bytes) => T.FromInteger(T.ShiftRightSigned(T.ShiftLeft(T.LoadBits8(bytes), 24), 24));
+    public static T Signed(byte* bytes) => T.FromInteger(T.ShiftRightSigned(T.ShiftLeft(T.LoadBits8(bytes), 24), 24));
 
     // Scale and minimum of a part, from the three words of every row.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
