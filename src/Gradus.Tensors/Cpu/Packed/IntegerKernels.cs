@@ -18,6 +18,9 @@ internal enum IntegerKernel
     /// <summary>Eight lanes (<see cref="Pairs8"/>).</summary>
     Avx2,
 
+    /// <summary>Eight lanes (<see cref="Bytes8"/>).</summary>
+    AvxVnni,
+
     /// <summary>Sixteen lanes (<see cref="Pairs16"/>).</summary>
     Avx512,
 
@@ -33,16 +36,16 @@ internal static unsafe class IntegerKernels
     {
         Isa.Scalar => IntegerKernel.Scalar,
         Isa.Vector128 => Dp.IsSupported ? IntegerKernel.ArmDot : IntegerKernel.Vector128,
-        Isa.Avx2 => IntegerKernel.Avx2,
+        Isa.Avx2 => AvxVnni.IsSupported ? IntegerKernel.AvxVnni : IntegerKernel.Avx2,
         _ => VnniKernels.WhyNot is null ? IntegerKernel.Vnni : IntegerKernel.Avx512,
     };
 
-    /// <summary>All that this machine can run; Arm's dot product is emulated where it is missing.</summary>
+    /// <summary>All that this machine can run; AVX-VNNI and Arm's dot product are emulated where they are missing.</summary>
     public static IEnumerable<IntegerKernel> Available => Enum.GetValues<IntegerKernel>().Where(kernel => kernel switch
     {
         IntegerKernel.Vnni => VnniKernels.WhyNot is null,
         IntegerKernel.Avx512 => CpuFeatures.WhyNot(Isa.Avx512) is null,
-        IntegerKernel.Avx2 => CpuFeatures.WhyNot(Isa.Avx2) is null,
+        IntegerKernel.Avx2 or IntegerKernel.AvxVnni => CpuFeatures.WhyNot(Isa.Avx2) is null,
         _ => true,
     });
 
@@ -51,18 +54,22 @@ internal static unsafe class IntegerKernels
     {
         IntegerKernel.Vnni => "AVX512-VNNI",
         IntegerKernel.Avx512 => "AVX-512",
-        IntegerKernel.Avx2 => AvxVnni.IsSupported ? "AVX-VNNI" : "AVX2",
+        IntegerKernel.AvxVnni => AvxVnni.IsSupported ? "AVX-VNNI" : "AVX-VNNI, emulated",
+        IntegerKernel.Avx2 => "AVX2",
         IntegerKernel.ArmDot => Dp.IsSupported ? "Arm's dot product" : "Arm's dot product, emulated",
-        IntegerKernel.Vector128 => Sse2.IsSupported ? "SSE2" : AdvSimd.Arm64.IsSupported ? "AdvSimd" : "128-bit vectors",
+        IntegerKernel.Vector128 => Ssse3.IsSupported ? "SSSE3" : AdvSimd.Arm64.IsSupported ? "AdvSimd" : "128-bit vectors",
         _ => "scalar",
     };
 
     /// <summary>The form of activations that a kernel takes.</summary>
-    public static ActivationForm Form(IntegerKernel kernel) => kernel switch
+    public static ActivationForm Form(IntegerKernel kernel, BlockFormat format) => kernel switch
     {
         IntegerKernel.Vnni => ActivationForm.Bytes,
+        IntegerKernel.AvxVnni => Bytes8.Form,
         IntegerKernel.ArmDot => Bytes4.Form,
-        _ => ActivationForm.Pairs,
+        IntegerKernel.Scalar => Pairs1.Form,
+        IntegerKernel.Vector128 when !Ssse3.IsSupported => Pairs4.Form,
+        _ => format is BlockFormat.Q4_0 or BlockFormat.Q4_1 or BlockFormat.Q4_K ? Nibbles8.Form : Pairs8.Form,
     };
 
     /// <summary>Multiplies a panel with one to eight rows of activations; see <see cref="VnniCode.Multiply"/>.</summary>
@@ -85,34 +92,37 @@ internal static unsafe class IntegerKernels
 
     private static delegate*<byte*, byte*, int, nint, float*, nint, byte*, void> OnLanes(IntegerKernel kernel, BlockFormat format, int height) => kernel switch
     {
-        IntegerKernel.Scalar => OfHeight<Lanes1, Pairs1>(format, height),
-        IntegerKernel.Vector128 => OfHeight<Lanes4, Pairs4>(format, height),
-        IntegerKernel.ArmDot => OfHeight<Lanes4, Bytes4>(format, height),
-        IntegerKernel.Avx2 => OfHeight<Lanes8, Pairs8>(format, height),
-        IntegerKernel.Avx512 => OfHeight<Lanes16, Pairs16>(format, height),
+        IntegerKernel.Scalar => OfHeight<Lanes1, Pairs1, Pairs1>(format, height),
+        IntegerKernel.Vector128 => Ssse3.IsSupported ? OfHeight<Lanes4, Pairs4, Nibbles4>(format, height) : OfHeight<Lanes4, Pairs4, Pairs4>(format, height),
+        IntegerKernel.ArmDot => OfHeight<Lanes4, Bytes4, Bytes4>(format, height),
+        IntegerKernel.Avx2 => OfHeight<Lanes8, Pairs8, Nibbles8>(format, height),
+        IntegerKernel.AvxVnni => OfHeight<Lanes8, Bytes8, Bytes8>(format, height),
+        IntegerKernel.Avx512 => OfHeight<Lanes16, Pairs16, Nibbles16>(format, height),
         _ => throw new ArgumentOutOfRangeException(nameof(kernel), kernel, "not a kernel on lanes"),
     };
 
-    private static delegate*<byte*, byte*, int, nint, float*, nint, byte*, void> OfHeight<T, TColumns>(BlockFormat format, int height)
-        where T : unmanaged, ILanes<T>
-        where TColumns : struct, IFourColumns<T> => height switch
-        {
-            4 => OfFormat<T, TColumns, Height4>(format),
-            2 => OfFormat<T, TColumns, Height2>(format),
-            _ => OfFormat<T, TColumns, Height1>(format),
-        };
-
-    private static delegate*<byte*, byte*, int, nint, float*, nint, byte*, void> OfFormat<T, TColumns, THeight>(BlockFormat format)
+    private static delegate*<byte*, byte*, int, nint, float*, nint, byte*, void> OfHeight<T, TColumns, TNibbles>(BlockFormat format, int height)
         where T : unmanaged, ILanes<T>
         where TColumns : struct, IFourColumns<T>
+        where TNibbles : struct, IFourColumns<T> => height switch
+        {
+            4 => OfFormat<T, TColumns, TNibbles, Height4>(format),
+            2 => OfFormat<T, TColumns, TNibbles, Height2>(format),
+            _ => OfFormat<T, TColumns, TNibbles, Height1>(format),
+        };
+
+    private static delegate*<byte*, byte*, int, nint, float*, nint, byte*, void> OfFormat<T, TColumns, TNibbles, THeight>(BlockFormat format)
+        where T : unmanaged, ILanes<T>
+        where TColumns : struct, IFourColumns<T>
+        where TNibbles : struct, IFourColumns<T>
         where THeight : struct, ITileHeight => format switch
         {
             BlockFormat.Q8_0 => &PanelProduct<T, TColumns, PanelFormats.Q8_0, THeight>.Multiply,
-            BlockFormat.Q4_0 => &PanelProduct<T, TColumns, PanelFormats.Q4_0, THeight>.Multiply,
-            BlockFormat.Q4_1 => &PanelProduct<T, TColumns, PanelFormats.Q4_1, THeight>.Multiply,
+            BlockFormat.Q4_0 => &PanelProduct<T, TNibbles, PanelFormats.Q4_0, THeight>.Multiply,
+            BlockFormat.Q4_1 => &PanelProduct<T, TNibbles, PanelFormats.Q4_1, THeight>.Multiply,
             BlockFormat.Q5_0 => &PanelProduct<T, TColumns, PanelFormats.Q5_0, THeight>.Multiply,
             BlockFormat.Q5_1 => &PanelProduct<T, TColumns, PanelFormats.Q5_1, THeight>.Multiply,
-            BlockFormat.Q4_K => &PanelProduct<T, TColumns, PanelFormats.Q4_K, THeight>.Multiply,
+            BlockFormat.Q4_K => &PanelProduct<T, TNibbles, PanelFormats.Q4_K, THeight>.Multiply,
             BlockFormat.Q5_K => &PanelProduct<T, TColumns, PanelFormats.Q5_K, THeight>.Multiply,
             BlockFormat.Q6_K => &PanelProduct<T, TColumns, PanelFormats.Q6_K, THeight>.Multiply,
             BlockFormat.IQ4_NL => &PanelProduct<T, TColumns, PanelFormats.IQ4_NL, THeight>.Multiply,

@@ -52,7 +52,7 @@ internal static unsafe class PackedGemm
             case IntegerKernel.Vector128 or IntegerKernel.ArmDot:
                 OnIntegers<Lanes4>(kernel, workers, problem);
                 break;
-            case IntegerKernel.Avx2:
+            case IntegerKernel.Avx2 or IntegerKernel.AvxVnni:
                 OnIntegers<Lanes8>(kernel, workers, problem);
                 break;
             default:
@@ -96,7 +96,7 @@ internal static unsafe class PackedGemm
     {
         Job* job = (Job*)context;
         GemmProblem problem = job->Problem;
-        ActivationForm form = IntegerKernels.Form(job->Kernel);
+        ActivationForm form = IntegerKernels.Form(job->Kernel, problem.B.Format);
         for (int m = item * RowsPerPiece; m < Math.Min((item + 1) * RowsPerPiece, problem.M); m++)
         {
             int first = m / MaxRows * MaxRows, rows = Math.Min(MaxRows, problem.M - first);
