@@ -46,7 +46,7 @@ internal static class ActivationBlocks
     /// <summary>The integer that stands for the weight 0 in a format's codes; 0 where the weights have an offset.</summary>
     public static int Zero(BlockFormat format) => format switch
     {
-        BlockFormat.Q8_0 or BlockFormat.IQ4_NL or BlockFormat.NF4 => 128,
+        BlockFormat.Q8_0 or BlockFormat.IQ4_NL or BlockFormat.NF4 or BlockFormat.NF4Double => 128,
         BlockFormat.Q4_0 => 8,
         BlockFormat.Q5_0 => 16,
         BlockFormat.Q6_K => 32,
@@ -74,7 +74,7 @@ internal static unsafe class ActivationBlocks<T>
     {
         int firstZero = ActivationBlocks.Zero(format), secondZero = format == BlockFormat.Q6_K ? firstZero : 0;
         if (form == ActivationForm.SignedBytes)
-            (firstZero, secondZero) = (firstZero - 128, format is BlockFormat.Q6_K or BlockFormat.NF4 ? secondZero - 128 : 0);
+            (firstZero, secondZero) = (firstZero - 128, format is BlockFormat.Q6_K or BlockFormat.NF4 or BlockFormat.NF4Double ? secondZero - 128 : 0);
         short* integers = stackalloc short[ActivationBlocks.Values];
         for (int i = 0; i < count; i += ActivationBlocks.Values, to += stride)
         {

@@ -82,8 +82,11 @@ internal static unsafe class IntegerKernels
         }
         // Four rows at once or twice, then two, then one; the panel is in the cache after the first.
         nint stride = rows * ActivationBlocks.Bytes;
+        float** scales = (float**)(scratch + ProductScratch.ScalesOffset);
+        float* first = *scales;
         for (int row = 0; row < rows;)
         {
+            *scales = first;
             int left = rows - row, height = left >= 4 ? 4 : left >= 2 ? 2 : 1, count = left / height * height;
             OnLanes(kernel, format, height)(panel, activations + row * ActivationBlocks.Bytes, count, stride, sums + row * PanelLayout.Rows, units, scratch);
             row += count;
@@ -127,6 +130,7 @@ internal static unsafe class IntegerKernels
             BlockFormat.Q6_K => &PanelProduct<T, TColumns, PanelFormats.Q6_K, THeight>.Multiply,
             BlockFormat.IQ4_NL => &PanelProduct<T, TColumns, PanelFormats.IQ4_NL, THeight>.Multiply,
             BlockFormat.NF4 => &PanelProduct<T, TColumns, PanelFormats.NF4, THeight>.Multiply,
+            BlockFormat.NF4Double => &PanelProduct<T, TColumns, PanelFormats.NF4Double, THeight>.Multiply,
             _ => throw new ArgumentOutOfRangeException(nameof(format), format, "not a format with panels"),
         };
 }

@@ -115,6 +115,7 @@ internal static unsafe class PackedGemm
         byte* scratch = (byte*)(((nint)space + 63) & ~63);
         float* sums = (float*)(scratch + ProductScratch.Bytes);
         BlockFormat format = problem.B.Format;
+        nint units = problem.K / format.Weights();
         ProductScratch.Prepare(format, scratch);
         int firstPanel = item * job->PanelsPerItem, endPanel = Math.Min(firstPanel + job->PanelsPerItem, job->Panels);
         for (int m = 0; m < problem.M; m += MaxRows)
@@ -122,8 +123,14 @@ internal static unsafe class PackedGemm
             int rows = Math.Min(MaxRows, problem.M - m);
             for (int panel = firstPanel; panel < endPanel; panel++)
             {
+                if (format == BlockFormat.NF4Double)
+                {
+                    float* scales = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)(units * PanelLayout.Rows * sizeof(float)));
+                    PanelDoubleScales.Panel(problem.B, panel, units, scales);
+                    *(float**)(scratch + ProductScratch.ScalesOffset) = scales;
+                }
                 byte* weights = problem.B.Data + panel * problem.B.RowBytes;
-                IntegerKernels.Multiply(job->Kernel, format, weights, job->Group(m), rows, sums, problem.K / format.Weights(), scratch);
+                IntegerKernels.Multiply(job->Kernel, format, weights, job->Group(m), rows, sums, units, scratch);
                 int column = panel * PanelLayout.Rows, columns = Math.Min(PanelLayout.Rows, problem.N - column);
                 for (int r = 0; r < rows; r++)
                     Store<T>(problem, m + r, column, columns, sums + r * PanelLayout.Rows);

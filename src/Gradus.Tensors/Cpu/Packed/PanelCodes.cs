@@ -20,7 +20,7 @@ internal static unsafe class PanelCodes<T, TColumns, TFormat>
     public static int Passes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TFormat.Format is BlockFormat.Q6_K or BlockFormat.NF4 ? 2 : 1;
+        get => TFormat.Format is BlockFormat.Q6_K or BlockFormat.NF4 or BlockFormat.NF4Double ? 2 : 1;
     }
 
     /// <summary>Eights of columns in a pass.</summary>
@@ -61,7 +61,7 @@ internal static unsafe class PanelCodes<T, TColumns, TFormat>
     public static int PassTableBytes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TFormat.Format == BlockFormat.NF4 ? Register : 0;
+        get => TFormat.Format is BlockFormat.NF4 or BlockFormat.NF4Double ? Register : 0;
     }
 
     /// <summary>From the first column of one pass to that of the next.</summary>
@@ -82,7 +82,7 @@ internal static unsafe class PanelCodes<T, TColumns, TFormat>
         if (TFormat.Format == BlockFormat.Q8_0)
             return T.Load((float*)(last ? at + Register : at));
         T codes = (last ? T.ShiftRight(T.Load((float*)at), 4) : T.Load((float*)at)) & T.BroadcastBits(0x0F0F0F0F);
-        if (TFormat.Format is BlockFormat.IQ4_NL or BlockFormat.NF4)
+        if (TFormat.Format is BlockFormat.IQ4_NL or BlockFormat.NF4 or BlockFormat.NF4Double)
             return TColumns.Lookup(table, codes);
         return HaveUpperBits
             ? codes | T.ShiftLeft(upper, last ? 4 - UpperBits : 4) & T.BroadcastBits(TFormat.Format == BlockFormat.Q6_K ? 0x30303030 : 0x10101010)
@@ -145,5 +145,10 @@ internal static class PanelFormats
     internal readonly struct NF4 : IPanelFormat
     {
         public static BlockFormat Format => BlockFormat.NF4;
+    }
+
+    internal readonly struct NF4Double : IPanelFormat
+    {
+        public static BlockFormat Format => BlockFormat.NF4Double;
     }
 }

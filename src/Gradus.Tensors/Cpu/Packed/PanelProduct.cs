@@ -53,6 +53,8 @@ internal static unsafe class PanelProduct<T, TColumns, TFormat, THeight>
                     Part(panel, part, codes + row * sizeof(int), row, activations, rows, sums + row, scratch);
             }
             panel = codes;
+            if (format == BlockFormat.NF4Double)
+                *(float**)(scratch + ProductScratch.ScalesOffset) += PanelLayout.Rows;
         }
     }
 

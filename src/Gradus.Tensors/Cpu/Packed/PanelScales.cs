@@ -65,9 +65,10 @@ internal static unsafe class PanelScales<T>
     {
         if (AreOfUnit(format))
             return T.Load((float*)scratch + (format == BlockFormat.Q6_K ? 2 * part + pass : part) * Register + row);
-        return format == BlockFormat.NF4
-            ? T.Load((float*)unit + row) * T.Broadcast(((float*)(scratch + ProductScratch.FactorsOffset))[pass])
-            : LaneFormats<T>.LoadF16((ushort*)unit + row);
+        if (format is not (BlockFormat.NF4 or BlockFormat.NF4Double))
+            return LaneFormats<T>.LoadF16((ushort*)unit + row);
+        float* largest = format == BlockFormat.NF4 ? (float*)unit : *(float**)(scratch + ProductScratch.ScalesOffset);
+        return T.Load(largest + row) * T.Broadcast(((float*)(scratch + ProductScratch.FactorsOffset))[pass]);
     }
 
     /// <summary>What is added to every weight of a part.</summary>

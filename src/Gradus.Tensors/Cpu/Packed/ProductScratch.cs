@@ -14,6 +14,9 @@ internal static unsafe class ProductScratch
     /// <summary>Where NF4's two factors lie: what a step of the upper bytes is worth, and of the lower ones.</summary>
     public const int FactorsOffset = LevelsOffset + 2 * Register;
 
+    /// <summary>Where the address of the unit's sixteen scales lies, if they are worked out for the whole panel (NF4Double); kernels move it on.</summary>
+    public const int ScalesOffset = FactorsOffset + 2 * sizeof(float);
+
     /// <summary>Bytes of the memory, which begins at a cache line.</summary>
     public const int Bytes = FactorsOffset + Register;
 
@@ -25,7 +28,7 @@ internal static unsafe class ProductScratch
         byte* levels = scratch + LevelsOffset;
         for (int i = 0; i < 64 && format == BlockFormat.IQ4_NL; i++)
             levels[i] = (byte)(NonLinear4.Levels[i % 16] + ActivationBlocks.Zero(format));
-        if (format != BlockFormat.NF4)
+        if (format is not (BlockFormat.NF4 or BlockFormat.NF4Double))
             return;
         // Levels lie between −1 and 1; as integers they are off by at most 1/65,278.
         for (int i = 0; i < 64; i++)

@@ -73,6 +73,8 @@ internal sealed class VnniCode
             Part(part);
         }
         _code.add(rdi, PanelLayout.UnitBytes(_format));
+        if (_format == BlockFormat.NF4Double)
+            _code.add(r9, Register);
         _code.add(rsi, _parts * _rows * ActivationBlocks.Bytes);
         _code.dec(rcx);
         _code.jne(unit);
@@ -94,6 +96,8 @@ internal sealed class VnniCode
     private void Constants()
     {
         Broadcast(Low, 0x0F0F0F0F);
+        if (_format == BlockFormat.NF4Double)
+            _code.mov(r9, __qword_ptr[r8 + ProductScratch.ScalesOffset]);
         if (HasFifthBit)
             Broadcast(Second, 0x10101010);
         else if (_format == BlockFormat.Q6_K)
@@ -177,14 +181,14 @@ internal sealed class VnniCode
             }
             return;
         }
-        if (_format == BlockFormat.NF4)
+        if (_format is BlockFormat.NF4 or BlockFormat.NF4Double)
         {
             // A level is an integer of 16 bits, of which the weights give the upper byte and then the lower one.
             for (int half = 0; half < 2; half++)
             {
                 _code.vmovdqu32(Second, __zmmword_ptr[r8 + ProductScratch.LevelsOffset + half * Register]);
                 Sums(part, codes, 0, 8, ActivationBlocks.StartOffset + half * sizeof(int));
-                _code.vmovups(Scale, __zmmword_ptr[rdi]);
+                _code.vmovups(Scale, _format == BlockFormat.NF4 ? __zmmword_ptr[rdi] : __zmmword_ptr[r9]);
                 _code.vmulps(Scale, Scale, __dword_bcst[r8 + ProductScratch.FactorsOffset + half * sizeof(float)]);
                 AddSums(part);
             }
@@ -251,7 +255,7 @@ internal sealed class VnniCode
             _code.vpsrld(Weights, Raw, 4);
             _code.vpandd(Weights, Weights, Low);
         }
-        if (_format is BlockFormat.IQ4_NL or BlockFormat.NF4)
+        if (_format is BlockFormat.IQ4_NL or BlockFormat.NF4 or BlockFormat.NF4Double)
             _code.vpshufb(Weights, Second, Weights);
         else if (HasFifthBit)
             OrUpper(4 - group);

@@ -6,7 +6,7 @@ namespace Gradus.Tensors.Cpu;
 internal static unsafe class VnniKernels
 {
     private static readonly Lazy<string?> Answer = new(Ask);
-    private static readonly nint[] Kernels = new nint[(int)(BlockFormat.NF4 + 1) * (VnniCode.MaxRows + 1)];
+    private static readonly nint[] Kernels = new nint[(int)(BlockFormat.NF4Double + 1) * (VnniCode.MaxRows + 1)];
     private static readonly Lock Making = new();
 
     /// <summary>Why the kernels cannot be used; null when they can.</summary>
