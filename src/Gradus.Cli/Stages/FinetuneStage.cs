@@ -83,7 +83,9 @@ internal static class FinetuneStage
         long before = model.Parts.Store.LiveBytes;
         Linear? head = model is GenerativeModel { Head: { } output } ? output : null;
         IReadOnlyList<Linear> quantized = ModelQuantization.Apply(model, format, l => l != head, doubleQuantization);
-        context.Say($"finetune: {quantized.Count} layers in {format}{(doubleQuantization ? " with double quantization" : "")}; the model takes {model.Parts.Store.LiveBytes / 1e6:N1} MB instead of {before / 1e6:N1} MB");
+        int left = model.Parts.Linears.Count(l => l != head && l.Weight is DenseWeight);
+        string others = left == 0 ? "" : $"; {left} are left as they are, their rows are no whole blocks of {format.BlockSize}";
+        context.Say($"finetune: {quantized.Count} layers in {format}{(doubleQuantization ? " with double quantization" : "")}{others}; the model takes {model.Parts.Store.LiveBytes / 1e6:N1} MB instead of {before / 1e6:N1} MB");
     }
 
     private static ModelAdapter Attach(LoraOptions lora, string basePath, LoadedModel loaded, ulong seed)
