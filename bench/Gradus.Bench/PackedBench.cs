@@ -22,7 +22,7 @@ internal static unsafe class PackedBench
     /// <summary>Measures decoding at M = 1, 2, 4 and 8, and products with many rows, and prints a line for each.</summary>
     public static void Run(TextWriter output, Isa isa, ReadOnlySpan<int> threads)
     {
-        output.WriteLine($"integer kernels: {VnniKernels.WhyNot ?? "AVX512-VNNI"}");
+        output.WriteLine($"integer kernels: {IntegerKernels.Instructions(IntegerKernels.Of(isa))}");
         foreach (int count in threads)
         {
             using Workers workers = new(count);

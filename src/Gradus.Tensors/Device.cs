@@ -93,7 +93,7 @@ public abstract partial class Device
     public abstract void MatMul(in MatMulTask task);
 
     /// <summary>The shape, in bytes, of the memory in which this device keeps a packed matrix.</summary>
-    public abstract Shape PackedShape(PackedFormat format, int rows, int columns);
+    public abstract Shape PackedShape(PackedMatrix matrix);
 
     /// <summary>Whether this device keeps the blocks of a format as files have them, row after row.</summary>
     public abstract bool KeepsPackedRows(PackedFormat format);

@@ -3,6 +3,8 @@ using Gradus.Adapters;
 using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Models;
+using Gradus.Nn;
+using Gradus.Tensors.Packed;
 using Gradus.Text.Chat;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
@@ -16,6 +18,9 @@ internal static class FinetuneStage
     /// <summary>Runs the stage.</summary>
     public static StageResult Run(FinetuneRecipe recipe, StageContext context)
     {
+        if (recipe.Quantize is not null && recipe.Lora is null)
+            throw new InvalidDataException("quantize: quantized weights are not trained; set lora as well, or leave quantize out.");
+        PackedFormat? format = recipe.Quantize is { } quantize ? Format(quantize) : null;
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
         bool keep = recipe.KeepStoredType && recipe.Lora is not null;
         using LoadedModel loaded = ModelFolder.Open(recipe.Model, context.Device, keep, keep, context.Cancellation);
@@ -43,6 +48,8 @@ internal static class FinetuneStage
         Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null
             : answering is not null ? Sampler.OfTexts(answering, loaded.Tokenizer, recipe.Samples, recipe.Training.Seed)
             : Sampler.OfAnswers(loaded, template, recipe.Samples, stops, recipe.Training.Seed);
+        if (format is not null)
+            Quantize(loaded.Model, format, recipe.Quantize!.DoubleQuantization, context);
         using ModelAdapter? adapter = recipe.Lora is { } lora ? Attach(lora, recipe.Model, loaded, seed) : null;
         if (adapter is null)
             loaded.Model.SetTrainable(true);
@@ -60,6 +67,25 @@ internal static class FinetuneStage
                 loaded.Tokenizer.Save(folder.TemporaryPath);
                 Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. stops.Select(s => (JsonNode)s)]) });
             });
+    }
+
+    private static PackedFormat Format(QuantizeOptions options)
+    {
+        if (!PackedFormats.TryGet(options.Format, out PackedFormat? format))
+            throw new InvalidDataException($"quantize.format: '{options.Format}' is no packed format; there are {string.Join(", ", PackedFormats.All)}.");
+        return options.DoubleQuantization && format is not NF4
+            ? throw new InvalidDataException($"quantize.double_quantization: {format} has none; use NF4, or leave it out.")
+            : format;
+    }
+
+    private static void Quantize(LanguageModel model, PackedFormat format, bool doubleQuantization, StageContext context)
+    {
+        long before = model.Parts.Store.LiveBytes;
+        Linear? head = model is GenerativeModel { Head: { } output } ? output : null;
+        IReadOnlyList<Linear> quantized = ModelQuantization.Apply(model, format, l => l != head, doubleQuantization);
+        int left = model.Parts.Linears.Count(l => l != head && l.Weight is DenseWeight);
+        string others = left == 0 ? "" : $"; {left} are left as they are, their rows are no whole blocks of {format.BlockSize}";
+        context.Say($"finetune: {quantized.Count} layers in {format}{(doubleQuantization ? " with double quantization" : "")}{others}; the model takes {model.Parts.Store.LiveBytes / 1e6:N1} MB instead of {before / 1e6:N1} MB");
     }
 
     private static ModelAdapter Attach(LoraOptions lora, string basePath, LoadedModel loaded, ulong seed)

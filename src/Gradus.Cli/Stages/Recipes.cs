@@ -153,6 +153,11 @@ public sealed record LoraOptions(
     public string[] TargetModules { get; init; } = ["all-linear"];
 }
 
+/// <summary>How a frozen model's weights are quantized in memory before an adapter is trained over them (Dettmers et al., "QLoRA", 2023).</summary>
+/// <param name="Format">A packed format: NF4, Q4_K, Q8_0 …</param>
+/// <param name="DoubleQuantization">Quantize the scales of NF4's blocks too: 4.127 bits a weight instead of 4.5.</param>
+public sealed record QuantizeOptions(string Format = "NF4", bool DoubleQuantization = false);
+
 /// <summary>Train a model on conversations; only the assistant's words count. Models with an encoder learn to write the target of a source.</summary>
 public sealed record FinetuneRecipe : StageRecipe
 {
@@ -177,6 +182,9 @@ public sealed record FinetuneRecipe : StageRecipe
 
     /// <summary>Train an adapter and leave the model as it is; null to train the whole model.</summary>
     public LoraOptions? Lora { get; init; }
+
+    /// <summary>Quantize the frozen model's linear layers, but for the output head, when it is loaded (QLoRA); only with an adapter.</summary>
+    public QuantizeOptions? Quantize { get; init; }
 
     /// <summary>Keep the frozen model's weights as they are stored (BF16, F16, a GGUF file's blocks: QLoRA); only with an adapter.</summary>
     public bool KeepStoredType { get; init; }

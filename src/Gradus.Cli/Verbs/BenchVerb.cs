@@ -61,6 +61,7 @@ internal static class BenchVerb
             {
                 ["isa"] = CpuDevice.Default.IsaName,
                 ["not_better"] = CpuDevice.WhyNotBetter,
+                ["packed_products"] = CpuDevice.Default.PackedInstructions,
                 ["cores"] = Environment.ProcessorCount,
                 ["measurements"] = measured,
             });
@@ -71,6 +72,7 @@ internal static class BenchVerb
     private static void PrintHead(CommandContext context)
     {
         context.Out.WriteLine($"instruction set  {CpuDevice.Default.IsaName}{(CpuDevice.WhyNotBetter is { } reason ? $" ({reason})" : "")}");
+        context.Out.WriteLine($"packed products  {CpuDevice.Default.PackedInstructions}");
         context.Out.WriteLine("goals            those of training were set for two cores of Sapphire Rapids");
         context.Out.WriteLine();
         context.Out.WriteLine($"{"",-62} {"threads",7} {"measured",10} {"",-8} {"of ceiling",10}  goal");

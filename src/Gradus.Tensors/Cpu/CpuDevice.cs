@@ -31,6 +31,11 @@ public abstract unsafe class CpuDevice : Device
     /// <summary>Why no better instruction set is in use, or null.</summary>
     public static string? WhyNotBetter => CpuFeatures.Reason;
 
+    /// <summary>The instructions that products with packed weights use in F32, for example AVX512-VNNI; where it is not that on AVX-512, with the reason.</summary>
+    public string PackedInstructions => IntegerKernels.Of(Isa) is var kernel && kernel == IntegerKernel.Avx512
+        ? $"{IntegerKernels.Instructions(kernel)} ({VnniKernels.WhyNot})"
+        : IntegerKernels.Instructions(kernel);
+
     /// <summary>Threads that share a kernel's work.</summary>
     public int Threads => Workers.Count;
 

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace Gradus.Tensors.Packed;
@@ -26,12 +27,65 @@ public sealed class PackedMatrix
         _data = Allocate(store);
     }
 
+    /// <summary>Makes an NF4 matrix whose scales are bytes (double quantization), of unspecified contents; <see cref="PutRows"/> fills it.</summary>
+    /// <param name="store">The workspace that lives as long as the matrix.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="columns">The length of a row, whole blocks.</param>
+    /// <param name="scales">What the scales have in common; to store rows rounds their scales to what this can hold.</param>
+    /// <exception cref="ArgumentException">A row is not a whole number of blocks, or the scales are those of another number of blocks.</exception>
+    public PackedMatrix(Workspace store, int rows, int columns, DoubleQuantizedScales scales)
+        : this(PackedFormats.Get("NF4"), rows, columns)
+    {
+        ArgumentNullException.ThrowIfNull(store);
+        ArgumentNullException.ThrowIfNull(scales);
+        long blocks = (long)rows * columns / NF4.Block, groups = (blocks + DoubleQuantizedScales.Blocks - 1) / DoubleQuantizedScales.Blocks;
+        if (scales.Largest.Length != groups)
+            throw new ArgumentException($"NF4 ({rows}, {columns}) has {groups} groups of 256 blocks, but there are {scales.Largest.Length} values for them.", nameof(scales));
+        DoubleScales = scales;
+        _data = Allocate(store);
+        // With room for the rows that fill up the last panel.
+        ScaleTable = store.Empty(new Shape(checked((int)(1 + (blocks + (_data.Shape[0] - rows) * (long)(columns / NF4.Block)) / DoubleQuantizedScales.Blocks + 1))));
+        ScaleTable.Clear();
+        ScaleTable.Span()[0] = scales.Offset;
+        scales.Largest.CopyTo(ScaleTable.Span()[1..]);
+    }
+
     private PackedMatrix(PackedFormat format, int rows, int columns, Tensor? file = null)
     {
         ArgumentNullException.ThrowIfNull(format);
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         (Format, Rows, Columns, RowBytes) = (format, rows, columns, checked((int)format.ByteLength(columns)));
         _file = file;
+    }
+
+    /// <summary>Quantizes a matrix.</summary>
+    /// <param name="store">The workspace that lives as long as the matrix.</param>
+    /// <param name="format">The blocks' format.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="columns">The length of a row, whole blocks.</param>
+    /// <param name="values">(rows, columns), row-major, finite.</param>
+    /// <param name="doubleQuantization">Whether the blocks' scales are quantized too; NF4 only.</param>
+    /// <exception cref="ArgumentException">The values are not those of whole blocks, or the format has no double quantization.</exception>
+    public static PackedMatrix Quantize(Workspace store, PackedFormat format, int rows, int columns, ReadOnlySpan<float> values, bool doubleQuantization = false)
+    {
+        if (doubleQuantization && format is not NF4)
+            throw new ArgumentException($"{format} has no double quantization; NF4 has.", nameof(doubleQuantization));
+        if (values.Length != (long)rows * columns)
+            throw new ArgumentException($"{values.Length} values are not a matrix of {rows} × {columns}.", nameof(values));
+        PackedMatrix matrix;
+        if (doubleQuantization)
+        {
+            float[] scales = new float[values.Length / NF4.Block];
+            for (int i = 0; i < scales.Length; i++)
+                scales[i] = MathF.Abs(TensorPrimitives.MaxMagnitude(values.Slice(i * NF4.Block, NF4.Block)));
+            matrix = new PackedMatrix(store, rows, columns, DoubleQuantizedScales.Of(scales));
+        }
+        else
+        {
+            matrix = new PackedMatrix(store, format, rows, columns);
+        }
+        matrix.Pack(values);
+        return matrix;
     }
 
     /// <summary>
@@ -65,8 +119,17 @@ public sealed class PackedMatrix
     /// <summary>The length of a row.</summary>
     public int Columns { get; }
 
-    /// <summary>Bytes of a row of blocks.</summary>
+    /// <summary>Bytes of a row of blocks as files have them; a matrix with <see cref="DoubleScales"/> takes less.</summary>
     public int RowBytes { get; }
+
+    /// <summary>What the blocks' scales have in common where they are bytes (NF4 with double quantization); else null.</summary>
+    public DoubleQuantizedScales? DoubleScales { get; }
+
+    /// <summary>Bytes of memory that the matrix takes, but for a file's.</summary>
+    public long Bytes => (Volatile.Read(ref _data) is { } data && data != _file ? data.Count : 0) + (ScaleTable is null ? 0 : ScaleTable.Count * sizeof(float));
+
+    /// <summary>Offset and largest deviations of <see cref="DoubleScales"/> where the device finds them; else null.</summary>
+    internal Tensor? ScaleTable { get; }
 
     /// <summary>Where the matrix lives and is computed with.</summary>
     public Device Device => Handle.Device;
@@ -91,7 +154,7 @@ public sealed class PackedMatrix
     {
         CheckRows(row, blocks.Length);
         Data.MakeWritable();
-        Data.Device.PutPackedRows(blocks, this, row);
+        Data.Device.PutPackedRows(DoubleScales is null ? blocks : WithRoundedScales(row, blocks), this, row);
     }
 
     /// <summary>The blocks of rows as files have them.</summary>
@@ -156,12 +219,27 @@ public sealed class PackedMatrix
     }
 
     /// <summary>Format and shape, for messages: <c>Q4_K (512, 1024)</c>.</summary>
-    public override string ToString() => $"{Format} ({Rows}, {Columns})";
+    public override string ToString() => $"{Format}{(DoubleScales is null ? "" : " with double quantization")} ({Rows}, {Columns})";
 
     /// <summary>
     /// The blocks as files have them if this is the first product with them and they are in no other order yet; null from then on.
     /// </summary>
     internal Tensor? TakeFirstUse() => Volatile.Read(ref _data) is null && Interlocked.Exchange(ref _uses, 1) == 0 ? _file : null;
+
+    // What a device of any layout stores is the same.
+    private byte[] WithRoundedScales(int row, ReadOnlySpan<byte> blocks)
+    {
+        byte[] rounded = blocks.ToArray();
+        int bytes = Format.BytesPerBlock;
+        long first = (long)row * (Columns / NF4.Block);
+        for (int i = 0; i < rounded.Length / bytes; i++)
+        {
+            Span<byte> scale = rounded.AsSpan(i * bytes, sizeof(float));
+            float stored = DoubleScales!.Decode(first + i, DoubleScales.Encode(first + i, BitConverter.ToSingle(scale)));
+            BitConverter.TryWriteBytes(scale, stored);
+        }
+        return rounded;
+    }
 
     private Tensor Load()
     {
@@ -189,11 +267,11 @@ public sealed class PackedMatrix
     private Tensor Allocate(Workspace store)
     {
         const int MostRows = 16;
-        Tensor data = store.Empty(store.Device.PackedShape(Format, Rows, Columns), DType.U8);
+        Tensor data = store.Empty(store.Device.PackedShape(this), DType.U8);
         if (data.Shape[0] > Rows)
         {
             int rows = Math.Min(data.Shape[0], MostRows);
-            Tensor last = store.View(data, new Shape(rows, RowBytes), (data.Shape[0] - rows) * (long)RowBytes);
+            Tensor last = store.View(data, new Shape(rows, data.Shape[1]), (data.Shape[0] - rows) * (long)data.Shape[1]);
             last.Clear();
             last.Free();
         }

@@ -5,7 +5,11 @@ namespace Gradus.Tensors;
 public sealed unsafe partial class ReferenceDevice
 {
     /// <inheritdoc/>
-    public override Shape PackedShape(PackedFormat format, int rows, int columns) => new(rows, checked((int)format.ByteLength(columns)));
+    public override Shape PackedShape(PackedMatrix matrix)
+    {
+        ArgumentNullException.ThrowIfNull(matrix);
+        return new Shape(matrix.Rows, matrix.RowBytes);
+    }
 
     /// <inheritdoc/>
     public override bool KeepsPackedRows(PackedFormat format) => true;

@@ -66,8 +66,10 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
 
     public override unsafe PackedMatrix? GetPacked(string name, Shape shape, Workspace store)
     {
-        if (!keepPacked || Find(name).Packed is not { } format || !PackedFormats.TryGet(format.Name, out _))
+        if (!keepPacked)
             return null;
+        if (Find(name).Packed is not { } format || !PackedFormats.TryGet(format.Name, out _))
+            return readValues && Find(name) is { Packed: null } found && found.Shape == shape && file.ReadPacked(found, store) is { } spread ? Used(found, spread) : null;
         TensorEntry entry = Use(name, shape);
         TensorBytes bytes = file.Bytes(entry);
         if (bytes.Owner is { } owner && store.Device.IsHost && bytes.Length > 0)
@@ -79,6 +81,12 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
             int row = group * RowsAtOnce, rows = Math.Min(RowsAtOnce, matrix.Rows - row);
             matrix.PutRows(row, bytes.Slice((long)row * matrix.RowBytes, rows * matrix.RowBytes));
         });
+        return matrix;
+    }
+
+    private PackedMatrix Used(TensorEntry entry, PackedMatrix matrix)
+    {
+        _used.Add(entry.Name);
         return matrix;
     }
 

@@ -1,4 +1,5 @@
 using Gradus.Tensors;
+using Gradus.Tensors.Packed;
 
 namespace Gradus.Files;
 
@@ -47,6 +48,13 @@ internal sealed unsafe class MappedTensorFile : TensorFile
     {
         MappedTensor tensor = _tensors[Checked(entry, start, destination.Length)];
         tensor.Layout.Read(_file, tensor.Sources, start, destination);
+    }
+
+    /// <inheritdoc/>
+    internal override PackedMatrix? ReadPacked(TensorEntry entry, Workspace store)
+    {
+        MappedTensor tensor = _tensors[Checked(entry, 0, 0)];
+        return tensor.Layout == TensorLayout.Same ? _file.ReadPacked(tensor.Sources[0], store) : tensor.Layout.ReadPacked(_file, tensor.Sources, store);
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Gradus.Tensors;
+using Gradus.Tensors.Packed;
 
 namespace Gradus.Files;
 
@@ -91,6 +92,11 @@ public abstract class TensorFile : IDisposable
             ElementConversion.ToSingle(entry.DType, bytes.Slice((start + done) * size, part.Length * size), part);
         }
     }
+
+    /// <summary>A matrix that the file has in blocks, though spread over several tensors, or null: the tensor is not one.</summary>
+    /// <param name="entry">One of <see cref="Entries"/>.</param>
+    /// <param name="store">The workspace that lives as long as the matrix.</param>
+    internal virtual PackedMatrix? ReadPacked(TensorEntry entry, Workspace store) => null;
 
     /// <summary>Closes the file; the bytes it handed out become invalid.</summary>
     public void Dispose()

@@ -1,4 +1,5 @@
 using Gradus.Tensors;
+using Gradus.Tensors.Packed;
 
 namespace Gradus.Files;
 
@@ -61,6 +62,9 @@ internal abstract class TensorLayout
     /// <param name="start">The first value, row-major; for packed sources a multiple of the block size.</param>
     /// <param name="destination">The values to fill; for packed sources a whole number of blocks.</param>
     public abstract void Read(TensorFile file, IReadOnlyList<TensorEntry> sources, long start, Span<float> destination);
+
+    /// <summary>The result in blocks, as the sources have it between them, or null: they do not.</summary>
+    public virtual PackedMatrix? ReadPacked(TensorFile file, IReadOnlyList<TensorEntry> sources, Workspace store) => null;
 
     /// <summary>Where a row lies; asked only where rows are kept.</summary>
     public virtual (int Source, long Row) Origin(long row, IReadOnlyList<TensorEntry> sources) => (0, row);

@@ -17,9 +17,11 @@ public static class ModelQuantization
     /// <param name="model">The model; without adapters.</param>
     /// <param name="format">The blocks' format.</param>
     /// <param name="which">Which layers; null for all of them.</param>
+    /// <param name="doubleQuantization">Whether the blocks' scales are quantized too (NF4: 4.127 bits a weight instead of 4.5).</param>
     /// <returns>The layers that were quantized. Others were not asked for, are quantized already, or have rows that are not whole blocks.</returns>
     /// <exception cref="InvalidOperationException">The model has an adapter.</exception>
-    public static IReadOnlyList<Linear> Apply(LanguageModel model, PackedFormat format, Func<Linear, bool>? which = null)
+    /// <exception cref="ArgumentException">The format has no double quantization.</exception>
+    public static IReadOnlyList<Linear> Apply(LanguageModel model, PackedFormat format, Func<Linear, bool>? which = null, bool doubleQuantization = false)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(format);
@@ -30,7 +32,7 @@ public static class ModelQuantization
         {
             if (linear.Weight is not DenseWeight dense || dense.Inputs % format.BlockSize != 0 || which?.Invoke(linear) == false)
                 continue;
-            PackedMatrix matrix = Quantize(dense, format, model.Parts.Store);
+            PackedMatrix matrix = Quantize(dense, format, model.Parts.Store, doubleQuantization);
             bool shared = IsShared(model.Parts, dense.Parameter);
             linear.Weight = new PackedWeight(matrix, shared ? dense.Parameter : null);
             if (!shared)
@@ -40,12 +42,10 @@ public static class ModelQuantization
         return quantized;
     }
 
-    private static PackedMatrix Quantize(DenseWeight weight, PackedFormat format, Workspace store)
+    private static PackedMatrix Quantize(DenseWeight weight, PackedFormat format, Workspace store, bool doubleQuantization)
     {
         using Workspace scratch = new(store.Device);
-        PackedMatrix matrix = new(store, format, weight.Outputs, weight.Inputs);
-        matrix.Pack(weight.Dense(scratch).Values());
-        return matrix;
+        return PackedMatrix.Quantize(store, format, weight.Outputs, weight.Inputs, weight.Dense(scratch).Values(), doubleQuantization);
     }
 
     private static bool IsShared(ModelParts parts, Parameter parameter) =>

@@ -153,6 +153,32 @@ public sealed class GgufVerbTests : IDisposable
     }
 
     [SharedFact("data", "stories260k-weights")]
+    public void AnAdapterIsTrainedOverAModelThatIsQuantizedWhenItIsLoaded()
+    {
+        string run = Path.Combine(_folder.FullName, "run"), recipe = Path.Combine(_folder.FullName, "qlora.json"), data = Path.Combine(_folder.FullName, "data.jsonl");
+        File.WriteAllText(data, string.Concat(Enumerable.Repeat("""{"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Lily"}]}""" + "\n", 8)));
+        JsonObject json = new()
+        {
+            ["run"] = run,
+            ["model"] = Data,
+            ["quantize"] = new JsonObject { ["double_quantization"] = true },
+            ["lora"] = new JsonObject { ["r"] = 4, ["alpha"] = 8 },
+            ["data"] = new JsonObject { ["train"] = new JsonArray(data) },
+            ["training"] = new JsonObject { ["steps"] = 12, ["optimizer"] = new JsonObject { ["kind"] = "adamw", ["learning_rate"] = 0.02 } },
+        };
+        File.WriteAllText(recipe, json.ToJsonString());
+        Assert.Contains("NF4 with double quantization", CommandLineRun.Of("finetune", recipe).Succeeds().Output, StringComparison.Ordinal);
+        string[] log = File.ReadAllLines(Path.Combine(run, "log.jsonl"));
+        double[] losses = [.. log.Select(l => JsonDocument.Parse(l).RootElement).Where(l => l.GetProperty("kind").GetString() == "step").Select(l => l.GetProperty("loss").GetDouble())];
+        Assert.True(losses[^1] < 0.5 * losses[0], $"{losses[0]} → {losses[^1]}");
+        CommandLineRun.Of("finetune", recipe, "--quantize.format=Q4_0").Fails(2, "double_quantization");
+        CommandLineRun.Of("finetune", recipe, "--quantize.format=Q4_9").Fails(2, "Q4_9");
+        json.Remove("lora");
+        File.WriteAllText(recipe, json.ToJsonString());
+        CommandLineRun.Of("finetune", recipe).Fails(2, "set lora");
+    }
+
+    [SharedFact("data", "stories260k-weights")]
     public void EveryTypeIsWrittenAndReadBack()
     {
         string folder = Path.Combine(_folder.FullName, "stories"), file = Path.Combine(_folder.FullName, "stories.gguf");

@@ -28,35 +28,7 @@ public sealed class Nf4Tests
             byte[] imported = new byte[packed.Length];
             NF4.Import(nibbles, scales, imported);
             Assert.Equal(packed, imported);
-            AssertClose(golden.Floats($"{input}.nf4.bs64.dequant"), Unpack(imported));
-            cases++;
-        }
-        Assert.True(cases > 0);
-    }
-
-    [SharedFact("golden", "quantization", "bitsandbytes")]
-    public void Golden_scales_are_quantized_twice()
-    {
-        GoldenTensors golden = new("quantization", "bitsandbytes", "tensors.safetensors");
-        int cases = 0;
-        foreach (string name in golden.Names.Where(name => name.EndsWith(".nf4.double_quant.absmax_q", StringComparison.Ordinal)))
-        {
-            string prefix = name[..^".absmax_q".Length], input = name[..name.IndexOf('.', StringComparison.Ordinal)];
-            float[] scales = golden.Floats($"{input}.nf4.bs64.absmax");
-            AssertClose(golden.Floats($"{prefix}.nested_code"), NF4.DynamicMap.ToArray());
-            byte[] codes = new byte[scales.Length];
-            float[] nested = new float[(scales.Length + NF4.NestedBlock - 1) / NF4.NestedBlock];
-            float offset = NF4.QuantizeScales(scales, codes, nested);
-            Assert.Equal(golden.Floats($"{prefix}.offset")[0], offset, 1e-6 * Math.Abs(offset));
-            AssertClose(golden.Floats($"{prefix}.nested_absmax"), nested, 1e-5f);
-            Assert.Equal(golden.Bytes(name), codes);
-
-            float[] back = new float[scales.Length];
-            NF4.DequantizeScales(golden.Bytes(name), golden.Floats($"{prefix}.nested_code"), golden.Floats($"{prefix}.nested_absmax"), golden.Floats($"{prefix}.offset")[0], back);
-            byte[] nibbles = new byte[scales.Length * NF4.Block / 2], imported = new byte[scales.Length * 36];
-            golden.Bytes($"{prefix}.packed").CopyTo(nibbles, 0);
-            NF4.Import(nibbles, back, imported);
-            AssertClose(golden.Floats($"{prefix}.dequant"), Unpack(imported));
+            Assert.Equal(golden.Floats($"{input}.nf4.bs64.dequant"), Unpack(imported)[..x.Length]);
             cases++;
         }
         Assert.True(cases > 0);
@@ -78,11 +50,5 @@ public sealed class Nf4Tests
         float[] x = new float[packed.Length / 36 * NF4.Block];
         PackedFormats.Get("NF4").Unpack(packed, x);
         return x;
-    }
-
-    private static void AssertClose(float[] expected, float[] actual, float tolerance = 1e-6f)
-    {
-        for (int i = 0; i < expected.Length; i++)
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance * Math.Abs(expected[i]), $"[{i}] is {actual[i]:R}, not {expected[i]:R}");
     }
 }

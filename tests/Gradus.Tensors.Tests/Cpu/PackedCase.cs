@@ -9,13 +9,6 @@ public sealed class VnniFactAttribute : FactAttribute
     public VnniFactAttribute() => Skip = VnniKernels.WhyNot;
 }
 
-/// <summary>A theory that needs AVX512-VNNI; skipped with the reason where this machine cannot use it.</summary>
-[AttributeUsage(AttributeTargets.Method)]
-public sealed class VnniTheoryAttribute : TheoryAttribute
-{
-    public VnniTheoryAttribute() => Skip = VnniKernels.WhyNot;
-}
-
 /// <summary>A product with packed weights whose memory ends where unmapped memory begins.</summary>
 internal sealed unsafe class PackedCase : IDisposable
 {

@@ -22,7 +22,21 @@ public sealed unsafe class PackedGemmTests
         }
     }
 
-    public static TheoryData<string> IntegerFormats => [.. PackedFormats.All.Where(f => VnniCode.Supports(BlockFormats.Of(f))).Select(f => f.Name)];
+    public static TheoryData<string, string> IntegerKernelCases
+    {
+        get
+        {
+            TheoryData<string, string> cases = [];
+            foreach (IntegerKernel kernel in IntegerKernels.Available)
+            {
+                foreach (PackedFormat format in PackedFormats.All.Where(f => BlockFormats.Of(f).HasPanels()))
+                    cases.Add(kernel.ToString(), format.Name);
+            }
+            return cases;
+        }
+    }
+
+    public static TheoryData<string> AvailableKernels => [.. IntegerKernels.Available.Select(kernel => kernel.ToString())];
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -43,9 +57,9 @@ public sealed unsafe class PackedGemmTests
             CheckFloats(Enum.Parse<Isa>(isa), PackedFormats.Get(format), m, rows: k, blocks, transposed: false);
     }
 
-    [VnniTheory]
-    [MemberData(nameof(IntegerFormats))]
-    public void IntegersGiveWhatTheDefinitionSays(string name)
+    [Theory]
+    [MemberData(nameof(IntegerKernelCases))]
+    public void IntegersGiveWhatTheDefinitionSays(string kernel, string name)
     {
         PackedFormat format = PackedFormats.Get(name);
         Random random = new(11);
@@ -54,50 +68,73 @@ public sealed unsafe class PackedGemmTests
             int m = random.Next(1, 20), n = i == 0 ? 1 : random.Next(1, 70), blocks = random.Next(1, 6);
             using PackedCase c = new(format, m, n, blocks, seed: i, bias: i % 2 == 0, accumulate: i % 3 == 0);
             using Workers workers = new(1 + i % 3);
-            PackedGemm.Multiply(Isa.Avx512, workers, c.Problem);
+            PackedGemm.OnIntegers(Enum.Parse<IntegerKernel>(kernel), workers, c.Problem);
             c.AssertIs(IntegerProduct.Of(BlockFormats.Of(format), c));
             c.AssertClose();
         }
     }
 
-    [VnniTheory]
-    [MemberData(nameof(IntegerFormats))]
-    public void ThreadsAndCompanyChangeNoBit(string name)
+    [Theory]
+    [MemberData(nameof(IntegerKernelCases))]
+    public void TheLargestSumsDoNotOverflow(string kernel, string name)
     {
+        BlockFormat format = BlockFormats.Of(PackedFormats.Get(name));
+        foreach ((byte codes, float activation) in ((byte, float)[])[(0, 1), (255, 1), (0, -1), (255, -1)])
+        {
+            using PackedCase c = new(PackedFormats.Get(name), 7, 16, 2, seed: 1);
+            for (int unit = 0; unit < 2; unit++)
+            {
+                byte* first = c.Problem.B.Data + unit * PanelLayout.UnitBytes(format) + PanelLayout.HeadBytes(format);
+                new Span<byte>(first, PanelLayout.UnitBytes(format) - PanelLayout.HeadBytes(format)).Fill(codes);
+            }
+            new Span<float>(c.Problem.A.Data, c.M * c.K).Fill(activation);
+            using Workers workers = new(1);
+            PackedGemm.OnIntegers(Enum.Parse<IntegerKernel>(kernel), workers, c.Problem);
+            c.AssertIs(IntegerProduct.Of(format, c));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(IntegerKernelCases))]
+    public void ThreadsAndCompanyChangeNoBit(string kernelName, string name)
+    {
+        IntegerKernel kernel = Enum.Parse<IntegerKernel>(kernelName);
         using PackedCase c = new(PackedFormats.Get(name), 21, 300, 4, seed: 1);
         using Workers one = new(1), three = new(3);
-        PackedGemm.Multiply(Isa.Avx512, one, c.Problem);
+        PackedGemm.OnIntegers(kernel, one, c.Problem);
         float[] alone = c.Result.ToArray();
         c.Reset();
-        PackedGemm.Multiply(Isa.Avx512, three, c.Problem);
+        PackedGemm.OnIntegers(kernel, three, c.Problem);
         Assert.Equal(alone, c.Result.ToArray());
         for (int m = 0; m < c.M; m++)
         {
             GemmProblem whole = c.Problem;
             float[] row = new float[c.N];
             fixed (float* to = row)
-                PackedGemm.Multiply(Isa.Avx512, one, whole with { M = 1, A = whole.A with { Data = whole.A.Data + m * whole.A.RowBytes }, C = to });
+                PackedGemm.OnIntegers(kernel, one, whole with { M = 1, A = whole.A with { Data = whole.A.Data + m * whole.A.RowBytes }, C = to });
             Assert.Equal(alone[(m * c.N)..((m + 1) * c.N)], row);
         }
     }
 
-    [VnniFact]
-    public void NumbersThatAreNotFiniteAreNotLost()
+    [Theory]
+    [MemberData(nameof(AvailableKernels))]
+    public void NumbersThatAreNotFiniteAreNotLost(string kernel)
     {
         foreach (float bad in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
         {
             using PackedCase c = new(PackedFormats.Get("Q4_0"), 3, 40, 4, seed: 1);
             ((float*)(c.Problem.A.Data + c.Problem.A.RowBytes))[70] = bad;
             using Workers workers = new(1);
-            PackedGemm.Multiply(Isa.Avx512, workers, c.Problem);
+            PackedGemm.OnIntegers(Enum.Parse<IntegerKernel>(kernel), workers, c.Problem);
             Assert.All(c.Result[..40].ToArray(), value => Assert.True(float.IsFinite(value)));
             Assert.All(c.Result[40..80].ToArray(), value => Assert.False(float.IsFinite(value)));
             Assert.All(c.Result[80..].ToArray(), value => Assert.True(float.IsFinite(value)));
         }
     }
 
-    [VnniFact]
-    public void LargeSmallAndZeroActivationsKeepTheirScale()
+    [Theory]
+    [MemberData(nameof(AvailableKernels))]
+    public void LargeSmallAndZeroActivationsKeepTheirScale(string kernel)
     {
         foreach (float size in (float[])[0, 1e-38f, 1e-20f, 1e-3f, 1e20f, 1e30f])
         {
@@ -105,7 +142,7 @@ public sealed unsafe class PackedGemmTests
             foreach (ref float value in new Span<float>(c.Problem.A.Data, 2 * 96))
                 value *= size;
             using Workers workers = new(1);
-            PackedGemm.Multiply(Isa.Avx512, workers, c.Problem);
+            PackedGemm.OnIntegers(Enum.Parse<IntegerKernel>(kernel), workers, c.Problem);
             c.AssertClose();
         }
     }
@@ -128,11 +165,19 @@ public sealed unsafe class PackedGemmTests
     {
         using PackedCase c = new(PackedFormats.Get("Q4_0"), 2, 20, 3, seed: 4);
         Operand weights = c.Problem.B;
-        Assert.Equal(VnniKernels.WhyNot is null, PackedGemm.UsesIntegers(Isa.Avx512, weights));
-        Assert.False(PackedGemm.UsesIntegers(Isa.Avx2, weights));
-        Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { RoundToBf16 = true }));
-        Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { Transposed = false }));
-        Assert.False(PackedGemm.UsesIntegers(Isa.Avx512, weights with { Format = BlockFormat.MXFP4 }));
+        Assert.True(PackedGemm.UsesIntegers(weights));
+        Assert.False(PackedGemm.UsesIntegers(weights with { RoundToBf16 = true }));
+        Assert.False(PackedGemm.UsesIntegers(weights with { Transposed = false }));
+        Assert.False(PackedGemm.UsesIntegers(weights with { Format = BlockFormat.MXFP4 }));
+    }
+
+    [Fact]
+    public void EveryInstructionSetHasAKernelThatTheMachineRuns()
+    {
+        foreach (Isa isa in CpuFeatures.Available)
+            Assert.Contains(IntegerKernels.Of(isa), IntegerKernels.Available);
+        Assert.Equal(VnniKernels.WhyNot is null, IntegerKernels.Available.Contains(IntegerKernel.Vnni));
+        Assert.Equal(Enum.GetValues<IntegerKernel>().Length, Enum.GetValues<IntegerKernel>().Select(IntegerKernels.Instructions).Distinct().Count());
     }
 
     private static void CheckFloats(Isa isa, PackedFormat format, int m, int rows, int blocks, bool transposed)

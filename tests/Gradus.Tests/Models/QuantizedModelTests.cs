@@ -60,14 +60,15 @@ public sealed class QuantizedModelTests
     [Theory]
     [InlineData("Q4_0")]
     [InlineData("NF4")]
+    [InlineData("NF4", true)]
     [InlineData("Q4_K")]
     [InlineData("Q8_0")]
-    public void AdaptersGetTheGradientThatTheUnpackedWeightsGive(string format)
+    public void AdaptersGetTheGradientThatTheUnpackedWeightsGive(string format, bool doubleQuantization = false)
     {
         foreach ((Device device, double tolerance) in ((Device, double)[])[(ReferenceDevice.Instance, 1e-6), (CpuDevice.Default, 5 * IntegerTolerance)])
         {
             using DecoderModel packed = Make(Llama, device), dense = Make(Llama, device);
-            ModelQuantization.Apply(packed, PackedFormats.Get(format), l => l != packed.Head);
+            ModelQuantization.Apply(packed, PackedFormats.Get(format), l => l != packed.Head, doubleQuantization);
             Unpack(packed, dense);
             LoraConfig config = new(R: 4) { TargetModules = ModuleNames.Of("q_proj", "down_proj"), InitLoraWeights = LoraInit.Random };
             using ModelAdapter adapter = ModelAdapter.Attach(packed, config, seed: 3), other = ModelAdapter.Attach(dense, config, seed: 3);

@@ -57,6 +57,9 @@ internal unsafe readonly struct Operand
     /// <summary>The format of a matrix in blocks, which is unpacked on the way into the product.</summary>
     public BlockFormat Format { get; init; }
 
+    /// <summary>For NF4 with double quantization: the offset, then the largest deviations of 256 blocks each.</summary>
+    public float* DoubleScales { get; init; }
+
     /// <summary>Floats are rounded to bf16 before they are multiplied.</summary>
     public bool RoundToBf16 { get; init; }
 

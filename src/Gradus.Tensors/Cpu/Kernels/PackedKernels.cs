@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Gradus.Tensors.Packed;
@@ -6,10 +7,11 @@ namespace Gradus.Tensors.Cpu;
 
 internal sealed unsafe partial class CpuDevice<T>
 {
-    public override Shape PackedShape(PackedFormat format, int rows, int columns)
+    public override Shape PackedShape(PackedMatrix matrix)
     {
-        int rowBytes = checked((int)format.ByteLength(columns));
-        return BlockFormats.Of(format).HasPanels() ? new Shape((rows + PanelLayout.Rows - 1) / PanelLayout.Rows * PanelLayout.Rows, rowBytes) : new Shape(rows, rowBytes);
+        BlockFormat format = BlockFormats.Of(matrix);
+        int rows = format.HasPanels() ? (matrix.Rows + PanelLayout.Rows - 1) / PanelLayout.Rows * PanelLayout.Rows : matrix.Rows;
+        return new Shape(rows, checked((int)format.RowBytes(matrix.Columns)));
     }
 
     public override bool KeepsPackedRows(PackedFormat format) => !BlockFormats.Of(format).HasPanels();
@@ -88,12 +90,17 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     private static Operand Operand(byte* data, PackedMatrix matrix, bool transposed, bool round) =>
-        new(data, matrix.Columns, BlockFormats.Of(matrix.Format), transposed) { RoundToBf16 = round };
+        new(data, matrix.Columns, BlockFormats.Of(matrix), transposed) { RoundToBf16 = round, DoubleScales = matrix.ScaleTable is { } scales ? scales.Floats : null };
 
     private static void MoveRows(PackedMatrix matrix, int row, byte* blocks, int length, bool toMatrix)
     {
-        BlockFormat format = BlockFormats.Of(matrix.Format);
+        BlockFormat format = BlockFormats.Of(matrix);
         byte* data = (byte*)matrix.Data.Address;
+        if (format == BlockFormat.NF4Double)
+        {
+            MoveDoubleRows(matrix, row, blocks, length, toMatrix);
+            return;
+        }
         if (!format.HasPanels())
         {
             byte* rows = data + (nint)row * matrix.RowBytes;
@@ -112,6 +119,37 @@ internal sealed unsafe partial class CpuDevice<T>
             blocks += (nint)rows * matrix.RowBytes;
             row += rows;
         }
+    }
+
+    // Blocks with their scales in F32 outside, with codes for them in the panels.
+    private static void MoveDoubleRows(PackedMatrix matrix, int row, byte* blocks, int length, bool toMatrix)
+    {
+        const int Outside = sizeof(float) + NF4.Block / 2, Inside = 1 + NF4.Block / 2;
+        DoubleQuantizedScales scales = matrix.DoubleScales!;
+        int rowBlocks = matrix.Columns / NF4.Block, rowBytes = rowBlocks * Inside;
+        byte[] rented = ArrayPool<byte>.Shared.Rent(rowBytes);
+        fixed (byte* inside = rented)
+        {
+            for (int end = row + (rowBlocks == 0 ? 0 : length / matrix.RowBytes); row < end; row++, blocks += matrix.RowBytes)
+            {
+                byte* panel = (byte*)matrix.Data.Address + row / PanelLayout.Rows * PanelLayout.PanelBytes(BlockFormat.NF4Double, matrix.Columns);
+                if (!toMatrix)
+                    PanelLayout.GetRows(BlockFormat.NF4Double, panel, row % PanelLayout.Rows, 1, inside, rowBytes);
+                for (int i = 0; i < rowBlocks; i++)
+                {
+                    byte* here = inside + i * Inside, there = blocks + i * Outside;
+                    long block = (long)row * rowBlocks + i;
+                    if (toMatrix)
+                        *here = scales.Encode(block, *(float*)there);
+                    else
+                        *(float*)there = scales.Decode(block, *here);
+                    Buffer.MemoryCopy(toMatrix ? there + sizeof(float) : here + 1, toMatrix ? here + 1 : there + sizeof(float), NF4.Block / 2, NF4.Block / 2);
+                }
+                if (toMatrix)
+                    PanelLayout.PutRows(BlockFormat.NF4Double, inside, rowBytes, panel, row % PanelLayout.Rows, 1);
+            }
+        }
+        ArrayPool<byte>.Shared.Return(rented);
     }
 
     [SkipLocalsInit]

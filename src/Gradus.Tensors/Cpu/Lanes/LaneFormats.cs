@@ -58,12 +58,12 @@ internal static unsafe class LaneFormats<T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static T FromF16Bits(T bits)
     {
-        // The fields moved into a float's places make the value times 2^-112, subnormals included.
-        T sign = T.ShiftLeft(bits & T.BroadcastBits(0x8000), 16);
-        T fields = T.ShiftLeft(bits & T.BroadcastBits(0x7FFF), 13);
+        // The fields moved into a float's places, with the sign above them, make the value times 2^-112, subnormals included.
+        T fields = T.ShiftRightSigned(T.ShiftLeft(bits, 16), 3) & T.BroadcastBits(unchecked((int)0x8FFFE000));
         T value = fields * T.BroadcastBits((127 + 112) << 23);
+        // Infinity and NaN came out as 2^16 times their fraction: their exponent has all bits set.
         T special = T.EqualBits(bits & T.BroadcastBits(0x7C00), T.BroadcastBits(0x7C00));
-        return T.Select(special, fields | T.BroadcastBits(0x7F800000), value) | sign;
+        return value | special & T.BroadcastBits(0x7F800000);
     }
 
     /// <summary>Each lane's f16 bit pattern.</summary>

@@ -12,7 +12,8 @@ internal unsafe struct Lanes1(float value) : ILanes<Lanes1>
 
     public static Lanes1 Zero => new(0);
 
-    private readonly int Bits => BitConverter.SingleToInt32Bits(_value);
+    /// <summary>The lane as an integer.</summary>
+    public readonly int Bits => BitConverter.SingleToInt32Bits(_value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 Broadcast(float value) => new(value);

@@ -32,6 +32,9 @@ internal static unsafe class BlockCodes
             case BlockFormat.NF4:
                 Split(block + 4, 32, codes);
                 break;
+            case BlockFormat.NF4Double:
+                Split(block + 1, 32, codes);
+                break;
             case BlockFormat.Q5_0 or BlockFormat.Q5_1:
                 int head = format == BlockFormat.Q5_0 ? 2 : 4;
                 Split(block + head + 4, 16, codes);
@@ -67,6 +70,9 @@ internal static unsafe class BlockCodes
                 break;
             case BlockFormat.NF4:
                 Join(codes, 32, block + 4);
+                break;
+            case BlockFormat.NF4Double:
+                Join(codes, 32, block + 1);
                 break;
             case BlockFormat.Q5_0 or BlockFormat.Q5_1:
                 int head = format == BlockFormat.Q5_0 ? 2 : 4;

@@ -38,6 +38,9 @@ internal enum BlockFormat : byte
     /// <summary>a·table[q], 4 bits.</summary>
     NF4,
 
+    /// <summary>NF4 with a byte for a: map[code]·largest + offset (<see cref="DoubleQuantizedScales"/>). A block is the code and NF4's nibbles.</summary>
+    NF4Double,
+
     /// <summary>Kept in rows, as files have it.</summary>
     IQ4_XS,
 
@@ -61,7 +64,7 @@ internal enum BlockFormat : byte
 internal static class BlockFormats
 {
     private static readonly PackedFormat?[] Specifications =
-        [.. Enum.GetValues<BlockFormat>().Select(format => PackedFormats.TryGet(format.ToString(), out PackedFormat? packed) ? packed : null)];
+        [.. Enum.GetValues<BlockFormat>().Select(format => PackedFormats.TryGet(format == BlockFormat.NF4Double ? "NF4" : format.ToString(), out PackedFormat? packed) ? packed : null)];
 
     /// <summary>The most weights that a block has.</summary>
     public const int LargestBlock = 256;
@@ -72,6 +75,10 @@ internal static class BlockFormats
         ? number
         : throw new NotSupportedException($"There are no products with {format.Name} weights; get the model in one of {string.Join(", ", PackedFormats.All)}.");
 
+    /// <summary>How this processor keeps a matrix.</summary>
+    /// <exception cref="NotSupportedException">The format can be carried from file to file only.</exception>
+    public static BlockFormat Of(PackedMatrix matrix) => matrix.DoubleScales is null ? Of(matrix.Format) : BlockFormat.NF4Double;
+
     /// <summary>The specification of a format.</summary>
     public static PackedFormat Specification(this BlockFormat format) =>
         Specifications[(int)format] ?? throw new ArgumentOutOfRangeException(nameof(format), format, "not a block format");
@@ -80,17 +87,17 @@ internal static class BlockFormats
     public static int Weights(this BlockFormat format) => format switch
     {
         BlockFormat.Q4_K or BlockFormat.Q5_K or BlockFormat.Q6_K => 256,
-        BlockFormat.NF4 => 64,
+        BlockFormat.NF4 or BlockFormat.NF4Double => NF4.Block,
         <= BlockFormat.NF4 => 32,
         _ => format.Specification().BlockSize,
     };
 
     /// <summary>Bytes per block.</summary>
-    public static int Bytes(this BlockFormat format) => format.Specification().BytesPerBlock;
+    public static int Bytes(this BlockFormat format) => format == BlockFormat.NF4Double ? 1 + NF4.Block / 2 : format.Specification().BytesPerBlock;
 
     /// <summary>Whether the format is kept in panels of sixteen rows (<see cref="PanelLayout"/>) rather than in rows.</summary>
-    public static bool HasPanels(this BlockFormat format) => format is > BlockFormat.None and <= BlockFormat.NF4;
+    public static bool HasPanels(this BlockFormat format) => format is > BlockFormat.None and <= BlockFormat.NF4Double;
 
     /// <summary>Bytes of a row of blocks.</summary>
-    public static nint RowBytes(this BlockFormat format, int weights) => checked((nint)format.Specification().ByteLength(weights));
+    public static nint RowBytes(this BlockFormat format, int weights) => checked((nint)(format.Specification().ByteLength(weights) / format.Specification().BytesPerBlock * format.Bytes()));
 }

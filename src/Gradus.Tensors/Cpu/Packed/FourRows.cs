@@ -12,7 +12,7 @@ internal static unsafe class FourRows
     private const int Register = 64;
 
     /// <summary>Whether a format can be moved so.</summary>
-    public static bool Has(BlockFormat format) => format is BlockFormat.Q4_0 or BlockFormat.IQ4_NL or BlockFormat.Q4_1 or BlockFormat.NF4
+    public static bool Has(BlockFormat format) => format is BlockFormat.Q4_0 or BlockFormat.IQ4_NL or BlockFormat.Q4_1 or BlockFormat.NF4 or BlockFormat.NF4Double
         or BlockFormat.Q4_K or BlockFormat.Q5_K or BlockFormat.Q6_K;
 
     /// <summary>Puts the codes, but not what is in the head, of four blocks.</summary>
@@ -33,6 +33,9 @@ internal static unsafe class FourRows
                 break;
             case BlockFormat.NF4:
                 LongNibbles(block + 4, rowBytes, part, part + 4 * Register);
+                break;
+            case BlockFormat.NF4Double:
+                LongNibbles(block + 1, rowBytes, part, part + 4 * Register);
                 break;
             case BlockFormat.Q4_K:
                 for (int run = 0; run < 4; run++, part += 8 * Register)

@@ -1,9 +1,10 @@
 // Products with packed weights: y = x·Wᵀ and its gradient x = y·W. Which way is taken depends on the instruction set, the format and the
 // precision, never on the number of rows, so that a row keeps its bits:
 //
-//   F32, y = x·Wᵀ, AVX512-VNNI   integers times integers, exact but for the rounding of x to 16 bits per block of 32 (ActivationBlocks)
-//   else F32                      weights to floats, piece by piece, into the fp32 product
-//   BF16                          weights to bf16, piece by piece, into the AMX product; without AMX as floats
+//   F32, y = x·Wᵀ    integers times integers, exact but for the rounding of x to 16 bits per block of 32 (ActivationBlocks): the same bits on
+//                    every instruction set. Formats without panels as below.
+//   else F32         weights to floats, piece by piece, into the fp32 product
+//   BF16             weights to bf16, piece by piece, into the AMX product; without AMX as floats
 //
 // A decode step reads every weight once, so it runs at the speed of the memory: panels are read from front to back, in pieces that keep
 // each core on a stream of its own. With more rows a few panels stay in the L2 cache while all rows pass over them.
@@ -15,13 +16,13 @@ namespace Gradus.Tensors.Cpu;
 /// <summary>Products with packed weights.</summary>
 internal static unsafe class PackedGemm
 {
+    private const int MaxRows = VnniCode.MaxRows;
     private const nint PieceBytes = 128 * 1024;
     private const int RowsPerPiece = 64;
     private const long SmallestParallel = 1 << 17;
 
     /// <summary>Whether a product runs on integers.</summary>
-    public static bool UsesIntegers(Isa isa, in Operand weights) =>
-        isa >= Isa.Avx512 && weights.Transposed && !weights.RoundToBf16 && VnniCode.Supports(weights.Format) && VnniKernels.WhyNot is null;
+    public static bool UsesIntegers(in Operand weights) => weights.Transposed && !weights.RoundToBf16 && weights.Format.HasPanels();
 
     /// <summary>Computes a product whose B is packed.</summary>
     /// <param name="isa">The instruction set.</param>
@@ -32,27 +33,49 @@ internal static unsafe class PackedGemm
     {
         if (problem.B.RoundToBf16)
             Bf16Gemm.Multiply(isa, workers, problem);
-        else if (!exact && problem.K > 0 && UsesIntegers(isa, problem.B))
-            OnIntegers(workers, problem);
+        else if (!exact && problem.K > 0 && UsesIntegers(problem.B))
+            OnIntegers(IntegerKernels.Of(isa), workers, problem);
         else
             Gemm.Multiply(isa, workers, problem);
     }
 
-    private static void OnIntegers(Workers workers, in GemmProblem problem)
+    /// <summary>Computes a product on integers, at least one of them.</summary>
+    public static void OnIntegers(IntegerKernel kernel, Workers workers, in GemmProblem problem)
     {
         if (problem.M <= 0 || problem.N <= 0)
             return;
+        switch (kernel)
+        {
+            case IntegerKernel.Scalar:
+                OnIntegers<Lanes1>(kernel, workers, problem);
+                break;
+            case IntegerKernel.Vector128 or IntegerKernel.ArmDot:
+                OnIntegers<Lanes4>(kernel, workers, problem);
+                break;
+            case IntegerKernel.Avx2 or IntegerKernel.AvxVnni:
+                OnIntegers<Lanes8>(kernel, workers, problem);
+                break;
+            default:
+                OnIntegers<Lanes16>(kernel, workers, problem);
+                break;
+        }
+    }
+
+    private static void OnIntegers<T>(IntegerKernel kernel, Workers workers, in GemmProblem problem)
+        where T : unmanaged, ILanes<T>
+    {
         int parts = problem.K / ActivationBlocks.Values;
         nuint bytes = (nuint)problem.M * (nuint)parts * ActivationBlocks.Bytes;
         Job job = new()
         {
+            Kernel = kernel,
             Problem = problem,
             Activations = (byte*)Scratch.Get(Scratch.Slot.ProductA, bytes),
             Panels = (problem.N + PanelLayout.Rows - 1) / PanelLayout.Rows,
             PanelsPerItem = (int)Math.Max(1, PieceBytes / problem.B.RowBytes),
         };
-        Run(workers, (problem.M + RowsPerPiece - 1) / RowsPerPiece, (long)problem.M * problem.K, &job, &PackRows);
-        Run(workers, (job.Panels + job.PanelsPerItem - 1) / job.PanelsPerItem, (long)problem.M * problem.N * problem.K, &job, &Item);
+        Run(workers, (problem.M + RowsPerPiece - 1) / RowsPerPiece, (long)problem.M * problem.K, &job, &PackRows<T>);
+        Run(workers, (job.Panels + job.PanelsPerItem - 1) / job.PanelsPerItem, (long)problem.M * problem.N * problem.K, &job, &Item<T>);
     }
 
     private static void Run(Workers workers, int items, long work, Job* job, delegate*<void*, int, int, void> body)
@@ -68,58 +91,73 @@ internal static unsafe class PackedGemm
     }
 
     // Rows go in groups of eight, the last group is what is left; within a group the rows' blocks of one part lie side by side.
-    private static void PackRows(void* context, int item, int worker)
+    private static void PackRows<T>(void* context, int item, int worker)
+        where T : unmanaged, ILanes<T>
     {
         Job* job = (Job*)context;
         GemmProblem problem = job->Problem;
+        ActivationForm form = IntegerKernels.Form(job->Kernel, problem.B.Format);
         for (int m = item * RowsPerPiece; m < Math.Min((item + 1) * RowsPerPiece, problem.M); m++)
         {
-            int first = m / VnniCode.MaxRows * VnniCode.MaxRows, rows = Math.Min(VnniCode.MaxRows, problem.M - first);
+            int first = m / MaxRows * MaxRows, rows = Math.Min(MaxRows, problem.M - first);
             byte* to = job->Group(first) + (m - first) * ActivationBlocks.Bytes;
-            ActivationBlocks.Pack(problem.B.Format, (float*)(problem.A.Data + m * problem.A.RowBytes), problem.K, to, rows * ActivationBlocks.Bytes);
+            ActivationBlocks<T>.Pack(problem.B.Format, form, (float*)(problem.A.Data + m * problem.A.RowBytes), problem.K, to, rows * ActivationBlocks.Bytes);
         }
     }
 
     [SkipLocalsInit]
-    private static void Item(void* context, int item, int worker)
+    private static void Item<T>(void* context, int item, int worker)
+        where T : unmanaged, ILanes<T>
     {
         Job* job = (Job*)context;
         GemmProblem problem = job->Problem;
-        BlockFormat format = problem.B.Format;
-        byte* space = stackalloc byte[VnniCode.ScratchBytes + VnniCode.MaxRows * PanelLayout.Rows * sizeof(float) + 64];
+        byte* space = stackalloc byte[ProductScratch.Bytes + MaxRows * PanelLayout.Rows * sizeof(float) + 64];
         byte* scratch = (byte*)(((nint)space + 63) & ~63);
-        float* sums = (float*)(scratch + VnniCode.ScratchBytes);
-        VnniKernels.Prepare(format, scratch);
+        float* sums = (float*)(scratch + ProductScratch.Bytes);
+        BlockFormat format = problem.B.Format;
         nint units = problem.K / format.Weights();
+        ProductScratch.Prepare(format, scratch);
         int firstPanel = item * job->PanelsPerItem, endPanel = Math.Min(firstPanel + job->PanelsPerItem, job->Panels);
-        for (int m = 0; m < problem.M; m += VnniCode.MaxRows)
+        for (int m = 0; m < problem.M; m += MaxRows)
         {
-            int rows = Math.Min(VnniCode.MaxRows, problem.M - m);
-            var kernel = VnniKernels.Get(format, rows);
+            int rows = Math.Min(MaxRows, problem.M - m);
             for (int panel = firstPanel; panel < endPanel; panel++)
             {
-                kernel(problem.B.Data + panel * problem.B.RowBytes, job->Group(m), sums, units, scratch);
+                if (format == BlockFormat.NF4Double)
+                {
+                    float* scales = (float*)Scratch.Get(Scratch.Slot.ProductWindow, (nuint)(units * PanelLayout.Rows * sizeof(float)));
+                    PanelDoubleScales.Panel(problem.B, panel, units, scales);
+                    *(float**)(scratch + ProductScratch.ScalesOffset) = scales;
+                }
+                byte* weights = problem.B.Data + panel * problem.B.RowBytes;
+                IntegerKernels.Multiply(job->Kernel, format, weights, job->Group(m), rows, sums, units, scratch);
                 int column = panel * PanelLayout.Rows, columns = Math.Min(PanelLayout.Rows, problem.N - column);
                 for (int r = 0; r < rows; r++)
-                    Store(problem, m + r, column, columns, Lanes16.Load(sums + r * PanelLayout.Rows));
+                    Store<T>(problem, m + r, column, columns, sums + r * PanelLayout.Rows);
                 problem.Finish(m, column, rows, columns);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(in GemmProblem problem, int row, int column, int columns, Lanes16 sums)
+    private static void Store<T>(in GemmProblem problem, int row, int column, int columns, float* sums)
+        where T : unmanaged, ILanes<T>
     {
         float* c = problem.C + row * problem.StrideC + column;
-        if (problem.Accumulate)
-            sums = Lanes16.LoadTail(c, columns) + sums;
-        if (problem.Bias != null)
-            sums += Lanes16.LoadTail(problem.Bias + column, columns);
-        Lanes16.StoreTail(c, columns, sums);
+        for (int i = 0; i < columns; i += T.Width)
+        {
+            T value = T.Load(sums + i);
+            if (problem.Accumulate)
+                value = T.LoadTail(c + i, columns - i) + value;
+            if (problem.Bias != null)
+                value += T.LoadTail(problem.Bias + column + i, columns - i);
+            T.StoreTail(c + i, columns - i, value);
+        }
     }
 
     private struct Job
     {
+        public IntegerKernel Kernel;
         public GemmProblem Problem;
         public byte* Activations;
         public int Panels;

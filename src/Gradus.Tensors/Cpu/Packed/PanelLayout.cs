@@ -2,7 +2,8 @@
 // units, one block of every row each, as many bytes as the blocks have. A register of sixteen 32-bit lanes then holds one piece of all
 // rows, lane r of row r: no sums across lanes, and memory is read from front to back. A unit is
 //
-//   head     per row, all rows of a field together: f16 d (and m, dmin); three words of 6-bit scales (K); sixteen s8 scales (Q6_K); f32 (NF4)
+//   head     per row, all rows of a field together: f16 d (and m, dmin); three words of 6-bit scales (K); sixteen s8 scales (Q6_K); f32, or a
+//            byte for it (NF4)
 //   parts    32 columns each, in registers of 64 bytes:
 //     Q8_0         8 registers, byte b of register i is column 4i + b, plus 128
 //     4 bits       4 registers, byte b of register j has column 8j + b low and column 8j + 4 + b high
@@ -40,6 +41,7 @@ internal static unsafe class PanelLayout
         BlockFormat.Q4_1 or BlockFormat.Q5_1 or BlockFormat.NF4 => 64,
         BlockFormat.Q4_K or BlockFormat.Q5_K => 64 + 3 * Register,
         BlockFormat.Q6_K => 32 + 256,
+        BlockFormat.NF4Double => 16,
         _ => 32,
     };
 
@@ -123,6 +125,9 @@ internal static unsafe class PanelLayout
                 break;
             case BlockFormat.NF4:
                 PutNibbles(block + 4, 32, part);
+                break;
+            case BlockFormat.NF4Double:
+                PutNibbles(block + 1, 32, part);
                 break;
             case BlockFormat.Q4_K:
                 for (int run = 0; run < 4; run++)
@@ -243,6 +248,9 @@ internal static unsafe class PanelLayout
         {
             case BlockFormat.NF4:
                 Move<uint>(block, unit + 4 * row, toUnit);
+                break;
+            case BlockFormat.NF4Double:
+                Move<byte>(block, unit + row, toUnit);
                 break;
             case BlockFormat.Q6_K:
                 Move<ushort>(block + 208, unit + 2 * row, toUnit);

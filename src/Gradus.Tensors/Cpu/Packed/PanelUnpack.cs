@@ -43,17 +43,21 @@ internal static unsafe class PanelUnpack<T>
     /// <param name="endPart">The part after the last.</param>
     /// <param name="to">Where the first column goes.</param>
     /// <param name="stride">The distance of the columns, in floats.</param>
+    [SkipLocalsInit]
     public static void Parts(in Operand operand, int row, int rows, int part, int endPart, float* to, nint stride)
     {
         BlockFormat format = operand.Format;
         int partsPerUnit = format.Weights() / PanelLayout.PartColumns;
+        float* scales = stackalloc float[PanelLayout.Rows];
         for (int r = row; r < row + rows; r += T.Width)
         {
             byte* panel = operand.Data + r / PanelLayout.Rows * operand.RowBytes;
             for (int p = part; p < endPart; p++)
             {
                 byte* unit = panel + (nint)(p / partsPerUnit) * PanelLayout.UnitBytes(format);
-                Part(format, unit, p % partsPerUnit, r % PanelLayout.Rows, to + (p - part) * PanelLayout.PartColumns * stride + (r - row), stride);
+                if (format == BlockFormat.NF4Double)
+                    PanelDoubleScales.Unit(operand, r / PanelLayout.Rows, p / partsPerUnit, scales);
+                Part(format, unit, p % partsPerUnit, r % PanelLayout.Rows, scales, to + (p - part) * PanelLayout.PartColumns * stride + (r - row), stride);
             }
         }
     }
@@ -76,13 +80,19 @@ internal static unsafe class PanelUnpack<T>
     /// <param name="unit">The unit.</param>
     /// <param name="part">Which part of the unit.</param>
     /// <param name="row">The first row of the panel, a multiple of the number of lanes.</param>
+    /// <param name="scales">The unit's scales, for a format that does not have them in its head.</param>
     /// <param name="to">Column c goes to to + c · stride.</param>
     /// <param name="stride">The distance of the columns, in floats.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Part(BlockFormat format, byte* unit, int part, int row, float* to, nint stride)
+    private static void Part(BlockFormat format, byte* unit, int part, int row, float* scales, float* to, nint stride)
     {
         byte* codes = unit + PanelLayout.HeadBytes(format) + part * PanelLayout.PartBytes(format) + row * sizeof(int);
-        T d = format == BlockFormat.NF4 ? T.Load((float*)unit + row) : LaneFormats<T>.LoadF16((ushort*)unit + row);
+        T d = format switch
+        {
+            BlockFormat.NF4 => T.Load((float*)unit + row),
+            BlockFormat.NF4Double => T.Load(scales + row),
+            _ => LaneFormats<T>.LoadF16((ushort*)unit + row),
+        };
         switch (format)
         {
             case BlockFormat.Q8_0:
@@ -114,7 +124,7 @@ internal static unsafe class PanelUnpack<T>
                     SixteenOfSixBits(codes + 192 * half, d * Signed(unit + 32 + 16 * (2 * part + half) + row), to + 16 * half * stride, stride);
                 break;
             default:
-                Levels(codes, d, format == BlockFormat.NF4 ? BlockTables.Nf4 : BlockTables.Iq4Nl, to, stride);
+                Levels(codes, d, format is BlockFormat.NF4 or BlockFormat.NF4Double ? BlockTables.Nf4 : BlockTables.Iq4Nl, to, stride);
                 break;
         }
     }
@@ -187,8 +197,9 @@ internal static unsafe class PanelUnpack<T>
         T.Store(to + 3 * stride, scale * (T.FromInteger(T.ShiftRight(codes, 24)) + zero));
     }
 
+    /// <summary>Signed bytes as floats.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static T Signed(byte* bytes) => T.FromInteger(T.ShiftRightSigned(T.ShiftLeft(T.LoadBits8(bytes), 24), 24));
+    public static T Signed(byte* bytes) => T.FromInteger(T.ShiftRightSigned(T.ShiftLeft(T.LoadBits8(bytes), 24), 24));
 
     // Scale and minimum of a part, from the three words of every row.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

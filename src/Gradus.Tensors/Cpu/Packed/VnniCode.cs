@@ -15,15 +15,6 @@ internal sealed class VnniCode
     /// <summary>The most rows of activations.</summary>
     public const int MaxRows = 8;
 
-    /// <summary>Where a code book lies in the scratch memory, behind the scales: sixteen bytes, four times; for NF4 upper ones, then lower ones.</summary>
-    public const int LevelsOffset = 32 * Register;
-
-    /// <summary>Where NF4's two factors lie: what a step of the upper bytes is worth, and of the lower ones.</summary>
-    public const int FactorsOffset = LevelsOffset + 2 * Register;
-
-    /// <summary>Bytes of the memory that a kernel keeps scales in.</summary>
-    public const int ScratchBytes = FactorsOffset + Register;
-
     private const int Register = 64;
     private const int PrefetchBytes = 4096;
 
@@ -63,7 +54,7 @@ internal sealed class VnniCode
 
     /// <summary>
     /// void Multiply(panel, activations, sums, units, scratch): sums[m, r] = Σ weight[r, k]·activation[m, k] for <paramref name="rows"/> m and
-    /// 16 r, over as many units as there are, at least one.
+    /// 16 r, over as many units as there are, at least one. Activations are in the form of bytes; scratch is of <see cref="ProductScratch"/>.
     /// </summary>
     public static byte[] Multiply(BlockFormat format, int rows) => new VnniCode(format, rows).Assemble();
 
@@ -82,6 +73,8 @@ internal sealed class VnniCode
             Part(part);
         }
         _code.add(rdi, PanelLayout.UnitBytes(_format));
+        if (_format == BlockFormat.NF4Double)
+            _code.add(r9, Register);
         _code.add(rsi, _parts * _rows * ActivationBlocks.Bytes);
         _code.dec(rcx);
         _code.jne(unit);
@@ -103,12 +96,14 @@ internal sealed class VnniCode
     private void Constants()
     {
         Broadcast(Low, 0x0F0F0F0F);
+        if (_format == BlockFormat.NF4Double)
+            _code.mov(r9, __qword_ptr[r8 + ProductScratch.ScalesOffset]);
         if (HasFifthBit)
             Broadcast(Second, 0x10101010);
         else if (_format == BlockFormat.Q6_K)
             Broadcast(Second, 0x30303030);
         else if (_format == BlockFormat.IQ4_NL)
-            _code.vmovdqu32(Second, __zmmword_ptr[r8 + LevelsOffset]);
+            _code.vmovdqu32(Second, __zmmword_ptr[r8 + ProductScratch.LevelsOffset]);
     }
 
     private void Broadcast(AssemblerRegisterZMM to, int bits)
@@ -186,15 +181,15 @@ internal sealed class VnniCode
             }
             return;
         }
-        if (_format == BlockFormat.NF4)
+        if (_format is BlockFormat.NF4 or BlockFormat.NF4Double)
         {
             // A level is an integer of 16 bits, of which the weights give the upper byte and then the lower one.
             for (int half = 0; half < 2; half++)
             {
-                _code.vmovdqu32(Second, __zmmword_ptr[r8 + LevelsOffset + half * Register]);
+                _code.vmovdqu32(Second, __zmmword_ptr[r8 + ProductScratch.LevelsOffset + half * Register]);
                 Sums(part, codes, 0, 8, ActivationBlocks.StartOffset + half * sizeof(int));
-                _code.vmovups(Scale, __zmmword_ptr[rdi]);
-                _code.vmulps(Scale, Scale, __dword_bcst[r8 + FactorsOffset + half * sizeof(float)]);
+                _code.vmovups(Scale, _format == BlockFormat.NF4 ? __zmmword_ptr[rdi] : __zmmword_ptr[r9]);
+                _code.vmulps(Scale, Scale, __dword_bcst[r8 + ProductScratch.FactorsOffset + half * sizeof(float)]);
                 AddSums(part);
             }
             return;
@@ -237,7 +232,7 @@ internal sealed class VnniCode
             {
                 int at = At(part, m) + 4 * (firstGroup + group);
                 _code.vpdpbusd(OfUpper(m), Weights, __dword_bcst[rsi + at]);
-                _code.vpdpbusd(OfLower(m), Weights, __dword_bcst[rsi + at + ActivationBlocks.LowerOffset]);
+                _code.vpdpbusd(OfLower(m), Weights, __dword_bcst[rsi + at + ActivationBlocks.SecondOffset]);
             }
         }
     }
@@ -260,7 +255,7 @@ internal sealed class VnniCode
             _code.vpsrld(Weights, Raw, 4);
             _code.vpandd(Weights, Weights, Low);
         }
-        if (_format is BlockFormat.IQ4_NL or BlockFormat.NF4)
+        if (_format is BlockFormat.IQ4_NL or BlockFormat.NF4 or BlockFormat.NF4Double)
             _code.vpshufb(Weights, Second, Weights);
         else if (HasFifthBit)
             OrUpper(4 - group);

@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics.X86;
-using Gradus.Tensors.Packed;
 
 namespace Gradus.Tensors.Cpu;
 
@@ -7,7 +6,7 @@ namespace Gradus.Tensors.Cpu;
 internal static unsafe class VnniKernels
 {
     private static readonly Lazy<string?> Answer = new(Ask);
-    private static readonly nint[] Kernels = new nint[(int)(BlockFormat.NF4 + 1) * (VnniCode.MaxRows + 1)];
+    private static readonly nint[] Kernels = new nint[(int)(BlockFormat.NF4Double + 1) * (VnniCode.MaxRows + 1)];
     private static readonly Lock Making = new();
 
     /// <summary>Why the kernels cannot be used; null when they can.</summary>
@@ -21,24 +20,6 @@ internal static unsafe class VnniKernels
         if (Volatile.Read(ref kernel) == 0)
             Make(format, rows, ref kernel);
         return (delegate* unmanaged[SuppressGCTransition]<byte*, byte*, float*, nint, byte*, void>)kernel;
-    }
-
-    /// <summary>Prepares the scratch memory of a kernel: its code book.</summary>
-    public static void Prepare(BlockFormat format, byte* scratch)
-    {
-        byte* levels = scratch + VnniCode.LevelsOffset;
-        for (int i = 0; i < 64 && format == BlockFormat.IQ4_NL; i++)
-            levels[i] = (byte)(NonLinear4.Levels[i % 16] + ActivationBlocks.Zero(format));
-        if (format != BlockFormat.NF4)
-            return;
-        // Levels lie between −1 and 1; as integers they are off by at most 1/65,278.
-        for (int i = 0; i < 64; i++)
-        {
-            int level = (int)MathF.Round(NF4.Levels[i % 16] * ActivationBlocks.Largest) + 256 * ActivationBlocks.Zero(format);
-            (levels[i], levels[i + 64]) = ((byte)(level >> 8), (byte)level);
-        }
-        float* factors = (float*)(scratch + VnniCode.FactorsOffset);
-        (factors[0], factors[1]) = (256f / ActivationBlocks.Largest, 1f / ActivationBlocks.Largest);
     }
 
     private static void Make(BlockFormat format, int rows, ref nint kernel)

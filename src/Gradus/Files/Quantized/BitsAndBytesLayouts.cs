@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gradus.Tensors;
+using Gradus.Tensors.Packed;
 
 namespace Gradus.Files.Quantized;
 
@@ -46,6 +47,35 @@ internal sealed class FourBitLayout(Shape shape, DType type, int block, int nest
             int code = bytes[(int)((at / 2) - firstByte)] >> (at % 2 == 0 ? 4 : 0) & 15;
             destination[i] = map[code] * scale;
         }
+    }
+
+    /// <summary>
+    /// NF4 in blocks of 64 stays as it is: the scales too, where they are bytes in groups of 256 ("double quantization"). Weights are not
+    /// rounded to the checkpoint's type then.
+    /// </summary>
+    public override PackedMatrix? ReadPacked(TensorFile file, IReadOnlyList<TensorEntry> sources, Workspace store)
+    {
+        if (_shape.Rank != 2 || block != NF4.Block || _shape[1] % NF4.Block != 0 || !Floats(file, sources[1]).AsSpan().SequenceEqual(NF4.Levels))
+            return null;
+        int rows = _shape[0], columns = _shape[1], rowBlocks = columns / NF4.Block;
+        bool nested = sources.Count > 3;
+        DoubleQuantizedScales? common = nested ? new DoubleQuantizedScales(offset, Floats(file, sources[3])) : null;
+        if (nested && (nestedBlock != DoubleQuantizedScales.Blocks || !Floats(file, sources[4]).AsSpan().SequenceEqual(DoubleQuantizedScales.Map)))
+            return null;
+        PackedMatrix matrix = common is null ? new PackedMatrix(store, PackedFormats.Get("NF4"), rows, columns) : new PackedMatrix(store, rows, columns, common);
+        TensorBytes codes = file.Bytes(sources[0]), scaleCodes = file.Bytes(sources[2]);
+        float[] absmax = nested ? [] : Floats(file, sources[2]);
+        Parallel.For(0, rows, row =>
+        {
+            long first = (long)row * rowBlocks;
+            float[] scales = new float[rowBlocks];
+            for (int i = 0; i < rowBlocks; i++)
+                scales[i] = common is null ? absmax[first + i] : common.Decode(first + i, scaleCodes.Slice(first + i, 1)[0]);
+            byte[] blocks = new byte[matrix.RowBytes];
+            NF4.Import(codes.Slice(first * (NF4.Block / 2), columns / 2), scales, blocks);
+            matrix.PutRows(row, blocks);
+        });
+        return matrix;
     }
 
     /// <summary>What the JSON of a <c>quant_state</c> says.</summary>

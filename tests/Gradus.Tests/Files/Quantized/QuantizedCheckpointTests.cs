@@ -4,8 +4,10 @@ using System.Text.Json.Nodes;
 using Gradus.Files;
 using Gradus.Files.Quantized;
 using Gradus.Models;
+using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
+using Gradus.Tensors.Packed;
 using Gradus.Testing;
 using Gradus.Tests.Goldens;
 
@@ -88,6 +90,14 @@ public sealed class QuantizedCheckpointTests : IDisposable
             Assert.Equal("w.weight", Assert.Single(file.Entries).Name);
             Assert.Equal(expected.Shape, file["w.weight"].Shape);
             Near(Values(tensors, expected.Name), Values(file, "w.weight"), 1e-6f);
+            using Workspace store = new(CpuDevice.Default);
+            PackedMatrix? kept = file.ReadPacked(file["w.weight"], store);
+            Assert.Equal(type == "nf4" && (int)cases[name]!["blocksize"]! == 64 && expected.Shape.Columns % 64 == 0, kept is not null);
+            if (kept is not null)
+            {
+                Assert.Equal(Values(tensors, expected.Name), kept.Dense(store).ToArray());
+                Assert.Equal(cases[name]!["nested_blocksize"] is not null, kept.DoubleScales is not null);
+            }
             Fuzz(path, Quantization("bitsandbytes"), rounds: 60);
         }
     }
@@ -138,6 +148,62 @@ public sealed class QuantizedCheckpointTests : IDisposable
         foreach ((Parameter mine, Parameter read) in model.Parameters.Zip(loaded.Parameters))
             Near(mine.Value.ToArray(), read.Value.ToArray(), 1e-6f);
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AModelInNf4StaysInBlocksWhereThatIsAskedFor(bool doubleQuantization)
+    {
+        LlamaConfig config = new(VocabSize: 50, HiddenSize: 64, IntermediateSize: 192, NumHiddenLayers: 2, NumAttentionHeads: 4, MaxPositionEmbeddings: 32);
+        using DecoderModel model = (DecoderModel)Checkpoint.Create(config, 7, CpuDevice.Default);
+        ModelQuantization.Apply(model, PackedFormats.Get("NF4"), l => l != model.Head, doubleQuantization);
+        List<(string Name, DType Type, Shape Shape, byte[] Data)> stored = [.. model.Parameters.Select(p => (p.Name, DType.F32, p.Shape, Bytes(p.Value.ToArray())))];
+        foreach (Linear linear in model.Parts.Linears.Where(l => l.Weight is PackedWeight))
+            stored.AddRange(Nf4(linear.Path + ".weight", ((PackedWeight)linear.Weight).Matrix));
+        Write("model.safetensors", stored);
+        JsonObject json = Architectures.ToJson(config);
+        json[QuantizedCheckpoint.ConfigKey] = Quantization("bitsandbytes")[QuantizedCheckpoint.ConfigKey]!.DeepClone();
+        File.WriteAllText(_folder["config.json"], json.ToJsonString());
+        using LanguageModel kept = Checkpoint.Load(_folder.Path, CpuDevice.Default, keepPacked: true), floats = Checkpoint.Load(_folder.Path, CpuDevice.Default);
+        using Workspace scratch = new(CpuDevice.Default);
+        foreach ((Linear mine, Linear read) in model.Parts.Linears.Zip(kept.Parts.Linears))
+        {
+            Assert.Equal(mine.Weight is PackedWeight, read.Weight is PackedWeight);
+            Assert.Equal(mine.Weight.Dense(scratch).ToArray(), read.Weight.Dense(scratch).ToArray());
+        }
+        Assert.Equal(model.Parts.Store.LiveBytes, kept.Parts.Store.LiveBytes);
+        Assert.Equal(model.ParameterCount, kept.ParameterCount);
+        Assert.All(floats.Parts.Linears, l => Assert.IsType<DenseWeight>(l.Weight));
+    }
+
+    // A matrix as bitsandbytes stores it.
+    private static IEnumerable<(string, DType, Shape, byte[])> Nf4(string name, PackedMatrix matrix)
+    {
+        byte[] blocks = new byte[matrix.Rows * matrix.RowBytes];
+        matrix.GetRows(0, blocks);
+        int count = matrix.Rows * matrix.Columns / NF4.Block;
+        byte[] nibbles = new byte[count * NF4.Block / 2];
+        float[] scales = new float[count];
+        NF4.Export(blocks, nibbles, scales);
+        JsonObject state = new() { ["quant_type"] = "nf4", ["blocksize"] = NF4.Block, ["dtype"] = "float32", ["shape"] = new JsonArray(matrix.Rows, matrix.Columns) };
+        yield return (name, DType.U8, new Shape(nibbles.Length, 1), nibbles);
+        yield return ($"{name}.quant_map", DType.F32, new Shape(16), Bytes(NF4.Levels.ToArray()));
+        if (matrix.DoubleScales is { } common)
+        {
+            (state["nested_blocksize"], state["nested_offset"]) = (DoubleQuantizedScales.Blocks, common.Offset);
+            yield return ($"{name}.absmax", DType.U8, new Shape(count), [.. scales.Select((scale, block) => common.Encode(block, scale))]);
+            yield return ($"{name}.nested_absmax", DType.F32, new Shape(common.Largest.Length), Bytes(common.Largest.ToArray()));
+            yield return ($"{name}.nested_quant_map", DType.F32, new Shape(256), Bytes(DoubleQuantizedScales.Map.ToArray()));
+        }
+        else
+        {
+            yield return ($"{name}.absmax", DType.F32, new Shape(count), Bytes(scales));
+        }
+        byte[] json = Encoding.UTF8.GetBytes(state.ToJsonString());
+        yield return ($"{name}.quant_state.bitsandbytes__nf4", DType.U8, new Shape(json.Length), json);
+    }
+
+    private static byte[] Bytes(float[] values) => MemoryMarshal.AsBytes<float>(values).ToArray();
 
     [Fact]
     public void WhatIsNotReadIsNamed()
