@@ -1,5 +1,7 @@
 // Activations, gates, dropout and Adam: element-wise work with more arithmetic in it.
 
+using System.Runtime.CompilerServices;
+
 namespace Gradus.Tensors.Cpu;
 
 internal sealed unsafe partial class CpuDevice<T>
