@@ -137,7 +137,7 @@ internal sealed unsafe partial class CpuDevice<T>
     private static void ScaleUpdate(float factor, float* x, float* u, int count) => MapRun(new Times(factor), count, u, x, null, null);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TraceUpdate(in UpdateStep step, float* trace, float* u, int count)
+    private static void TraceUpdate(UpdateStep step, float* trace, float* u, int count)
     {
         T decay = T.Broadcast(step.A), share = T.Broadcast(step.B), traceWeight = T.Broadcast(step.C), updateWeight = T.Broadcast(step.D);
         for (int i = 0; i < count; i += T.Width)
@@ -150,7 +150,7 @@ internal sealed unsafe partial class CpuDevice<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AdamUpdate(in UpdateStep step, float* m, float* v, float* u, int count)
+    private static void AdamUpdate(UpdateStep step, float* m, float* v, float* u, int count)
     {
         T b1 = T.Broadcast(step.A), b2 = T.Broadcast(step.B), a1 = T.Broadcast(1f - step.A), a2 = T.Broadcast(1f - step.B);
         T epsilon = T.Broadcast(step.C), r1 = T.Broadcast(step.D), r2 = T.Broadcast(step.E);
