@@ -141,8 +141,9 @@ internal static unsafe class PanelUnpack<T>
         Four(T.ShiftRight(second, 4) & low | T.ShiftRight(upper, 2) & high, scale, zero, to + 12 * stride, stride);
     }
 
-    // scale·(q + zero).
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    // scale·(q + zero). A method of its own, as are the next: inlined into one they are too much for the JIT, which then calls every
+    // single operation.
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static void Nibbles(byte* codes, byte* fifth, T scale, T zero, float* to, nint stride)
     {
         for (int i = 0; i < 8; i++)
@@ -150,7 +151,7 @@ internal static unsafe class PanelUnpack<T>
     }
 
     // scale·q + offset.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static void NibblesAbove(byte* codes, byte* fifth, T scale, T offset, float* to, nint stride)
     {
         T mask = T.BroadcastBits(255);
@@ -165,7 +166,7 @@ internal static unsafe class PanelUnpack<T>
     }
 
     // scale·level[q].
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
     private static void Levels(byte* codes, T scale, float* levels, float* to, nint stride)
     {
         T mask = T.BroadcastBits(15);
