@@ -131,7 +131,7 @@ internal sealed unsafe partial class CpuDevice<T>
             BlockProduct(rows, dv, count, scores, row, 1, job.V.At(keyRow, kv), job.V.Row, sum, dv);
         }
         for (int r = 0; r < rows; r++)
-            WriteRow(job, view.Row(first + r), head, sum + (r * dv), max[r], total[r]);
+            WriteRow(ref job, view.Row(first + r), head, sum + (r * dv), max[r], total[r]);
     }
 
     // A few queries over cached keys: every key is read once, its score is a dot product.
@@ -158,11 +158,11 @@ internal sealed unsafe partial class CpuDevice<T>
                     MapRun(new Times(rescale), dv, sum, sum, null, null);
                 BlockProduct(1, dv, count, scores, step, 1, v, job.V.Row, sum, dv);
             }
-            WriteRow(job, view.Row(i), head, sum, max, total);
+            WriteRow(ref job, view.Row(i), head, sum, max, total);
         }
     }
 
-    private static void WriteRow(in AttentionJob job, long row, int head, float* sum, float max, float total)
+    private static void WriteRow(ref AttentionJob job, long row, int head, float* sum, float max, float total)
     {
         // A total of NaN passes through: a broken value must reach the loss.
         float scale = total == 0 ? 0f : 1f / total;

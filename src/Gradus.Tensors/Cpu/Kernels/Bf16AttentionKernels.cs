@@ -100,6 +100,6 @@ internal sealed unsafe partial class CpuDevice<T>
         }
         job.Kernels.Release();
         for (int r = 0; r < rows; r++)
-            WriteRow(job, view.Row(first + r), head, sum + (r * width), max[r], total[r]);
+            WriteRow(ref job, view.Row(first + r), head, sum + (r * width), max[r], total[r]);
     }
 }
