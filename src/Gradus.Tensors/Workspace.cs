@@ -234,23 +234,11 @@ public sealed class Workspace : IDisposable
     }
 
     /// <summary>The innermost of the workspaces of an operation's inputs.</summary>
-    internal static Workspace Innermost(Tensor a) => a.Workspace;
-
-    /// <inheritdoc cref="Innermost(Tensor)"/>
-    internal static Workspace Innermost(Tensor a, Tensor? b) =>
-        b is null || a.Workspace.Depth >= b.Workspace.Depth ? a.Workspace : b.Workspace;
-
-    /// <inheritdoc cref="Innermost(Tensor)"/>
-    internal static Workspace Innermost(Tensor a, Tensor? b, Tensor? c)
+    internal static Workspace Innermost(Tensor a, Tensor? b = null, Tensor? c = null, Tensor? d = null)
     {
-        Workspace w = Innermost(a, b);
-        return c is null || w.Depth >= c.Workspace.Depth ? w : c.Workspace;
-    }
-
-    /// <inheritdoc cref="Innermost(Tensor)"/>
-    internal static Workspace Innermost(Tensor a, Tensor? b, Tensor? c, Tensor? d)
-    {
-        Workspace w = Innermost(a, b, c);
+        Workspace w = a.Workspace;
+        w = b is null || w.Depth >= b.Workspace.Depth ? w : b.Workspace;
+        w = c is null || w.Depth >= c.Workspace.Depth ? w : c.Workspace;
         return d is null || w.Depth >= d.Workspace.Depth ? w : d.Workspace;
     }
 
