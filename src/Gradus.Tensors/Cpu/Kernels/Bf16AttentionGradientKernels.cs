@@ -1,9 +1,8 @@
 // The backward pass of attention with its five products in bf16; see AttentionGradientKernels for the formulas. All operands of a key/value
 // head are packed once; sums are in F32 and in one order: over blocks of keys, then heads of the group, then blocks of queries.
 
-using System.Runtime.InteropServices;
-
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Gradus.Tensors.Cpu;
 
