@@ -75,7 +75,7 @@ public sealed partial class Tensor
 
     /// <summary>
     /// The memory into which a matrix product writes this tensor's gradient, whether it must add to what is there, and with which epilogue:
-    /// past the activation or gate that made this tensor, where nothing else has a say in the gradients of its inputs yet.
+    /// past the activation that made this tensor, where nothing else has a say in the gradient of its input yet.
     /// </summary>
     internal Tensor GradientTarget(out bool accumulate, out Epilogue slope)
     {

@@ -60,10 +60,7 @@ public sealed partial class Tensor
             throw new ArgumentException($"Attention: q {Shape} is (N, H, D); k {k.Shape} and v {v.Shape} are (M, Hkv, D), with Hkv dividing H.");
         if (layout.TotalQueries != Shape[0])
             throw new ArgumentException($"Attention: q {Shape} has {Shape[0]} rows, but the layout speaks of {layout.TotalQueries}.", nameof(layout));
-        if (options.Dropout is not (>= 0 and < 1))
-            throw new ArgumentOutOfRangeException(nameof(options), options.Dropout, "Attention: dropout is a probability in [0, 1).");
         CheckKeys(k, v, layout);
-        CheckBiases(Shape[1], layout, slopes, bias);
         return Attend(k, v, fused: null, layout, options, slopes, bias);
     }
 
@@ -81,16 +78,16 @@ public sealed partial class Tensor
             throw new ArgumentException($"Attention: {heads} makes rows of {heads.Columns} values, but the tensor is {Shape}.", nameof(heads));
         if (layout.PageSize > 0 || layout.TotalQueries != Shape[0] || layout.TotalKeys != Shape[0])
             throw new ArgumentException($"Attention: the layout does not speak of the {Shape[0]} rows of {Shape} as queries and as keys.", nameof(layout));
-        if (options.Dropout is not (>= 0 and < 1))
-            throw new ArgumentOutOfRangeException(nameof(options), options.Dropout, "Attention: dropout is a probability in [0, 1).");
-        CheckBiases(heads.Heads, layout, slopes, bias);
         return Attend(this, this, heads, layout, options, slopes, bias);
     }
 
     private Tensor Attend(Tensor k, Tensor v, FusedHeads? fused, AttentionLayout layout, AttentionOptions options, Tensor? slopes, Tensor? bias)
     {
-        Workspace w = Workspace.Innermost(this, k, v);
+        if (options.Dropout is not (>= 0 and < 1))
+            throw new ArgumentOutOfRangeException(nameof(options), options.Dropout, "Attention: dropout is a probability in [0, 1).");
         int heads = fused?.Heads ?? Shape[1];
+        CheckBiases(heads, layout, slopes, bias);
+        Workspace w = Workspace.Innermost(this, k, v);
         Tensor y = w.Empty(new Shape(Shape[0], heads, fused?.Width ?? v.Shape[-1])), lse = w.Empty(new Shape(Shape[0], heads));
         AttentionTask task = new(this, k, v, y, lse, layout, options) { Slopes = slopes, Bias = bias, Precision = w.Precision, Fused = fused };
         w.Device.Attention(task);

@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace Gradus.Tensors.Packed;
@@ -77,7 +76,7 @@ public sealed class PackedMatrix
         {
             float[] scales = new float[values.Length / NF4.Block];
             for (int i = 0; i < scales.Length; i++)
-                scales[i] = MathF.Abs(TensorPrimitives.MaxMagnitude(values.Slice(i * NF4.Block, NF4.Block)));
+                scales[i] = MathF.Abs(BlockIntegers.Extreme(values.Slice(i * NF4.Block, NF4.Block)));
             matrix = new PackedMatrix(store, rows, columns, DoubleQuantizedScales.Of(scales));
         }
         else

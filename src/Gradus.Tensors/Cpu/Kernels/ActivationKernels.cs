@@ -1,4 +1,4 @@
-// Activations, gates, dropout and Adam: element-wise work with more arithmetic in it.
+// Activations, gates and dropout: element-wise work with more arithmetic in it.
 
 using System.Runtime.CompilerServices;
 

@@ -54,9 +54,9 @@ internal static unsafe class IntegerKernels
     {
         IntegerKernel.Vnni => "AVX512-VNNI",
         IntegerKernel.Avx512 => "AVX-512",
-        IntegerKernel.AvxVnni => AvxVnni.IsSupported ? "AVX-VNNI" : "AVX-VNNI, emulated",
+        IntegerKernel.AvxVnni => "AVX-VNNI",
         IntegerKernel.Avx2 => "AVX2",
-        IntegerKernel.ArmDot => Dp.IsSupported ? "Arm's dot product" : "Arm's dot product, emulated",
+        IntegerKernel.ArmDot => "Arm's dot product",
         IntegerKernel.Vector128 => Ssse3.IsSupported ? "SSSE3" : AdvSimd.Arm64.IsSupported ? "AdvSimd" : "128-bit vectors",
         _ => "scalar",
     };
