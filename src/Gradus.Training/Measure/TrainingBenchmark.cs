@@ -1,6 +1,7 @@
 // Whole training steps (forward, backward, clipping, AdamW) of the models that the peers were measured with. Tokens are drawn by chance:
 // speed does not depend on what they say.
 
+using System.Diagnostics;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
@@ -31,6 +32,8 @@ public sealed record TrainingSpeed(double TokensPerSecond, double Flops, long Pe
 /// <summary>Measures training steps.</summary>
 public static class TrainingBenchmark
 {
+    private const double WarmUpSeconds = 1;
+
     /// <summary>
     /// nanoGPT's models and GPT-2's smallest. Goals: 1.5 times PyTorch 1.13 in F32 and three times in BF16, five times llm.c for 4 × 64 tokens.
     /// </summary>
@@ -74,7 +77,9 @@ public static class TrainingBenchmark
         model.SetTrainable(true);
         NextToken objective = new(new RandomTokens(configuration.Model.VocabSize, configuration.Batch, configuration.Length));
         using Trainer trainer = new(model, objective, new TrainingOptions(int.MaxValue, Precision: precision));
-        for (int i = 0; i < 2; i++)
+        // The first steps take memory, and code is still being compiled anew meanwhile.
+        long start = Stopwatch.GetTimestamp();
+        while (trainer.Steps < 2 || Stopwatch.GetElapsedTime(start).TotalSeconds < WarmUpSeconds)
             trainer.Step();
         double[] speeds = new double[configuration.Steps];
         long before = GC.GetAllocatedBytesForCurrentThread();

@@ -9,6 +9,7 @@ namespace Gradus.Tensors.Cpu;
 public static unsafe partial class CpuBenchmark
 {
     private const int ReadBytes = 256 << 20;
+    private const double WarmUpSeconds = 0.5;
 
     /// <summary>Measures ceilings, then kernels.</summary>
     /// <param name="threads">Threads to share the work.</param>
@@ -46,7 +47,11 @@ public static unsafe partial class CpuBenchmark
 
     private static CpuMeasurement Measure(KernelCase kernel, int threads, int rounds)
     {
-        kernel.Work();
+        // In its first few hundred milliseconds code is still being compiled anew, on a core that the kernel then lacks.
+        long start = Stopwatch.GetTimestamp();
+        do
+            kernel.Work();
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < WarmUpSeconds);
         int repeats = (int)Math.Clamp(0.1 / Seconds(kernel.Work), 1, 1000);
         double[] rates = new double[rounds], shares = new double[rounds];
         for (int i = 0; i < rounds; i++)
