@@ -42,10 +42,13 @@ public sealed class NF4 : PackedFormat
             weights[i] = scale * Levels[BlockBytes.Nibble(block[ScaleBytes..], i)];
     }
 
+    /// <summary>The scale of a block: its largest magnitude.</summary>
+    internal static float Scale(ReadOnlySpan<float> weights) => Math.Abs(BlockIntegers.Extreme(weights));
+
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
-        float largest = Math.Abs(BlockIntegers.Extreme(weights));
+        float largest = Scale(weights);
         BinaryPrimitives.WriteSingleLittleEndian(block, largest);
         for (int i = 0; i < weights.Length; i++)
             BlockBytes.SetNibble(block[ScaleBytes..], i, DoubleQuantizedScales.Nearest(Levels, largest == 0 ? 0 : weights[i] / largest));

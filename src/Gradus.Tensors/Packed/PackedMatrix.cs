@@ -76,7 +76,7 @@ public sealed class PackedMatrix
         {
             float[] scales = new float[values.Length / NF4.Block];
             for (int i = 0; i < scales.Length; i++)
-                scales[i] = MathF.Abs(BlockIntegers.Extreme(values.Slice(i * NF4.Block, NF4.Block)));
+                scales[i] = NF4.Scale(values.Slice(i * NF4.Block, NF4.Block));
             matrix = new PackedMatrix(store, rows, columns, DoubleQuantizedScales.Of(scales));
         }
         else

@@ -8,8 +8,6 @@ public sealed unsafe class DoubleQuantizationTests
 {
     public static TheoryData<string> Sets => [.. CpuFeatures.Available.Select(isa => isa.ToString())];
 
-    public static TheoryData<string> Kernels => [.. IntegerKernels.Available.Select(kernel => kernel.ToString())];
-
     [SharedFact("golden", "quantization", "bitsandbytes")]
     public void Golden_matrices_have_the_very_values()
     {
@@ -77,7 +75,7 @@ public sealed unsafe class DoubleQuantizationTests
     }
 
     [Theory]
-    [MemberData(nameof(Kernels))]
+    [MemberData(nameof(RunnableKernels.Names), MemberType = typeof(RunnableKernels))]
     public void EveryKernelHasTheBitsOfTheSameScalesInF32(string kernel)
     {
         using Workers workers = new(2);

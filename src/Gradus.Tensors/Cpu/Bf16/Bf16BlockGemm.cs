@@ -220,13 +220,16 @@ internal static unsafe partial class Bf16BlockGemm
     {
         float* space = stackalloc float[BlockSpace], block = Aligned(space);
         BlockBeside(kernels, a, b, block, c, strideC, lines, columns, steps, load);
-        Copy(block, Bf16Pack.Lines, c, strideC, lines, columns);
+        nint bytes = (nint)columns * sizeof(float);
+        for (int r = 0; r < lines; r++)
+            Buffer.MemoryCopy(block + r * Bf16Pack.Lines, c + r * strideC, bytes, bytes);
     }
 
     private static void BlockBeside(in Bf16Kernels kernels, ushort* a, ushort* b, float* block, float* c, nint strideC, int lines, int columns, int steps, bool load)
     {
-        if (load)
-            Copy(c, strideC, block, Bf16Pack.Lines, lines, columns);
+        nint bytes = (nint)columns * sizeof(float);
+        for (int r = 0; r < lines && load; r++)
+            Buffer.MemoryCopy(c + r * strideC, block + r * Bf16Pack.Lines, bytes, bytes);
         kernels.Multiply(lines > 16, a, b, block, Bf16Pack.Lines, steps, load);
     }
 
@@ -252,34 +255,12 @@ internal static unsafe partial class Bf16BlockGemm
 
     private static float* Aligned(float* space) => (float*)(((nint)space + 63) & ~63);
 
-    // A row of a block is two registers. Masks, slower to store with, are for blocks over C's edge.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Copy(float* from, nint strideFrom, float* to, nint strideTo, int lines, int columns)
-    {
-        for (int r = 0; r < lines && columns == Bf16Pack.Lines; r++, from += strideFrom, to += strideTo)
-        {
-            Lanes16.Store(to, Lanes16.Load(from));
-            Lanes16.Store(to + 16, Lanes16.Load(from + 16));
-        }
-        int first = Math.Min(columns, 16), second = columns - first;
-        for (int r = 0; r < lines && columns < Bf16Pack.Lines; r++, from += strideFrom, to += strideTo)
-        {
-            Lanes16.StoreTail(to, first, Lanes16.LoadTail(from, first));
-            Lanes16.StoreTail(to + first, second, Lanes16.LoadTail(from + first, second));
-        }
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddBias(float* c, nint strideC, float* bias, int lines, int columns)
     {
         int first = Math.Min(columns, 16), second = columns - first;
         Lanes16 low = Lanes16.LoadTail(bias, first), high = Lanes16.LoadTail(bias + first, second);
-        for (int r = 0; r < lines && columns == Bf16Pack.Lines; r++, c += strideC)
-        {
-            Lanes16.Store(c, Lanes16.Load(c) + low);
-            Lanes16.Store(c + 16, Lanes16.Load(c + 16) + high);
-        }
-        for (int r = 0; r < lines && columns < Bf16Pack.Lines; r++, c += strideC)
+        for (int r = 0; r < lines; r++, c += strideC)
         {
             Lanes16.StoreTail(c, first, Lanes16.LoadTail(c, first) + low);
             Lanes16.StoreTail(c + first, second, Lanes16.LoadTail(c + first, second) + high);

@@ -40,15 +40,6 @@ internal static unsafe class IntegerKernels
         _ => VnniKernels.WhyNot is null ? IntegerKernel.Vnni : IntegerKernel.Avx512,
     };
 
-    /// <summary>All that this machine can run; AVX-VNNI and Arm's dot product are emulated where they are missing.</summary>
-    public static IEnumerable<IntegerKernel> Available => Enum.GetValues<IntegerKernel>().Where(kernel => kernel switch
-    {
-        IntegerKernel.Vnni => VnniKernels.WhyNot is null,
-        IntegerKernel.Avx512 => CpuFeatures.WhyNot(Isa.Avx512) is null,
-        IntegerKernel.Avx2 or IntegerKernel.AvxVnni => CpuFeatures.WhyNot(Isa.Avx2) is null,
-        _ => true,
-    });
-
     /// <summary>The instructions that a kernel multiplies with, for people.</summary>
     public static string Instructions(IntegerKernel kernel) => kernel switch
     {
