@@ -33,4 +33,10 @@ public sealed record TokenizerParts(TokenModel Model)
 
     /// <summary>The chat template that came with the tokenizer, or null.</summary>
     public string? ChatTemplate { get; init; }
+
+    /// <summary>The file that <see cref="ChatTemplate"/> was read from, for messages; null where it came from elsewhere.</summary>
+    public string? ChatTemplateFile { get; init; }
+
+    /// <summary>Chat templates for special uses, by their names, such as <c>tool_use</c>.</summary>
+    public IReadOnlyDictionary<string, string> OtherChatTemplates { get; init; } = new Dictionary<string, string>();
 }

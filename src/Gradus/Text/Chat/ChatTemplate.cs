@@ -10,7 +10,7 @@ namespace Gradus.Text.Chat;
 /// and reaches nothing outside its variables. Sources: the Jinja template designer documentation and transformers' chat templating guide.
 /// Left out, with an error that names it: references to other templates, autoescape, and a few filters for web pages.
 /// </summary>
-public sealed class ChatTemplate
+public sealed partial class ChatTemplate
 {
     /// <summary>
     /// The template of models that Gradus trains itself: ChatML with tools, and generation blocks around what the assistant writes,

@@ -13,10 +13,15 @@ public static class BertVocabulary
     /// <exception cref="InvalidDataException">The vocabulary lacks a token that BERT needs, or has one twice.</exception>
     public static Tokenizer Load(string path, bool lowercase = true, bool? stripAccents = null, bool handleChineseCharacters = true)
     {
+        return Build(Read(path), path, new BertNormalizer(true, handleChineseCharacters, stripAccents, lowercase));
+    }
+
+    internal static Vocabulary Read(string path)
+    {
         Vocabulary.Builder builder = new(byteLevel: false, 1 << 15);
         foreach (string line in File.ReadLines(path))
             builder.Add(Encoding.UTF8.GetBytes(line.TrimEnd('\r', '\n')), builder.Count);
-        return Build(builder.Build(path), path, new BertNormalizer(true, handleChineseCharacters, stripAccents, lowercase));
+        return builder.Build(path);
     }
 
     internal static Tokenizer Build(Vocabulary vocabulary, string place, BertNormalizer normalizer)

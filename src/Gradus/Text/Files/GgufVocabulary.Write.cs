@@ -7,13 +7,16 @@ public static partial class GgufVocabulary
 
     /// <summary>The metadata that stands for a tokenizer, by the keys <c>tokenizer.*</c>.</summary>
     /// <param name="tokenizer">The tokenizer.</param>
-    /// <param name="rows">Rows of the model's embedding, at least as many as tokens; ids without a token get a name of their own.</param>
+    /// <param name="rows">
+    /// Rows of the model's embedding, at least as many as the vocabulary has tokens; ids without a token get a name of their own, and
+    /// added tokens without a row, which the model cannot read, are left out.
+    /// </param>
     /// <returns>Keys and values: texts, flags, u32, and arrays of texts, f32, i32 and bytes.</returns>
     /// <exception cref="NotSupportedException">GGUF has no form for such a tokenizer; the message says why.</exception>
     public static IReadOnlyList<KeyValuePair<string, object>> Write(Tokenizer tokenizer, int rows)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows, tokenizer.VocabularySize);
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows, tokenizer.Parts.Model.Vocabulary.Count);
         if (tokenizer.Parts.Normalizer is SentencePieceNormalizer { IsSuffix: true })
             throw new NotSupportedException("GGUF has no form for a SentencePiece model with white space as a suffix.");
         VocabularyWriter writer = new(tokenizer, rows);
@@ -159,7 +162,7 @@ public static partial class GgufVocabulary
 
         private void SetId(string key, int? id)
         {
-            if (id is { } value)
+            if (id is { } value && value < _texts.Length)
                 Set(key, (uint)value);
         }
     }

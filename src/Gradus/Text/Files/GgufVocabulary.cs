@@ -53,7 +53,7 @@ public static partial class GgufVocabulary
             "bert" => Bert(tokens),
             _ => throw new InvalidDataException($"{name}: the tokenizer model \"{model}\" is not known; gpt2, llama, t5 and bert are."),
         };
-        return metadata.Get<string>("tokenizer.chat_template") is { } template ? new Tokenizer(tokenizer.Parts with { ChatTemplate = template }) : tokenizer;
+        return metadata.Get<string>("tokenizer.chat_template") is { } template ? new Tokenizer(tokenizer.Parts with { ChatTemplate = template, ChatTemplateFile = name }) : tokenizer;
     }
 
     [GeneratedRegex(@"-[0-9]{5}-of-([0-9]{5})\.gguf$", RegexOptions.CultureInvariant)]

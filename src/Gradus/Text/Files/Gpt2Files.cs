@@ -44,7 +44,7 @@ public static class Gpt2Files
     {
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(path));
+            return JsonDocument.Parse(Utf8File.Read(path));
         }
         catch (JsonException e)
         {
@@ -56,7 +56,7 @@ public static class Gpt2Files
     {
         List<Merge> merges = [];
         byte[] raw = new byte[256];
-        ReadOnlySpan<byte> data = File.ReadAllBytes(path);
+        ReadOnlySpan<byte> data = Utf8File.Read(path).Span;
         int number = 0;
         while (data.Length > 0)
         {

@@ -41,17 +41,8 @@ internal static class SentencePieceAssembly
     /// <summary>The begin and end tokens around a text, or null for none.</summary>
     public static TemplateProcessing? Template(SpecialTokens special, Vocabulary vocabulary, bool addBos, bool addEos)
     {
-        List<TemplatePart> before = [];
-        List<TemplatePart> after = [];
-        if (addBos && special.Bos is { } bos)
-            before.Add(new TemplatePart(TemplateSlot.Special, [vocabulary.Find(bos)!.Value], 0, bos));
-        if (addEos && special.Eos is { } eos)
-            after.Add(new TemplatePart(TemplateSlot.Special, [vocabulary.Find(eos)!.Value], 0, eos));
-        if (before.Count + after.Count == 0)
-            return null;
-        TemplatePart Second(TemplatePart p) => p with { TypeId = 1 };
-        return new TemplateProcessing([.. before, TemplatePart.First, .. after],
-            [.. before, TemplatePart.First, .. after, .. before.Select(Second), TemplatePart.Second, .. after.Select(Second)]);
+        TemplatePart? Part(string? token) => token is null ? null : new TemplatePart(TemplateSlot.Special, [vocabulary.Find(token)!.Value], 0, token);
+        return TokenizerFamily.BeginEnd(addBos ? Part(special.Bos) : null, addEos ? Part(special.Eos) : null);
     }
 
     private static void CheckBytes(SentencePieceSpec spec, Vocabulary vocabulary)

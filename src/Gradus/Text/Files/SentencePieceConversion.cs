@@ -26,7 +26,7 @@ internal static class SentencePieceConversion
             normalizers.Add(new ReplaceNormalizer(" {2,}", isRegex: true, " "));
         }
         // Without symbols in the text the whole text is one part, and a prefix before every part is one before the text.
-        bool simple = normalizer.UserDefinedIds.Count == 0;
+        bool simple = normalizer.UserDefinedIds.Count == 0 && !normalizer.PrefixFirstOnly;
         if (simple && normalizer.AddDummyPrefix)
             normalizers.Add(new PrependNormalizer("▁"));
         if (simple)

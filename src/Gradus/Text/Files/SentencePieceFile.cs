@@ -84,6 +84,9 @@ internal sealed class SentencePieceSpec
 
     public bool EscapeWhitespaces { get; set; } = true;
 
+    /// <summary>Whether the dummy prefix stands before the text only, not before every part between added tokens.</summary>
+    public bool PrefixFirstOnly { get; set; }
+
     public string BosPiece { get; set; } = "<s>";
 
     public string EosPiece { get; set; } = "</s>";
@@ -118,6 +121,45 @@ internal sealed class SentencePieceSpec
         if (spec.ModelType is < UnigramType or > CharType)
             throw new InvalidDataException($"{place}: the model type {spec.ModelType} is not known; 1 (unigram) to 4 (char) are.");
         return spec;
+    }
+
+    /// <summary>The same model with fairseq's ids: four special tokens, the pieces from the fourth on, the mask token.</summary>
+    public SentencePieceSpec WithFairseqIds(SpecialTokens special)
+    {
+        SentencePieceSpec spec = new()
+        {
+            Place = Place,
+            AllowsDuplicates = true,
+            ModelType = ModelType,
+            ByteFallback = ByteFallback,
+            WhitespaceAsSuffix = WhitespaceAsSuffix,
+            UnknownSurface = UnknownSurface,
+            Charsmap = Charsmap,
+            AddDummyPrefix = AddDummyPrefix,
+            RemoveExtraWhitespaces = RemoveExtraWhitespaces,
+            EscapeWhitespaces = EscapeWhitespaces,
+            BosPiece = special.Bos!,
+            EosPiece = special.Eos!,
+            PadPiece = special.Pad!,
+            UnknownPiece = special.Unknown!,
+        };
+        spec.Pieces.AddRange([
+            (special.Bos!, 0, SentencePieceKind.Control), (special.Pad!, 0, SentencePieceKind.Control),
+            (special.Eos!, 0, SentencePieceKind.Control), (special.Unknown!, 0, SentencePieceKind.Unknown), .. Pieces.Skip(3),
+            (special.Mask!, 0, SentencePieceKind.Control),
+        ]);
+        return spec;
+    }
+
+    /// <summary>Makes pieces that end with a digit and a comma as good as never used, as XLNet's and ALBERT's tokenizers do.</summary>
+    public void DownrankDigitsWithComma()
+    {
+        for (int id = 0; id < Pieces.Count; id++)
+        {
+            (string piece, float score, SentencePieceKind kind) = Pieces[id];
+            if (piece.Length > 1 && piece[^1] == ',' && char.IsDigit(piece[^2]))
+                Pieces[id] = (piece, score - 100, kind);
+        }
     }
 
     private void ReadPiece(ReadOnlySpan<byte> data)

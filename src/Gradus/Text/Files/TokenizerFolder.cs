@@ -10,9 +10,6 @@ namespace Gradus.Text;
 public sealed partial class Tokenizer
 {
     private const string JsonFile = "tokenizer.json";
-    private const string ConfigFile = "tokenizer_config.json";
-    private const string SpecialFile = "special_tokens_map.json";
-    private const string TemplateFile = "chat_template.jinja";
 
     /// <summary>Reads a tokenizer: a folder in Hugging Face's layout, or one file of any format that can be told by its content.</summary>
     /// <param name="path">The folder or file.</param>
@@ -37,10 +34,11 @@ public sealed partial class Tokenizer
         ArgumentException.ThrowIfNullOrEmpty(folder);
         Directory.CreateDirectory(folder);
         File.WriteAllBytes(Path.Combine(folder, JsonFile), TokenizerJson.Write(this));
-        File.WriteAllBytes(Path.Combine(folder, ConfigFile), TokenizerFolder.WriteConfig(_parts));
-        File.WriteAllBytes(Path.Combine(folder, SpecialFile), TokenizerFolder.WriteSpecial(_parts.SpecialTokens));
-        if (_parts.ChatTemplate is { } template)
-            File.WriteAllText(Path.Combine(folder, TemplateFile), template);
+        File.WriteAllBytes(Path.Combine(folder, TokenizerSettings.ConfigFile), TokenizerFolder.WriteConfig(_parts));
+        File.WriteAllBytes(Path.Combine(folder, TokenizerSettings.SpecialFile), TokenizerFolder.WriteSpecial(_parts.SpecialTokens));
+        // That file counts before tokenizer_config.json, and holds one template only.
+        if (_parts.ChatTemplate is { } template && _parts.OtherChatTemplates.Count == 0)
+            File.WriteAllText(Path.Combine(folder, TokenizerSettings.TemplateFile), template);
     }
 
     private static class TokenizerFolder
@@ -58,8 +56,7 @@ public sealed partial class Tokenizer
             string json = Path.Combine(folder, JsonFile);
             if (!File.Exists(json))
                 return LoadOther(folder);
-            Tokenizer tokenizer = TokenizerJson.Load(json);
-            return WithConfig(tokenizer, folder);
+            return WithSettings(TokenizerJson.Load(json), TokenizerSettings.Read(folder));
         }
 
         public static Tokenizer LoadFile(string path)
@@ -80,7 +77,7 @@ public sealed partial class Tokenizer
             if (name.EndsWith(".model", StringComparison.OrdinalIgnoreCase))
                 return SentencePieceFile.Load(path);
             Tokenizer tokenizer = TokenizerJson.Load(path);
-            return Path.GetFileName(path) == JsonFile ? WithConfig(tokenizer, Path.GetDirectoryName(Path.GetFullPath(path))!) : tokenizer;
+            return Path.GetFileName(path) == JsonFile ? WithSettings(tokenizer, TokenizerSettings.Read(Path.GetDirectoryName(Path.GetFullPath(path))!)) : tokenizer;
         }
 
         public static byte[] WriteConfig(TokenizerParts parts)
@@ -90,8 +87,9 @@ public sealed partial class Tokenizer
                 WriteNames(writer, parts.SpecialTokens);
                 writer.WriteBoolean("clean_up_tokenization_spaces", false);
                 writer.WriteString("tokenizer_class", "PreTrainedTokenizerFast");
-                if (parts.ChatTemplate is { } template)
-                    writer.WriteString("chat_template", template);
+                if (parts.SpecialTokenPolicy == SpecialTokenPolicy.Text && parts.Normalizer is not SentencePieceNormalizer)
+                    writer.WriteBoolean("split_special_tokens", true);
+                WriteTemplates(writer, parts);
             });
         }
 
@@ -99,78 +97,54 @@ public sealed partial class Tokenizer
 
         private static Tokenizer LoadOther(string folder)
         {
-            string vocabulary = Path.Combine(folder, "vocab.json");
-            string merges = Path.Combine(folder, "merges.txt");
-            if (File.Exists(vocabulary) && File.Exists(merges))
-                return WithConfig(Gpt2Files.Load(vocabulary, merges), folder);
-            foreach (string name in new[] { "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.txt", "tokenizer.bin" })
+            TokenizerSettings settings = TokenizerSettings.Read(folder);
+            if (VocabularyFolder.TryLoad(settings) is { } tokenizer)
+                return WithTemplates(tokenizer, settings);
+            string llama2c = Path.Combine(folder, "tokenizer.bin");
+            Tokenizer plain = VocabularyFolder.Find(folder) switch
             {
-                if (File.Exists(Path.Combine(folder, name)))
-                    return WithConfig(LoadFile(Path.Combine(folder, name)), folder);
-            }
-            throw new FileNotFoundException($"{folder}: there is no {JsonFile}, and no other tokenizer file that is known. Give the folder of a tokenizer, or one tokenizer file.", folder);
+                { Form: VocabularyForm.BytePairs, Path: var path } => Gpt2Files.Load(path, Path.Combine(folder, "merges.txt")),
+                { Path: var path } => LoadFile(path),
+                null when File.Exists(llama2c) => LoadFile(llama2c),
+                _ => throw new FileNotFoundException($"{folder}: there is no {JsonFile}, and no other tokenizer file that is known. Give the folder of a tokenizer, or one tokenizer file.", folder),
+            };
+            return WithSettings(plain, settings);
         }
 
-        private static Tokenizer WithConfig(Tokenizer tokenizer, string folder)
+        private static Tokenizer WithSettings(Tokenizer tokenizer, TokenizerSettings settings)
         {
-            SpecialTokens special = tokenizer.Parts.SpecialTokens;
-            string? template = null;
-            if (ReadObject(Path.Combine(folder, SpecialFile)) is { } map)
-                special = Merge(special, map);
-            if (ReadObject(Path.Combine(folder, ConfigFile)) is { } config)
-            {
-                special = Merge(special, config);
-                template = ReadTemplate(config["chat_template"]);
-            }
-            string templatePath = Path.Combine(folder, TemplateFile);
-            if (File.Exists(templatePath))
-                template = File.ReadAllText(templatePath);
-            return new Tokenizer(tokenizer.Parts with { SpecialTokens = special, ChatTemplate = template });
-        }
-
-        private static JsonPlace? ReadObject(string path)
-        {
-            if (!File.Exists(path))
-                return null;
             try
             {
-                using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-                return document.RootElement.ValueKind == JsonValueKind.Object ? new JsonPlace(document.RootElement.Clone(), path) : throw new InvalidDataException($"{path}: expected an object at the top.");
+                return WithTemplates(new Tokenizer(new TokenizerUpdate(tokenizer.Parts, settings).Apply()), settings);
             }
-            catch (JsonException e)
+            catch (InvalidDataException e) when (!e.Message.StartsWith(settings.Folder, StringComparison.Ordinal) || !OneLine.Is(e.Message))
             {
-                throw new InvalidDataException($"{path}: not JSON, line {e.LineNumber + 1}: {e.Message}", e);
+                throw new InvalidDataException(OneLine.Of(e.Message.StartsWith(settings.Folder, StringComparison.Ordinal) ? e.Message : $"{settings.ConfigPath}: {e.Message}"), e);
             }
         }
 
-        /// <summary>A token is its text, or an object with its text under "content"; null takes it away.</summary>
-        private static SpecialTokens Merge(SpecialTokens special, JsonPlace file)
-        {
-            return new SpecialTokens(
-                Get("bos_token", special.Bos), Get("eos_token", special.Eos), Get("unk_token", special.Unknown), Get("pad_token", special.Pad),
-                Get("sep_token", special.Separator), Get("cls_token", special.Classifier), Get("mask_token", special.Mask));
+        private static Tokenizer WithTemplates(Tokenizer tokenizer, TokenizerSettings settings) => settings.ChatTemplateFile is null && settings.OtherTemplates.Count == 0
+            ? tokenizer
+            : new Tokenizer(tokenizer.Parts with { ChatTemplate = settings.ChatTemplate, ChatTemplateFile = settings.ChatTemplateFile, OtherChatTemplates = settings.OtherTemplates });
 
-            string? Get(string name, string? before)
+        private static void WriteTemplates(Utf8JsonWriter writer, TokenizerParts parts)
+        {
+            if (parts.OtherChatTemplates.Count == 0)
             {
-                JsonPlace token = file[name];
-                return token.Element.ValueKind switch
-                {
-                    JsonValueKind.Undefined => before,
-                    JsonValueKind.Null => null,
-                    JsonValueKind.Object => token["content"].Text(),
-                    _ => token.Text(),
-                };
+                if (parts.ChatTemplate is { } template)
+                    writer.WriteString("chat_template", template);
+                return;
             }
-        }
-
-        /// <summary>One template, or a list of named ones of which "default" counts.</summary>
-        private static string? ReadTemplate(JsonPlace template)
-        {
-            if (template.Element.ValueKind != JsonValueKind.Array)
-                return template.TextOrNull();
-            JsonPlace[] named = [.. template.Items()];
-            JsonPlace? chosen = named.FirstOrDefault(t => t["name"].Text("") == "default") ?? named.FirstOrDefault();
-            return chosen?["template"].Text();
+            writer.WriteStartArray("chat_template");
+            IEnumerable<(string, string?)> all = [("default", parts.ChatTemplate), .. parts.OtherChatTemplates.OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => (t.Key, (string?)t.Value))];
+            foreach ((string name, string? template) in all.Where(t => t.Item2 is not null))
+            {
+                writer.WriteStartObject();
+                writer.WriteString("name", name);
+                writer.WriteString("template", template);
+                writer.WriteEndObject();
+            }
+            writer.WriteEndArray();
         }
 
         private static void WriteNames(Utf8JsonWriter writer, SpecialTokens special)

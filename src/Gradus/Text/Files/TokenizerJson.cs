@@ -24,21 +24,19 @@ public static partial class TokenizerJson
     /// <param name="path">Path of a tokenizer.json.</param>
     /// <param name="special">Which tokens begin, end, pad and so on; null guesses from the file.</param>
     /// <exception cref="InvalidDataException">The file is not a tokenizer; the message says where and why.</exception>
-    public static Tokenizer Load(string path, SpecialTokens? special = null) => Read(File.ReadAllBytes(path), path, special);
+    public static Tokenizer Load(string path, SpecialTokens? special = null) => Read(Utf8File.Read(path), path, special);
 
     /// <summary>Reads the content of a tokenizer.json.</summary>
     /// <param name="utf8">The content.</param>
     /// <param name="name">What errors call it.</param>
     /// <param name="special">Which tokens begin, end, pad and so on; null guesses from the file.</param>
     /// <exception cref="InvalidDataException">It is not a tokenizer; the message says where and why.</exception>
-    public static Tokenizer Parse(ReadOnlySpan<byte> utf8, string name = "tokenizer.json", SpecialTokens? special = null) => Read(utf8.ToArray(), name, special);
+    public static Tokenizer Parse(ReadOnlySpan<byte> utf8, string name = "tokenizer.json", SpecialTokens? special = null) => Read(Utf8File.WithoutMark(utf8.ToArray()), name, special);
 
     private static Tokenizer Read(ReadOnlyMemory<byte> utf8, string name, SpecialTokens? special)
     {
         try
         {
-            if (utf8.Span.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]))
-                utf8 = utf8[3..];
             if (!System.Text.Unicode.Utf8.IsValid(utf8.Span))
                 throw new InvalidDataException("the file is not UTF-8.");
             return new Tokenizer(ParseParts(utf8, special));

@@ -149,6 +149,8 @@ public sealed class LowercaseNormalizer : Normalizer
 /// <param name="lowercase">Whether text becomes lower case.</param>
 public sealed class BertNormalizer(bool cleanText = true, bool handleChineseCharacters = true, bool? stripAccents = null, bool lowercase = true) : Normalizer
 {
+    internal bool CleanText => cleanText;
+
     internal override bool LeavesUnchanged(ReadOnlySpan<byte> text)
     {
         foreach (byte b in text)

@@ -25,6 +25,7 @@ internal sealed class SentencePieceNormalizer : Normalizer
         _blob = spec.Charsmap;
         _map = spec.Charsmap.Length == 0 ? null : new Charsmap(spec.Charsmap, $"{spec.Place}: normalizer_spec");
         _dummyPrefix = spec.AddDummyPrefix;
+        PrefixFirstOnly = spec.PrefixFirstOnly;
         _removeExtra = spec.RemoveExtraWhitespaces;
         _suffix = spec.WhitespaceAsSuffix;
         _space = spec.EscapeWhitespaces ? "▁"u8.ToArray() : " "u8.ToArray();
@@ -36,6 +37,9 @@ internal sealed class SentencePieceNormalizer : Normalizer
     }
 
     internal bool AddDummyPrefix => _dummyPrefix;
+
+    /// <summary>Whether the prefix stands before the text only, not before every part between added tokens.</summary>
+    internal bool PrefixFirstOnly { get; }
 
     internal bool RemoveExtraWhitespaces => _removeExtra;
 
@@ -59,12 +63,13 @@ internal sealed class SentencePieceNormalizer : Normalizer
         text.BeginRewrite();
         if (at < source.Length)
         {
-            if (_dummyPrefix && !_suffix)
+            bool prefix = _dummyPrefix && (!PrefixFirstOnly || text.OriginStart == 0);
+            if (prefix && !_suffix)
                 text.Emit(_space, at, at + CharacterClasses.LengthOf(source[at]));
             EmitAll(text, source, at);
             if (_removeExtra)
                 text.TrimRewrittenEnd(_space, 0);
-            if (_dummyPrefix && _suffix)
+            if (prefix && _suffix)
                 text.Emit(_space, source.Length, source.Length);
         }
         text.EndRewrite();

@@ -223,6 +223,9 @@ public sealed class PostProcessorSequence : PostProcessor
         _parts = parts;
     }
 
+    /// <summary>The post-processors in order.</summary>
+    public IReadOnlyList<PostProcessor> Parts => _parts;
+
     /// <inheritdoc/>
     public override bool TrimOffsets => _parts.Any(p => p.TrimOffsets);
 

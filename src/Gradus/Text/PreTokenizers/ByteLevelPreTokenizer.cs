@@ -18,6 +18,8 @@ public sealed class ByteLevelPreTokenizer(bool addPrefixSpace, bool trimOffsets,
     /// <summary>Whether it splits by GPT-2's pattern.</summary>
     public bool UseRegex => useRegex;
 
+    internal bool TrimOffsets => trimOffsets;
+
     /// <summary>Whether the model reads raw bytes, so that nothing is rewritten.</summary>
     internal bool KeepBytes => keepBytes;
 

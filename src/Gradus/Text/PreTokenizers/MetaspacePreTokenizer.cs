@@ -26,6 +26,10 @@ public sealed class MetaspacePreTokenizer(Rune replacement, PrependScheme scheme
 
     internal PrependScheme Scheme => scheme;
 
+    internal Rune Replacement => replacement;
+
+    internal bool Split => split;
+
     internal override void Apply(EncodeScratch scratch)
     {
         scratch.NextPieces.Clear();
