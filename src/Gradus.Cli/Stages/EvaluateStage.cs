@@ -1,11 +1,12 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using Gradus.Bundle;
 using Gradus.Cli.Reports;
 using Gradus.Cli.Verbs;
 using Gradus.Evaluation.Metrics;
 using Gradus.Evaluation.Tasks;
-using Gradus.Models;
+using Gradus.Generation;
 using Gradus.Text.Chat;
 using Gradus.Training.Data;
 using Gradus.Training.Runs;
@@ -25,12 +26,12 @@ internal static class EvaluateStage
         HashSet<string> files = [];
         foreach ((string name, string path) in recipe.Models)
         {
-            using LoadedModel loaded = ModelFolder.Open(path, context.Device, cancel: context.Cancellation);
+            using ModelBundle bundle = ModelFolder.Open(path, context.Device, new ModelBundleOptions(WritesText: true, DefaultTemplate: ChatTemplate.ChatMl), context.Cancellation);
             foreach (TaskRecipe task in recipe.Tasks)
             {
                 if (context.Cancellation.IsCancellationRequested)
                     return new StageResult(run.FullPath, facts, Finished: false);
-                (JsonArray metrics, JsonArray answers) = Measure(task, loaded, recipe, context);
+                (JsonArray metrics, JsonArray answers) = Measure(task, bundle, recipe, context);
                 string file = FileName($"{name}-{task.Name}", files);
                 if (answers.Count > 0)
                     run.WriteLines($"eval/{file}.answers.jsonl", answers);
@@ -64,35 +65,34 @@ internal static class EvaluateStage
         return unique;
     }
 
-    private static (JsonArray Metrics, JsonArray Answers) Measure(TaskRecipe task, LoadedModel loaded, EvaluateRecipe recipe, StageContext context) => task switch
+    private static (JsonArray Metrics, JsonArray Answers) Measure(TaskRecipe task, ModelBundle bundle, EvaluateRecipe recipe, StageContext context) => task switch
     {
-        AnswerTaskRecipe answers => Answers(answers, loaded, context),
-        LossTaskRecipe loss => (Loss(loss, loaded, recipe, context), []),
+        AnswerTaskRecipe answers => Answers(answers, bundle, context),
+        LossTaskRecipe loss => (Loss(loss, bundle, recipe, context), []),
         _ => throw new NotSupportedException($"No code runs the task {task.GetType().Name}."),
     };
 
-    private static JsonArray Loss(LossTaskRecipe task, LoadedModel loaded, EvaluateRecipe recipe, StageContext context)
+    private static JsonArray Loss(LossTaskRecipe task, ModelBundle bundle, EvaluateRecipe recipe, StageContext context)
     {
         List<string> documents = [.. Limited(TextFiles.Documents(task.Data), task.Limit)];
-        int[][] ids = loaded.Tokenizer.EncodeBatch(documents, addSpecialTokens: false);
-        LossResult result = LossTask.Run(loaded.Model, ids, documents.Sum(d => (long)Encoding.UTF8.GetByteCount(d)), recipe.Precision, context.Cancellation);
+        int[][] ids = bundle.Tokenizer.EncodeBatch(documents, addSpecialTokens: false);
+        LossResult result = LossTask.Run(bundle.Generative, ids, documents.Sum(d => (long)Encoding.UTF8.GetByteCount(d)), recipe.Precision, context.Cancellation);
         if (!double.IsFinite(result.Loss))
-            throw new InvalidDataException($"{loaded.Folder}: the loss of {task.Name} is {result.Loss}: the model's weights are broken; go back to an earlier checkpoint.");
+            throw new InvalidDataException($"{bundle.Location.Folder}: the loss of {task.Name} is {result.Loss}: the model's weights are broken; go back to an earlier checkpoint.");
         return double.IsFinite(result.Perplexity)
             ? [Value("loss", result.Loss), Value("perplexity", result.Perplexity), Value("bits per byte", result.BitsPerByte)]
             : [Value("loss", result.Loss), Value("bits per byte", result.BitsPerByte)];
     }
 
-    private static (JsonArray Metrics, JsonArray Answers) Answers(AnswerTaskRecipe task, LoadedModel loaded, StageContext context)
+    private static (JsonArray Metrics, JsonArray Answers) Answers(AnswerTaskRecipe task, ModelBundle bundle, StageContext context)
     {
         Metric[] metrics = [.. task.Metrics.Select(MetricOf)];
-        ChatTemplate template = loaded.Template ?? ChatTemplate.Parse(ChatTemplate.ChatMl);
-        List<Question> questions = Questions(task, loaded, template, out int tooLong);
+        List<Question> questions = Questions(task, bundle, out int tooLong);
         if (tooLong > 0)
             context.Say($"  {task.Name}: {tooLong} questions do not fit the model's context and were left out");
         if (questions.Count == 0)
-            throw new InvalidDataException($"{string.Join(", ", task.Data)}: no question fits the model's context of {loaded.Model.Config.ContextLength} tokens.");
-        AnswerResult result = AnswerTask.Run(loaded.Model, loaded.Tokenizer, questions, metrics, task.MaxTokens, loaded.EndIds, cancellation: context.Cancellation);
+            throw new InvalidDataException($"{string.Join(", ", task.Data)}: no question fits the model's context of {bundle.ContextLength} tokens.");
+        AnswerResult result = AnswerTask.Run(bundle.Generative, bundle.Tokenizer, questions, metrics, task.MaxTokens, bundle.AnswerEndIds, cancellation: context.Cancellation);
         JsonArray figures = [.. result.Results.Select((r, i) => (JsonNode)new JsonObject
         {
             ["name"] = Shown(task.Metrics[i]),
@@ -111,7 +111,7 @@ internal static class EvaluateStage
     }
 
     // Every conversation asks for its last assistant message; solved examples stand before it as turns of their own.
-    private static List<Question> Questions(AnswerTaskRecipe task, LoadedModel loaded, ChatTemplate template, out int tooLong)
+    private static List<Question> Questions(AnswerTaskRecipe task, ModelBundle bundle, out int tooLong)
     {
         if (task.Shots > 0 && task.ShotData.Length == 0)
             throw new InvalidDataException($"task {task.Name}: shots need shot_data, files with solved examples.");
@@ -126,13 +126,11 @@ internal static class EvaluateStage
                 continue;
             string reference = before[answer].Text ?? "";
             before = before[..answer];
-            int[] prompt = loaded.Model is EncoderDecoderModel
-                ? SourceTargets.TokenizeSource([.. shots, .. before], loaded.Tokenizer)
-                : Conversations.TokenizePrompt(new ChatConversation([.. shots, .. before]), loaded.Tokenizer, template);
-            if (prompt.Length + task.MaxTokens > loaded.Model.Config.ContextLength)
+            GenerationRequest request = bundle.Answer(new ChatConversation([.. shots, .. before]));
+            if (!bundle.Fits(request, task.MaxTokens))
                 tooLong++;
             else
-                questions.Add(new Question(prompt, before[^1].Text ?? "", reference));
+                questions.Add(new Question(request.Source ?? request.Prompt, before[^1].Text ?? "", reference));
         }
         return questions;
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Gradus.Adapters;
+using Gradus.Bundle;
 using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Models;
@@ -23,16 +24,15 @@ internal static class FinetuneStage
         PackedFormat? format = recipe.Quantize is { } quantize ? Format(quantize) : null;
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
         bool keep = recipe.KeepStoredType && recipe.Lora is not null;
-        using LoadedModel loaded = ModelFolder.Open(recipe.Model, context.Device, keep, keep, context.Cancellation);
-        if (loaded.Adapter is not null)
+        using ModelBundle bundle = ModelFolder.Open(
+            recipe.Model, context.Device, new ModelBundleOptions(keep, keep, WritesText: true, DefaultTemplate: ChatTemplate.ChatMl), context.Cancellation);
+        if (bundle.Adapter is not null)
             throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus convert {recipe.Model} FOLDER");
-        ChatTemplate template = loaded.Template ?? ChatTemplate.Parse(ChatTemplate.ChatMl);
-        int limit = recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, loaded.Model.Config.ContextLength) : loaded.Model.Config.ContextLength;
+        int limit = recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, bundle.ContextLength) : bundle.ContextLength;
         ulong seed = (ulong)recipe.Training.Seed;
-        EncoderDecoderModel? answering = loaded.Model as EncoderDecoderModel;
-        Func<string[], IEnumerable<Example>> tokenize = answering is null
-            ? paths => Conversations.Tokenize(paths, loaded.Tokenizer, template)
-            : paths => SourceTargets.Tokenize(paths, loaded.Tokenizer, answering.StartToken);
+        Func<string[], IEnumerable<Example>> tokenize = bundle.Model is EncoderDecoderModel answering
+            ? paths => SourceTargets.Tokenize(paths, bundle.Tokenizer, answering.StartToken)
+            : paths => Conversations.Tokenize(paths, bundle.Chat);
         List<Example> train = Examples(recipe.Data.Train, tokenize, limit, recipe.BatchTokens, context);
         List<Example> heldOut = Examples(recipe.Data.Validation, tokenize, limit, recipe.BatchTokens, context);
         if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0 && train.Count > 1)
@@ -44,28 +44,25 @@ internal static class FinetuneStage
             new PackedExamples(train, recipe.BatchTokens, seed),
             heldOut.Count == 0 ? null : new PackedExamples(heldOut, recipe.BatchTokens, seed),
             recipe.Accumulation);
-        IReadOnlyList<int> stops = answering is not null ? loaded.EndIds : Conversations.EndsOfAnswer(loaded.Tokenizer, template, loaded.EndIds);
-        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null
-            : answering is not null ? Sampler.OfTexts(answering, loaded.Tokenizer, recipe.Samples, recipe.Training.Seed)
-            : Sampler.OfAnswers(loaded, template, recipe.Samples, stops, recipe.Training.Seed);
+        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfAnswers(bundle, recipe.Samples, recipe.Training.Seed);
         if (format is not null)
-            Quantize(loaded.Model, format, recipe.Quantize!.DoubleQuantization, context);
-        using ModelAdapter? adapter = recipe.Lora is { } lora ? Attach(lora, recipe.Model, loaded, seed) : null;
+            Quantize(bundle.Model, format, recipe.Quantize!.DoubleQuantization, context);
+        using ModelAdapter? adapter = recipe.Lora is { } lora ? Attach(lora, recipe.Model, bundle, seed) : null;
         if (adapter is null)
-            loaded.Model.SetTrainable(true);
+            bundle.Model.SetTrainable(true);
         return new TrainingRunner("finetune", context, recipe.Training, sampler).Train(
-            loaded.Model,
+            bundle.Model,
             objective,
             run,
             () => RunDescription.Write(run, "finetune", RecipeJson.Default.FinetuneRecipe, recipe, recipe.Training.Seed, context.Device),
             folder =>
             {
                 if (adapter is null)
-                    Checkpoint.Write(folder, loaded.Model);
+                    Checkpoint.Write(folder, bundle.Model);
                 else
                     PeftFolder.Write(folder, adapter);
-                loaded.Tokenizer.Save(folder.TemporaryPath);
-                Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. stops.Select(s => (JsonNode)s)]) });
+                bundle.Tokenizer.Save(folder.TemporaryPath);
+                Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. bundle.AnswerEndIds.Select(s => (JsonNode)s)]) });
             });
     }
 
@@ -88,18 +85,18 @@ internal static class FinetuneStage
         context.Say($"finetune: {quantized.Count} layers in {format}{(doubleQuantization ? " with double quantization" : "")}{others}; the model takes {model.Parts.Store.LiveBytes / 1e6:N1} MB instead of {before / 1e6:N1} MB");
     }
 
-    private static ModelAdapter Attach(LoraOptions lora, string basePath, LoadedModel loaded, ulong seed)
+    private static ModelAdapter Attach(LoraOptions lora, string basePath, ModelBundle bundle, ulong seed)
     {
-        loaded.Model.SetTrainable(false);
+        bundle.Model.SetTrainable(false);
         return ModelAdapter.Attach(
-            loaded.Model,
+            bundle.Model,
             new LoraConfig(
                 R: lora.R,
                 LoraAlpha: lora.Alpha,
                 LoraDropout: lora.Dropout,
                 TargetModules: lora.TargetModules is ["all-linear"] ? ModuleNames.AllLinear : new ModuleNames(lora.TargetModules),
-                TaskType: loaded.Model is EncoderDecoderModel ? "SEQ_2_SEQ_LM" : "CAUSAL_LM",
-                BaseModelNameOrPath: Path.GetFullPath(loaded.Folder)),
+                TaskType: bundle.ReadsSource ? "SEQ_2_SEQ_LM" : "CAUSAL_LM",
+                BaseModelNameOrPath: Path.GetFullPath(bundle.Location.Folder)),
             seed);
     }
 

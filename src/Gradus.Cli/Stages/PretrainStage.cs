@@ -1,4 +1,5 @@
 using System.Text;
+using Gradus.Bundle;
 using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Models;
@@ -32,12 +33,13 @@ internal static class PretrainStage
             : Checkpoint.Create(recipe.Model.WithVocabulary(tokenizer.VocabularySize), (ulong)recipe.Training.Seed, context.Device);
         if (tokenizer.VocabularySize > model.Config.Vocabulary)
             throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");
-        if (model is EncoderDecoderModel)
+        ModelBundle bundle = new(model, tokenizer, new ModelLocation(recipe.StartFrom ?? recipe.Run));
+        if (bundle.ReadsSource)
             throw new InvalidDataException($"model: a {model.Config.ArchitectureClass} writes targets for sources, which plain text has not; train it with gradus finetune.");
         model.SetTrainable(true);
         (BatchSource train, BatchSource? validation) = Batches(recipe, documents, tokenizer, model.Config.ContextLength, context);
         NextToken objective = new(train, validation, recipe.Accumulation);
-        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfTexts((GenerativeModel)model, tokenizer, recipe.Samples, recipe.Training.Seed);
+        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfTexts(bundle, recipe.Samples, recipe.Training.Seed);
         return new TrainingRunner("pretrain", context, recipe.Training, sampler).Train(
             model,
             objective,
@@ -52,10 +54,10 @@ internal static class PretrainStage
 
     private static GenerativeModel Load(string from, Device device, CancellationToken cancel)
     {
-        LoadedModel loaded = ModelFolder.Open(from, device, cancel: cancel);
-        if (loaded.Adapter is null)
-            return loaded.Model;
-        loaded.Dispose();
+        ModelBundle opened = ModelFolder.Open(from, device, new ModelBundleOptions(WritesText: true), cancel);
+        if (opened.Adapter is null)
+            return opened.Generative;
+        opened.Dispose();
         throw new InvalidDataException($"{from}: is an adapter; merge it into its model first: gradus convert {from} FOLDER");
     }
 

@@ -1,7 +1,7 @@
+using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Generation;
 using Gradus.Text.Chat;
-using Gradus.Training.Data;
 
 namespace Gradus.Cli.Verbs;
 
@@ -18,28 +18,26 @@ internal sealed record ChatAnswer(string Text, int Tokens, string Reason, int Fo
 /// </summary>
 internal sealed class ChatSession : IDisposable
 {
-    private readonly LoadedModel _loaded;
-    private readonly ChatTemplate _template;
-    private readonly Sampling _sampling;
-    private readonly IReadOnlyList<int> _endIds;
+    private readonly ModelBundle _bundle;
+    private readonly TextSampling _sampling;
     private readonly Generator _generator;
     private readonly List<ChatMessage> _messages = [];
     private int _answers;
 
     /// <summary>Begins a conversation.</summary>
-    /// <param name="loaded">The model.</param>
+    /// <param name="bundle">The model.</param>
     /// <param name="sampling">How answers are drawn.</param>
     /// <param name="system">The system message, or null.</param>
-    /// <exception cref="UsageException">The model has no chat template.</exception>
-    public ChatSession(LoadedModel loaded, Sampling sampling, string? system)
+    /// <exception cref="InvalidDataException">The model does not write text, or has no chat template.</exception>
+    public ChatSession(ModelBundle bundle, TextSampling sampling, string? system)
     {
-        _loaded = loaded;
-        _template = loaded.Template ?? throw new UsageException(
-            $"{loaded.Folder}: the model has no chat template; fine-tune it on conversations first, or let it continue texts: gradus generate {loaded.Folder}");
+        _bundle = bundle;
+        // A model that cannot chat is refused before the first question.
+        if (!bundle.ReadsSource)
+            _ = bundle.Chat;
         _sampling = sampling;
         SystemMessage = system;
-        _endIds = Conversations.EndsOfAnswer(loaded.Tokenizer, _template, loaded.EndIds);
-        _generator = new Generator(loaded.Model);
+        _generator = new Generator(bundle.Generative);
     }
 
     /// <summary>The system message, or null.</summary>
@@ -57,19 +55,19 @@ internal sealed class ChatSession : IDisposable
     public ChatAnswer Ask(string text, Action<string> show, CancellationToken cancellation)
     {
         _messages.Add(new ChatMessage("user", text));
-        int[] prompt;
+        GenerationRequest request;
         int before = _messages.Count;
         try
         {
-            prompt = FitPrompt();
+            request = FitPrompt();
         }
         catch
         {
             _messages.RemoveAt(_messages.Count - 1);
             throw;
         }
-        using GeneratedSequence sequence = _generator.Add(_sampling.Request(_loaded.Model, prompt, _endIds, _answers++));
-        StreamedText streamed = new(_loaded.Tokenizer, prompt, _sampling.StopTexts);
+        using GeneratedSequence sequence = _generator.Add(_sampling.Apply(request, _answers++));
+        StreamedText streamed = new(_bundle.Tokenizer, request.TextBefore, _sampling.StopTexts);
         bool begun = false;
         while (sequence.Finish is null && !cancellation.IsCancellationRequested)
         {
@@ -100,23 +98,23 @@ internal sealed class ChatSession : IDisposable
     public void Dispose() => _generator.Dispose();
 
     /// <summary>The prompt of the conversation, less the oldest exchanges where there is no room for a fair answer.</summary>
-    private int[] FitPrompt()
+    private GenerationRequest FitPrompt()
     {
-        int context = _loaded.Model.Config.ContextLength;
+        int context = _bundle.ContextLength;
         int room = Math.Min(_sampling.MaxTokens, context / 4);
-        int[] prompt = Prompt();
-        while (prompt.Length + room > context && _messages.Count > 1)
+        GenerationRequest request = Request();
+        while (!_bundle.Fits(request, room) && _messages.Count > 1)
         {
             _messages.RemoveAt(0);
             while (_messages.Count > 1 && _messages[0].Role != "user")
                 _messages.RemoveAt(0);
-            prompt = Prompt();
+            request = Request();
         }
-        return prompt.Length < context
-            ? prompt
-            : throw new UsageException($"the message takes {prompt.Length} tokens, but the model's context is {context}; say it in fewer words.");
+        return _bundle.Fits(request, 1)
+            ? request
+            : throw new UsageException($"the message takes {request.TokensRead} tokens, but the model's context is {context}; say it in fewer words.");
     }
 
-    private int[] Prompt() => Conversations.TokenizePrompt(
-        new ChatConversation(SystemMessage is null ? _messages : _messages.Prepend(new ChatMessage("system", SystemMessage))), _loaded.Tokenizer, _template);
+    private GenerationRequest Request() =>
+        _bundle.Answer(new ChatConversation(SystemMessage is null ? _messages : _messages.Prepend(new ChatMessage("system", SystemMessage))));
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using System.Text.Json.Nodes;
+using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Tensors.Cpu;
 using Gradus.Text.Chat;
@@ -38,10 +39,10 @@ internal static class ChatVerb
         return verb;
     }
 
-    private static int Run(CommandContext context, ParseResult parse, Sampling sampling)
+    private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
     {
-        using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, keepStoredType: true, keepPacked: true, context.Cancellation);
-        using ChatSession session = new(loaded, sampling, parse.GetValue(SystemMessage));
+        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, context.Cancellation);
+        using ChatSession session = new(bundle, sampling, parse.GetValue(SystemMessage));
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
         ChatLoop loop = new(context, session, parse.GetValue(Json), end);
         if (!context.InputIsTerminal)
@@ -49,7 +50,7 @@ internal static class ChatVerb
             using StreamReader input = new(context.OpenInput(), new UTF8Encoding(false, throwOnInvalidBytes: true));
             return loop.Run(() => ReadPiped(input));
         }
-        context.Error.WriteLine($"{loaded.Model.Config.Architecture}, {loaded.Model.ParameterCount:N0} parameters, context {loaded.Model.Config.ContextLength:N0} tokens. /help lists commands.");
+        context.Error.WriteLine($"{bundle.Model.Config.Architecture}, {bundle.Model.ParameterCount:N0} parameters, context {bundle.ContextLength:N0} tokens. /help lists commands.");
         using IDisposable interrupts = context.Interrupts.Handle(loop.Interrupt);
         return loop.Run(() => ReadTyped(context, end.Token));
     }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Gradus.Adapters;
+using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Files;
 using Gradus.Files.Gguf;
@@ -63,20 +64,20 @@ internal sealed class ConvertSource(
             return OpenFile(path, given);
         if (Directory.Exists(path) && !ModelFolder.IsModel(path) && Llama2cModels.FindIn(path) is { } file)
             return OpenFile(file, given);
-        ModelPlace place = ModelFolder.Find(path, cancel);
-        given ??= ModelFolder.TryOpenTokenizer(place);
-        if (place.Adapter is not null)
-            return OpenMerged(place, given);
-        if (GgufModel.IsGguf(place.Folder))
+        ModelLocation location = ModelFolder.Find(path, cancel);
+        given ??= location.TryOpenTokenizer();
+        if (location.Adapter is not null)
+            return OpenMerged(location, given);
+        if (GgufModel.IsGguf(location.Folder))
         {
-            GgufModel model = GgufModel.Open(place.Folder);
+            GgufModel model = GgufModel.Open(location.Folder);
             return new ConvertSource(model.Config, model.Tensors, given, model.GenerationConfig(), model.Pooling);
         }
-        JsonObject config = Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile));
-        string generation = Path.Combine(place.Folder, GenerationConfigFile);
-        TensorFile tensors = Checkpoint.OpenTensors(place.Folder);
+        JsonObject config = Checkpoint.ReadObject(Path.Combine(location.Folder, Checkpoint.ConfigFile));
+        string generation = Path.Combine(location.Folder, GenerationConfigFile);
+        TensorFile tensors = Checkpoint.OpenTensors(location.Folder);
         config.Remove(QuantizedCheckpoint.ConfigKey);
-        return new ConvertSource(config, tensors, given, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null, SentencePooling.Find(place.Folder));
+        return new ConvertSource(config, tensors, given, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null, SentencePooling.Find(location.Folder));
     }
 
     /// <summary>The tensors to write, each under its name: those of the model where it is known, and all otherwise.</summary>
@@ -87,17 +88,17 @@ internal sealed class ConvertSource(
     /// <summary>Closes the files.</summary>
     public void Dispose() => tensors.Dispose();
 
-    private static ConvertSource OpenMerged(ModelPlace place, Tokenizer? tokenizer)
+    private static ConvertSource OpenMerged(ModelLocation location, Tokenizer? tokenizer)
     {
         // An adapter is merged in f32, or its small changes would be lost in the rounding.
-        LanguageModel model = Checkpoint.Load(place.Folder, CpuDevice.Default);
+        LanguageModel model = Checkpoint.Load(location.Folder, CpuDevice.Default);
         try
         {
-            using (ModelAdapter adapter = PeftFolder.Load(place.Adapter!, model))
+            using (ModelAdapter adapter = PeftFolder.Load(location.Adapter!, model))
                 adapter.Merge();
-            string generation = Path.Combine(place.Folder, GenerationConfigFile);
+            string generation = Path.Combine(location.Folder, GenerationConfigFile);
             return new ConvertSource(
-                Architectures.ToJson(model.Config), new ParameterFile(place.Adapter!, model), tokenizer, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null);
+                Architectures.ToJson(model.Config), new ParameterFile(location.Adapter!, model), tokenizer, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null);
         }
         catch
         {
@@ -117,7 +118,7 @@ internal sealed class ConvertSource(
             if (!File.Exists(Path.Combine(folder, Checkpoint.ConfigFile)))
                 throw new UsageException($"{path}: there is no {Checkpoint.ConfigFile} beside it, which says what the tensors mean; put it there.");
             JsonObject config = Checkpoint.ReadObject(Path.Combine(folder, Checkpoint.ConfigFile));
-            return new ConvertSource(config, file, tokenizer ?? ModelFolder.TryOpenTokenizer(new ModelPlace(folder, null)));
+            return new ConvertSource(config, file, tokenizer ?? new ModelLocation(folder).TryOpenTokenizer());
         }
         catch
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Files;
 using Gradus.Files.Gguf;
@@ -86,7 +87,7 @@ internal static class ConvertVerb
             return ReadAdapter(context, from, to, parse.GetValue(Base));
         using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), context.Cancellation);
         if (source.Tokenizer is { } tokenizer && source.Known is { } known)
-            ModelFolder.CheckFit(tokenizer, known, from);
+            ModelBundle.CheckFit(tokenizer, known, new ModelLocation(from));
         string type = parse.GetValue(Type) ?? source.StoredType.ToString().ToLowerInvariant();
         IReadOnlyList<string> files = to.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)
             ? WriteGguf(context, source, to, type, shard)
@@ -98,11 +99,11 @@ internal static class ConvertVerb
 
     private static int WriteAdapter(CommandContext context, string from, string to)
     {
-        ModelPlace place = ModelFolder.Find(from, context.Cancellation);
-        if (place.Adapter is null)
+        ModelLocation location = ModelFolder.Find(from, context.Cancellation);
+        if (location.Adapter is null)
             throw new UsageException($"{from}: is a model, not an adapter; leave --adapter-only out.");
-        JsonObject config = Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile));
-        AtomicFile.Write(to, stream => GgufAdapter.Write(stream, place.Adapter, config));
+        JsonObject config = Checkpoint.ReadObject(Path.Combine(location.Folder, Checkpoint.ConfigFile));
+        AtomicFile.Write(to, stream => GgufAdapter.Write(stream, location.Adapter, config));
         new Facts(context).Add("written to", to);
         return ExitCode.Done;
     }

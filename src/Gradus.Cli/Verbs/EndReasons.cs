@@ -1,3 +1,4 @@
+using Gradus.Bundle;
 using Gradus.Generation;
 
 namespace Gradus.Cli.Verbs;

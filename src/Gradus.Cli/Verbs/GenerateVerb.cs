@@ -1,11 +1,10 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Generation;
-using Gradus.Models;
 using Gradus.Tensors.Cpu;
-using Gradus.Text;
 
 namespace Gradus.Cli.Verbs;
 
@@ -43,16 +42,14 @@ internal static class GenerateVerb
         return verb;
     }
 
-    private static int Run(CommandContext context, ParseResult parse, Sampling sampling)
+    private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
     {
         string prompt = parse.GetValue(Prompt) ?? (context.InputIsTerminal ? "" : WithoutLastLineEnd(TextInput.ReadAll(context, TextInput.StandardInput)));
-        using LoadedModel loaded = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, keepStoredType: true, keepPacked: true, context.Cancellation);
-        int[] ids = Encode(loaded.Tokenizer, prompt);
-        // What a model with an encoder writes stands for itself; other texts go on from the prompt.
-        int[] before = loaded.Model is EncoderDecoderModel ? [] : ids;
-        using Generator generator = new(loaded.Model);
+        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, context.Cancellation);
+        GenerationRequest request = bundle.Continue(prompt);
+        using Generator generator = new(bundle.Generative);
         Continuation[] texts = [.. Enumerable.Range(0, parse.GetValue(Count)).Select(i =>
-            new Continuation(generator.Add(sampling.Request(loaded.Model, ids, loaded.EndIds, i)), new StreamedText(loaded.Tokenizer, before, sampling.StopTexts)))];
+            new Continuation(generator.Add(sampling.Apply(request, i)), new StreamedText(bundle.Tokenizer, request.TextBefore, sampling.StopTexts)))];
         bool json = parse.GetValue(Json);
         bool stream = !json && texts.Length == 1;
         if (stream && parse.GetValue(Echo))
@@ -94,7 +91,7 @@ internal static class GenerateVerb
                 ["prompt"] = prompt,
                 ["text"] = text.Streamed.Text,
                 ["ids"] = new JsonArray([.. text.Sequence.Generated.ToArray().Select(id => (JsonNode)id)]),
-                ["prompt_tokens"] = text.Sequence.Request.Source?.Length ?? text.Sequence.PromptLength,
+                ["prompt_tokens"] = text.Sequence.Request.TokensRead,
                 ["tokens"] = text.Sequence.Generated.Length,
                 ["finish"] = text.Reason,
                 ["seed"] = text.Sequence.Request.Seed,
@@ -108,19 +105,6 @@ internal static class GenerateVerb
         }
         TerminalText.Write(context, rest);
         context.Out.WriteLine();
-    }
-
-    /// <summary>The tokens of a prompt; an empty one begins with the token that texts begin with, or that parts them.</summary>
-    private static int[] Encode(Tokenizer tokenizer, string prompt)
-    {
-        int[] ids = tokenizer.Encode(prompt);
-        if (ids.Length > 0)
-            return ids;
-        return (tokenizer.BosId ?? tokenizer.EndOfText) is { } first
-            ? [first]
-            : throw new UsageException(prompt.Length == 0
-                ? "the model's texts have no token to begin with; give a --prompt."
-                : "the tokenizer knows nothing in the prompt; give another one.");
     }
 
     private static string WithoutLastLineEnd(string text)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using Gradus.Adapters;
+using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Files;
 using Gradus.Files.Gguf;
@@ -76,33 +77,33 @@ internal static class InspectVerb
         facts["config"] = config.DeepClone();
     }
 
-    private static JsonObject DescribeModel(ModelPlace place, bool tensors)
+    private static JsonObject DescribeModel(ModelLocation location, bool tensors)
     {
-        if (File.Exists(place.Folder))
-            return DescribeFile(place.Folder, tensors);
-        ModelConfig config = Checkpoint.ReadConfig(place.Folder);
+        if (File.Exists(location.Folder))
+            return DescribeFile(location.Folder, tensors);
+        ModelConfig config = Checkpoint.ReadConfig(location.Folder);
         JsonObject raw = Architectures.ToJson(config);
         JsonObject facts = new()
         {
-            ["folder"] = place.Folder,
+            ["folder"] = location.Folder,
             ["architecture"] = config.Architecture,
             ["model_type"] = raw["model_type"]?.DeepClone(),
             ["context_length"] = config.ContextLength,
             ["vocabulary_size"] = config.Vocabulary,
         };
-        using (TensorFile file = Checkpoint.OpenTensors(place.Folder))
+        using (TensorFile file = Checkpoint.OpenTensors(location.Folder))
         {
             // A tied head is the embedding; some programs store it twice.
             bool tied = raw["tie_word_embeddings"] is JsonValue value && value.TryGetValue(out bool tie) && tie;
             AddTensors(facts, file, [.. file.Entries.Where(e => !tied || e.Name != "lm_head.weight")], tensors);
         }
-        if (Checkpoint.ReadObject(Path.Combine(place.Folder, Checkpoint.ConfigFile))[QuantizedCheckpoint.ConfigKey] is { } quantization)
+        if (Checkpoint.ReadObject(Path.Combine(location.Folder, Checkpoint.ConfigFile))[QuantizedCheckpoint.ConfigKey] is { } quantization)
             facts["quantization"] = quantization.DeepClone();
-        if (place.Adapter is not null)
-            facts["adapter"] = DescribeAdapter(place.Adapter);
-        if (ModelFolder.TryOpenTokenizer(place) is { } tokenizer)
+        if (location.Adapter is not null)
+            facts["adapter"] = DescribeAdapter(location.Adapter);
+        if (location.TryOpenTokenizer() is { } tokenizer)
         {
-            ModelFolder.CheckFit(tokenizer, config, place.Adapter ?? place.Folder);
+            ModelBundle.CheckFit(tokenizer, config, location);
             AddTokenizer(facts, tokenizer);
         }
         facts["config"] = raw;

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Security.Cryptography;
+using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Generation;
-using Gradus.Models;
 
 namespace Gradus.Cli.Verbs;
 
@@ -30,7 +30,7 @@ internal sealed class SamplingArguments
 
     /// <summary>What was asked for.</summary>
     /// <exception cref="UsageException">Options contradict each other, or a stop text is empty.</exception>
-    public Sampling Read(ParseResult parse)
+    public TextSampling Read(ParseResult parse)
     {
         bool greedy = parse.GetValue(_greedy);
         Option[] drawing = [_temperature, _topK, _topP, _minP, _seed];
@@ -44,27 +44,6 @@ internal sealed class SamplingArguments
             : new SamplingOptions(parse.GetValue(_temperature), parse.GetValue(_topK), parse.GetValue(_topP), parse.GetValue(_minP));
         // Short enough to be typed again.
         ulong seed = parse.GetValue(_seed) ?? (ulong)RandomNumberGenerator.GetInt32(int.MaxValue);
-        return new Sampling(options, greedy ? null : seed, parse.GetValue(_maxTokens), stops);
+        return new TextSampling(options, greedy ? null : seed, parse.GetValue(_maxTokens), stops);
     }
-}
-
-/// <summary>How text is drawn from a model.</summary>
-/// <param name="Options">The steps between the model's scores and the choice.</param>
-/// <param name="Seed">The seed of the first text; null takes the likeliest token each time.</param>
-/// <param name="MaxTokens">New tokens at most.</param>
-/// <param name="StopTexts">Texts that end it, and are not part of it.</param>
-internal sealed record Sampling(SamplingOptions Options, ulong? Seed, int MaxTokens, IReadOnlyList<string> StopTexts)
-{
-    /// <summary>The request for one text.</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="prompt">The prompt's tokens; the source of a model with an encoder.</param>
-    /// <param name="endIds">Tokens that end a text.</param>
-    /// <param name="index">The number of the text: each has a seed of its own.</param>
-    public GenerationRequest Request(GenerativeModel model, int[] prompt, IReadOnlyList<int> endIds, int index) => GenerationRequest.For(model, prompt) with
-    {
-        Steps = Options.Steps(endIds),
-        Seed = Seed is { } seed ? unchecked(seed + (ulong)index) : null,
-        MaxNewTokens = MaxTokens,
-        StopTokens = endIds,
-    };
 }

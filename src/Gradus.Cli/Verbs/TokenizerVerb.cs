@@ -36,7 +36,7 @@ internal static class TokenizerVerb
         }
         catch (FileNotFoundException e)
         {
-            return ModelFolder.IsModel(path) ? ModelFolder.OpenTokenizer(ModelFolder.Find(path)) : throw new UsageException(e.Message);
+            return ModelFolder.IsModel(path) ? ModelFolder.Find(path).OpenTokenizer() : throw new UsageException(e.Message);
         }
     }
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Gradus.Text;
 using Gradus.Text.Chat;
 
 namespace Gradus.Training.Data;
@@ -70,17 +69,16 @@ public static class Conversations
 
     /// <summary>The conversations of files, tokenized as the model's template writes them.</summary>
     /// <param name="paths">Files of JSON lines.</param>
-    /// <param name="tokenizer">The model's tokenizer.</param>
-    /// <param name="template">The model's template.</param>
+    /// <param name="chat">The model's tokenizer and template.</param>
     /// <exception cref="InvalidDataException">A record cannot be read, or the template refuses it; the message names the file and line.</exception>
-    public static IEnumerable<Example> Tokenize(IEnumerable<string> paths, Tokenizer tokenizer, ChatTemplate template)
+    public static IEnumerable<Example> Tokenize(IEnumerable<string> paths, ChatEncoder chat)
     {
         ArgumentNullException.ThrowIfNull(paths);
         return paths.SelectMany(TextFiles.Records).Select(record =>
         {
             try
             {
-                return Tokenize(Parse(record), tokenizer, template);
+                return Tokenize(Parse(record), chat);
             }
             catch (ChatTemplateException e)
             {
@@ -93,53 +91,12 @@ public static class Conversations
     /// Tokenizes a conversation as the model's template writes it. Only what the assistant wrote counts, the token that ends its
     /// turn included.
     /// </summary>
-    /// <param name="conversation">The conversation.</param>
-    /// <param name="tokenizer">The model's tokenizer.</param>
-    /// <param name="template">The model's template.</param>
-    public static Example Tokenize(ChatConversation conversation, Tokenizer tokenizer, ChatTemplate template)
+    public static Example Tokenize(ChatConversation conversation, ChatEncoder chat)
     {
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        ArgumentNullException.ThrowIfNull(template);
-        ChatRendering rendering = template.RenderWithRoles(conversation, Options(tokenizer));
-        TokenEncoding encoding = tokenizer.EncodeWithOffsets(rendering.Text, addSpecialTokens: false);
-        bool[] counts = new bool[encoding.Length];
-        int span = 0;
-        for (int i = 0; i < counts.Length; i++)
-        {
-            while (span < rendering.Assistant.Count && rendering.Assistant[span].End <= encoding.Offsets[i].Start)
-                span++;
-            counts[i] = span < rendering.Assistant.Count && encoding.Offsets[i].End > rendering.Assistant[span].Start;
-        }
-        return new Example(encoding.Ids, counts);
+        ArgumentNullException.ThrowIfNull(chat);
+        (int[] ids, bool[] assistant) = chat.EncodeWithAssistant(conversation);
+        return new Example(ids, assistant);
     }
-
-    /// <summary>The tokens after which the assistant is to answer a conversation.</summary>
-    public static int[] TokenizePrompt(ChatConversation conversation, Tokenizer tokenizer, ChatTemplate template)
-    {
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        ArgumentNullException.ThrowIfNull(template);
-        return tokenizer.Encode(template.Render(conversation, Options(tokenizer) with { AddGenerationPrompt = true }), addSpecialTokens: false);
-    }
-
-    /// <summary>The tokens that end an answer: the model's own, and the one that the template puts behind the assistant's words.</summary>
-    /// <param name="tokenizer">The model's tokenizer.</param>
-    /// <param name="template">Its chat template.</param>
-    /// <param name="endIds">The tokens that end any text of the model.</param>
-    /// <returns>Ids in ascending order.</returns>
-    public static IReadOnlyList<int> EndsOfAnswer(Tokenizer tokenizer, ChatTemplate template, IEnumerable<int> endIds)
-    {
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        SortedSet<int> ends = [.. endIds];
-        Example sample = Tokenize(new ChatConversation([new ChatMessage("user", "Hello"), new ChatMessage("assistant", "Hello")]), tokenizer, template);
-        int last = Array.FindLastIndex(sample.Counts!, counts => counts);
-        if (last >= 0 && tokenizer.IsSpecial(sample.Ids[last]))
-            ends.Add(sample.Ids[last]);
-        return [.. ends];
-    }
-
-    private static ChatRenderOptions Options(Tokenizer tokenizer) => new(
-        BosToken: tokenizer.BosId is { } bos ? tokenizer.IdToToken(bos) : null,
-        EosToken: tokenizer.EosId is { } eos ? tokenizer.IdToToken(eos) : null);
 
     private static ChatConversation Messages(TextFiles.Record record)
     {

@@ -1,3 +1,4 @@
+using Gradus.Bundle;
 using Gradus.Text;
 using Gradus.Text.Chat;
 
@@ -18,7 +19,7 @@ public static class SourceTargets
             return (record.Text("source"), record.Text("target"));
         IReadOnlyList<ChatMessage> messages = Conversations.Parse(record).Messages;
         return messages.Count > 1 && messages[^1].Role == "assistant" && messages.Count(m => m.Role == "assistant") == 1
-            ? (Join(messages.SkipLast(1)), messages[^1].Text ?? "")
+            ? (SourceText.Join(messages.SkipLast(1)), messages[^1].Text ?? "")
             : throw new InvalidDataException($"{record.Path}: line {record.Line}: not a source and its target; give one request and one answer.");
     }
 
@@ -35,19 +36,5 @@ public static class SourceTargets
 
     /// <summary>A pair as the model sees it: the decoder reads the target one place to the right, behind the start token.</summary>
     public static Example Tokenize(string source, string target, Tokenizer tokenizer, int startToken) =>
-        new([startToken, .. Encode(target, tokenizer)]) { Source = Encode(source, tokenizer) };
-
-    /// <summary>The source of messages that ask for an answer.</summary>
-    public static int[] TokenizeSource(IEnumerable<ChatMessage> messages, Tokenizer tokenizer) => Encode(Join(messages), tokenizer);
-
-    private static string Join(IEnumerable<ChatMessage> messages) =>
-        string.Join("\n\n", messages.Select(m => m.Text).Where(t => !string.IsNullOrEmpty(t)));
-
-    // Both ends with the end token, whether the tokenizer's own template adds it or not.
-    private static int[] Encode(string text, Tokenizer tokenizer)
-    {
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        int[] ids = tokenizer.Encode(text);
-        return tokenizer.EndOfText is { } end && (ids.Length == 0 || ids[^1] != end) ? [.. ids, end] : ids;
-    }
+        new([startToken, .. SourceText.Encode(target, tokenizer)]) { Source = SourceText.Encode(source, tokenizer) };
 }

@@ -31,6 +31,12 @@ public sealed record GenerationRequest(int[] Prompt)
     public static GenerationRequest For(GenerativeModel model, int[] text) =>
         model is EncoderDecoderModel answering ? new([answering.StartToken]) { Source = text } : new(text);
 
+    /// <summary>The tokens that are read first: the source's, or the prompt's where there is none.</summary>
+    public int TokensRead => Source?.Length ?? Prompt.Length;
+
+    /// <summary>The tokens that the generated ones go on from as a text: the prompt's, or none where a source is answered.</summary>
+    public ReadOnlySpan<int> TextBefore => Source is null ? Prompt : [];
+
     /// <summary>The tokens that prompt and answer can have together.</summary>
     internal int Capacity(ModelConfig config) => (int)Math.Min(config.ContextLength, (long)Prompt.Length + MaxNewTokens);
 

@@ -11,6 +11,8 @@ public sealed class ConversationsTests : IDisposable
         Corpus.FromTexts(["Hello there, how are you? I am fine, thank you.", "user assistant system Summarize this dialogue. It rains, and it rains. 🦉 owl"]),
         new ByteLevelBpeOptions(320, ["<|endoftext|>", "<|im_start|>", "<|im_end|>"])).Tokenizer;
 
+    private static readonly ChatEncoder Chat = new(Tokenizer, ChatMl);
+
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -54,7 +56,7 @@ public sealed class ConversationsTests : IDisposable
     public void A_conversation_that_the_template_refuses_is_named_by_file_and_line()
     {
         string path = _folder.Write("a.jsonl", "\n" + """{"messages": [{"role": "user", "content": null}, {"role": "assistant", "content": "A"}]}""");
-        string message = Assert.Throws<InvalidDataException>(() => Conversations.Tokenize([path], Tokenizer, ChatMl).ToList()).Message;
+        string message = Assert.Throws<InvalidDataException>(() => Conversations.Tokenize([path], Chat).ToList()).Message;
         Assert.StartsWith($"{path}: line 2: ", message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);
     }
@@ -67,7 +69,7 @@ public sealed class ConversationsTests : IDisposable
     {
         string[] texts = turns.Split('|');
         ChatConversation conversation = new([new ChatMessage("system", "I am assistant"), .. texts.Select((t, i) => new ChatMessage(i % 2 == 0 ? "user" : "assistant", t))]);
-        Example example = Conversations.Tokenize(conversation, Tokenizer, ChatMl);
+        Example example = Conversations.Tokenize(conversation, Chat);
         string expected = string.Concat(texts.Where((_, i) => i % 2 == 1).Select(t => t + "<|im_end|>"));
 
         MicroBatch batch = Assert.Single(new PackedExamples([example], 10_000, 0).All());
@@ -86,8 +88,8 @@ public sealed class ConversationsTests : IDisposable
     {
         ChatConversation question = new([new ChatMessage("user", "how are you?")]);
         ChatConversation answered = new([new ChatMessage("user", "how are you?"), new ChatMessage("assistant", "fine")]);
-        int[] prompt = Conversations.TokenizePrompt(question, Tokenizer, ChatMl);
-        Example example = Conversations.Tokenize(answered, Tokenizer, ChatMl);
+        int[] prompt = Chat.EncodePrompt(question);
+        Example example = Conversations.Tokenize(answered, Chat);
         Assert.Equal(prompt, example.Ids[..prompt.Length]);
         Assert.Equal(prompt.Length, Array.IndexOf(example.Counts!, true));
     }
@@ -95,7 +97,7 @@ public sealed class ConversationsTests : IDisposable
     [Fact]
     public void Without_an_assistant_nothing_counts()
     {
-        Example example = Conversations.Tokenize(new ChatConversation([new ChatMessage("user", "hello")]), Tokenizer, ChatMl);
+        Example example = Conversations.Tokenize(new ChatConversation([new ChatMessage("user", "hello")]), Chat);
         Assert.NotEmpty(example.Ids);
         Assert.DoesNotContain(true, example.Counts!);
     }

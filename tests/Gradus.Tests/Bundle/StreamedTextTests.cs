@@ -1,14 +1,14 @@
-using Gradus.Cli.Verbs;
+using Gradus.Bundle;
 using Gradus.Text;
 
-namespace Gradus.Cli.Tests.Verbs;
+namespace Gradus.Tests.Bundle;
 
 public sealed class StreamedTextTests
 {
     [Fact]
     public void WhatMayBeginAStopTextIsHeldBack()
     {
-        Tokenizer tokenizer = SmallModel.Tokenizer();
+        Tokenizer tokenizer = SmallBundles.Tokenizer();
         StreamedText text = new(tokenizer, [], ["cat", "abx"]);
         string[] shown = [.. tokenizer.Encode("abccad").Select(text.Append)];
         Assert.Equal(["", "", "ab", "c", "", "cad"], shown);
@@ -18,7 +18,7 @@ public sealed class StreamedTextTests
     [Fact]
     public void AStopTextEndsTheText()
     {
-        Tokenizer tokenizer = SmallModel.Tokenizer();
+        Tokenizer tokenizer = SmallBundles.Tokenizer();
         StreamedText text = new(tokenizer, [], ["cat"]);
         string shown = string.Concat(tokenizer.Encode("a cab, a cat, a dog").Select(text.Append)) + text.Finish();
         Assert.Equal("a cab, a ", shown);
@@ -29,7 +29,7 @@ public sealed class StreamedTextTests
     [Fact]
     public void TheEndGivesBackWhatWasHeld()
     {
-        Tokenizer tokenizer = SmallModel.Tokenizer();
+        Tokenizer tokenizer = SmallBundles.Tokenizer();
         StreamedText text = new(tokenizer, [], ["cat"]);
         Assert.Equal("a ", string.Concat(tokenizer.Encode("a ca").Select(text.Append)));
         Assert.Equal("ca", text.Finish());

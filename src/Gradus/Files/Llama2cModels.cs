@@ -1,15 +1,14 @@
-using Gradus.Cli.Console;
-using Gradus.Files;
 using Gradus.Text;
 
-namespace Gradus.Cli.Verbs;
+namespace Gradus.Files;
 
 /// <summary>Models of llama2.c: a file of weights, with its tokenizer in another file beside it.</summary>
-internal static class Llama2cModels
+public static class Llama2cModels
 {
     /// <summary>Whether a file is such a model.</summary>
     public static bool IsModel(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         if (!File.Exists(path) || !path.EndsWith(".bin", StringComparison.OrdinalIgnoreCase))
             return false;
         try
@@ -24,12 +23,13 @@ internal static class Llama2cModels
     }
 
     /// <summary>The one model of a folder, or null.</summary>
-    /// <exception cref="UsageException">There are several.</exception>
+    /// <exception cref="InvalidDataException">There are several.</exception>
     public static string? FindIn(string folder)
     {
+        ArgumentNullException.ThrowIfNull(folder);
         string[] models = [.. Directory.GetFiles(folder, "*.bin").Where(IsModel).Order(StringComparer.Ordinal)];
         return models.Length > 1
-            ? throw new UsageException($"{folder}: has {models.Length} llama2.c models ({string.Join(", ", models.Select(m => Path.GetFileName(m)))}); choose one by its path.")
+            ? throw new InvalidDataException($"{folder}: has {models.Length} llama2.c models ({string.Join(", ", models.Select(m => Path.GetFileName(m)))}); choose one by its path.")
             : models.FirstOrDefault();
     }
 

@@ -1,13 +1,14 @@
 using System.Text;
+using Gradus.Generation;
 using Gradus.Text;
 
-namespace Gradus.Cli.Verbs;
+namespace Gradus.Bundle;
 
 /// <summary>
 /// Turns the tokens of a text, as they come, into the text that may be shown: whole characters only, and nothing that may turn
 /// out to be the beginning of a stop text.
 /// </summary>
-internal sealed class StreamedText
+public sealed class StreamedText
 {
     private const int ContextTokens = 8;
     private readonly IReadOnlyList<string> _stops;
@@ -17,13 +18,15 @@ internal sealed class StreamedText
 
     /// <summary>Begins a text.</summary>
     /// <param name="tokenizer">The tokenizer.</param>
-    /// <param name="prompt">The tokens before it: many tokenizers drop a space at the very beginning, but not after a prompt.</param>
+    /// <param name="before">The tokens that it goes on from (<see cref="GenerationRequest.TextBefore"/>): many tokenizers drop a space at the very beginning, but not after a prompt.</param>
     /// <param name="stops">Texts that end it; the first to occur cuts it off.</param>
-    public StreamedText(Tokenizer tokenizer, ReadOnlySpan<int> prompt, IReadOnlyList<string> stops)
+    public StreamedText(Tokenizer tokenizer, ReadOnlySpan<int> before, IReadOnlyList<string> stops)
     {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        ArgumentNullException.ThrowIfNull(stops);
         _stops = stops;
         _decoder = tokenizer.CreateDecodeStream();
-        foreach (int id in prompt[Math.Max(0, prompt.Length - ContextTokens)..])
+        foreach (int id in before[Math.Max(0, before.Length - ContextTokens)..])
             _decoder.Append(id);
     }
 
