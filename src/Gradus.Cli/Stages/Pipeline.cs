@@ -132,7 +132,7 @@ internal static class Pipeline
         string recipe = Path.GetRelativePath(".", Path.Combine(folder, RunDescription.RecipeFile));
         return stage switch
         {
-            SmallWorldRecipe world => $"gradus small-world -o {world.Run} --seed {world.Seed} --stories {world.Stories} --dialogues {world.Dialogues} --instructions {world.Instructions} --held-out {world.HeldOut}",
+            SmallWorldRecipe world => $"gradus small-world -o {world.Run} --seed {world.Seed} --stories {world.Stories} --dialogues {world.Dialogues} --instructions {world.Instructions} --conversations {world.Conversations} --held-out {world.HeldOut}",
             TokenizerRecipe tokenizer => $"gradus tokenizer train {string.Join(' ', tokenizer.Data)} -o {tokenizer.Run} --vocabulary-size {tokenizer.VocabularySize} --min-frequency {tokenizer.MinFrequency}"
                 + string.Concat(TokenizerTraining.ChatTokens.Select(t => $" --special-token '{t}'")),
             PretrainRecipe => $"gradus pretrain {recipe}",

@@ -29,7 +29,7 @@ public abstract record StageRecipe
     public string Run { get; init; } = "";
 }
 
-/// <summary>Write the small world: generated stories, dialogues with summaries, and instructions.</summary>
+/// <summary>Write the small world: generated stories, dialogues with summaries, instructions, and conversations.</summary>
 public sealed record SmallWorldRecipe : StageRecipe
 {
     /// <summary>Which texts are drawn.</summary>
@@ -47,6 +47,10 @@ public sealed record SmallWorldRecipe : StageRecipe
     /// <inheritdoc cref="Stories"/>
     [Range(1, 100_000)]
     public int Instructions { get; init; } = 6_000;
+
+    /// <summary>Conversations with the model itself to train on.</summary>
+    [Range(1, 20_000)]
+    public int Conversations { get; init; } = 4_000;
 
     /// <summary>Texts of each kind in the validation and the test part.</summary>
     [Range(1, 10_000)]

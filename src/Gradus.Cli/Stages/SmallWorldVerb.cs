@@ -16,10 +16,11 @@ internal static class SmallWorldVerb
         Option<int> stories = Numeric.Option("--stories", "Stories to train on.", 1, 100_000, usual.Stories);
         Option<int> dialogues = Numeric.Option("--dialogues", "Dialogues with summaries to train on.", 1, 100_000, usual.Dialogues);
         Option<int> instructions = Numeric.Option("--instructions", "Instructions to train on.", 1, 100_000, usual.Instructions);
+        Option<int> conversations = Numeric.Option("--conversations", "Conversations to train on.", 1, 20_000, usual.Conversations);
         Option<int> heldOut = Numeric.Option("--held-out", "Texts of each kind for validation, and as many for the test.", 1, 10_000, usual.HeldOut);
-        Verb verb = new("small-world", "Write generated stories, dialogues with summaries, and instructions to learn from.")
+        Verb verb = new("small-world", "Write generated stories, dialogues with summaries, instructions, and conversations to learn from.")
         {
-            Options = { output, seed, stories, dialogues, instructions, heldOut },
+            Options = { output, seed, stories, dialogues, instructions, conversations, heldOut },
             Examples = [("small-world -o data --stories 1000", "write a small set")],
         };
         verb.SetAction(parse =>
@@ -32,6 +33,7 @@ internal static class SmallWorldVerb
                     Stories = parse.GetValue(stories),
                     Dialogues = parse.GetValue(dialogues),
                     Instructions = parse.GetValue(instructions),
+                    Conversations = parse.GetValue(conversations),
                     HeldOut = parse.GetValue(heldOut),
                 },
                 new StageContext(context.Out, Json: false, Resume: false, CpuDevice.Default, context.Cancellation));

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Gradus.Text.Chat;
 
 namespace Gradus.Training.Data.SmallWorld;
 
@@ -18,10 +19,11 @@ public sealed record SplitSizes(int Train, int Validation, int Test)
 /// <param name="Stories">Sizes of the parts of the stories.</param>
 /// <param name="Dialogues">Sizes of the parts of the dialogues.</param>
 /// <param name="Instructions">Sizes of the parts of the instructions.</param>
-public sealed record SmallWorldSizes(SplitSizes Stories, SplitSizes Dialogues, SplitSizes Instructions)
+/// <param name="Conversations">Sizes of the parts of the conversations.</param>
+public sealed record SmallWorldSizes(SplitSizes Stories, SplitSizes Dialogues, SplitSizes Instructions, SplitSizes Conversations)
 {
-    /// <summary>20,000 stories, 6,000 dialogues and 6,000 instructions for training, and some hundreds of each held out.</summary>
-    public static SmallWorldSizes Default { get; } = new(new(20_000, 500, 500), new(6_000, 300, 300), new(6_000, 300, 300));
+    /// <summary>20,000 stories, 6,000 dialogues, 6,000 instructions and 4,000 conversations for training, and some hundreds of each held out.</summary>
+    public static SmallWorldSizes Default { get; } = new(new(20_000, 500, 500), new(6_000, 300, 300), new(6_000, 300, 300), new(4_000, 300, 300));
 }
 
 /// <summary>Writes the data set of a <see cref="SmallWorldGenerator"/> as JSON lines.</summary>
@@ -32,8 +34,8 @@ public static class SmallWorldFiles
 
     /// <summary>
     /// Writes, for each part train, validation and test: <c>stories.PART.jsonl</c> ({text}), <c>dialogues.PART.jsonl</c>
-    /// ({dialogue, summary}), <c>instructions.PART.jsonl</c> ({instruction, input, output}) and <c>pretrain.PART.jsonl</c>
-    /// ({text}: the stories and the dialogues without their summaries, evenly mixed); and a <c>README.md</c>.
+    /// ({dialogue, summary}), <c>instructions.PART.jsonl</c> ({instruction, input, output}), <c>conversations.PART.jsonl</c>
+    /// ({messages}: role and content of each) and <c>pretrain.PART.jsonl</c> ({text}: the stories and the dialogues without their summaries, evenly mixed); and a <c>README.md</c>.
     /// Files are UTF-8 with '\n', the same bytes for the same seed and sizes; those of these names are overwritten.
     /// </summary>
     /// <param name="folder">The folder, made where it is absent.</param>
@@ -65,11 +67,25 @@ public static class SmallWorldFiles
                 json.WriteString("input"u8, e.Input);
                 json.WriteString("output"u8, e.Output);
             });
+            WriteLines(folder, "conversations", split, generator.Conversations(split, sizes.Conversations[split]), WriteMessages);
         }
         File.WriteAllText(Path.Combine(folder, "README.md"), Readme(seed, sizes), new UTF8Encoding(false));
     }
 
     private static void WriteText(Utf8JsonWriter json, string text) => json.WriteString("text"u8, text);
+
+    private static void WriteMessages(Utf8JsonWriter json, IReadOnlyList<ChatMessage> messages)
+    {
+        json.WriteStartArray("messages"u8);
+        foreach (ChatMessage message in messages)
+        {
+            json.WriteStartObject();
+            json.WriteString("role"u8, message.Role);
+            json.WriteString("content"u8, message.Text);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
 
     private static void WriteLines<T>(string folder, string kind, Split split, IEnumerable<T> records, Action<Utf8JsonWriter, T> writeFields)
     {
@@ -101,7 +117,7 @@ public static class SmallWorldFiles
             sizes.Stories.Train + sizes.Dialogues.Train, sizes.Stories.Validation + sizes.Dialogues.Validation, sizes.Stories.Test + sizes.Dialogues.Test);
         return
             "# A small world\n\n" +
-            "Small stories, two-person dialogues with their summaries, and instructions about stories, in simple English.\n\n" +
+            "Small stories, two-person dialogues with their summaries, instructions about stories, and conversations with the model, in simple English.\n\n" +
             "## Origin\n" +
             $"Made by Gradus's `SmallWorldGenerator` with seed {seed}; the words and sentences were written by this project. No text of others, no real people.\n\n" +
             "## Licence\nMIT, like Gradus.\n\n" +
@@ -110,9 +126,10 @@ public static class SmallWorldFiles
             Row("stories.*.jsonl", "text", sizes.Stories) +
             Row("dialogues.*.jsonl", "dialogue, summary", sizes.Dialogues) +
             Row("instructions.*.jsonl", "instruction, input, output", sizes.Instructions) +
+            Row("conversations.*.jsonl", "messages (role and content of each)", sizes.Conversations) +
             Row("pretrain.*.jsonl", "text (the stories and the dialogues, without summaries)", both) +
             "\n## The parts\n" +
             "A combination of facts is in one part only. Stories: schema, hero, thing and place. Dialogues: plot, things, places, days, hours and reasons, " +
-            "whatever the names and colors. A plot and its facts have one summary; every plot has summary words that the stories and the dialogues never use.\n";
+            "whatever the names and colors. Conversations: the question about the world. A plot and its facts have one summary; every plot has summary words that the stories and the dialogues never use.\n";
     }
 }

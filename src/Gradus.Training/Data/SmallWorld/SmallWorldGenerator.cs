@@ -1,8 +1,10 @@
+using Gradus.Text.Chat;
+
 namespace Gradus.Training.Data.SmallWorld;
 
 /// <summary>
-/// A seeded generator of small stories, two-person dialogues with their summaries, and instructions about stories: the data
-/// that the quickstart runs on, written by this project.
+/// A seeded generator of small stories, two-person dialogues with their summaries, instructions about stories, and conversations
+/// with the model itself: the data that the quickstart runs on, written by this project.
 /// </summary>
 /// <remarks>
 /// The same seed gives the same text on every platform. Every enumeration starts anew, gives distinct items only, and gives the
@@ -22,6 +24,7 @@ public sealed class SmallWorldGenerator(ulong seed)
     private const ulong StoryStream = 1;
     private const ulong DialogueStream = 2;
     private const ulong InstructionStream = 3;
+    private const ulong ConversationStream = 4;
 
     /// <summary>Stories of six to fifteen short sentences, mostly eight to ten, each one paragraph.</summary>
     /// <param name="split">The part of the data set.</param>
@@ -46,6 +49,17 @@ public sealed class SmallWorldGenerator(ulong seed)
             InstructionStream, split, count,
             random => Tell(split, random) is { } story ? InstructionTasks.Make(story, random) : null,
             example => example.Instruction + '\n' + example.Input + '\n' + example.Output);
+
+    /// <summary>
+    /// Conversations with the model itself, of one to three questions and answers: who it is, what it can do, what it knows of its
+    /// world, and that it does not know the rest. A question with facts belongs to one part; small talk is for training only.
+    /// </summary>
+    /// <param name="split">The part of the data set.</param>
+    /// <param name="count">How many, 0 or more: up to some tens of thousands.</param>
+    /// <returns>The messages of each, of the roles <c>user</c> and <c>assistant</c> in turn.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="count"/> is negative.</exception>
+    public IEnumerable<IReadOnlyList<ChatMessage>> Conversations(Split split, int count) =>
+        Distinct(ConversationStream, split, count, random => SmallTalk.Make(split, random), talk => string.Join('\n', talk.Select(m => m.Text)));
 
     /// <summary>The stories with their facts.</summary>
     internal IEnumerable<Story> ToldStories(Split split, int count) =>

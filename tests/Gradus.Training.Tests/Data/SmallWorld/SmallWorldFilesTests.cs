@@ -7,7 +7,7 @@ namespace Gradus.Training.Tests.Data.SmallWorld;
 
 public sealed class SmallWorldFilesTests : IDisposable
 {
-    private static readonly SmallWorldSizes Small = new(new(40, 8, 8), new(15, 5, 5), new(20, 5, 5));
+    private static readonly SmallWorldSizes Small = new(new(40, 8, 8), new(15, 5, 5), new(20, 5, 5), new(20, 5, 5));
 
     private readonly string _folder = Directory.CreateTempSubdirectory("gradus-small-world").FullName;
 
@@ -17,7 +17,8 @@ public sealed class SmallWorldFilesTests : IDisposable
     public void SameSeedGivesTheSameBytesEvenInterleaved()
     {
         static string[] Sample(SmallWorldGenerator g) =>
-            [.. g.Stories(Split.Train, 30), .. g.Dialogues(Split.Test, 30).Select(d => d.Dialogue + d.Summary), .. g.Instructions(Split.Validation, 30).Select(e => e.ToString())];
+            [.. g.Stories(Split.Train, 30), .. g.Dialogues(Split.Test, 30).Select(d => d.Dialogue + d.Summary), .. g.Instructions(Split.Validation, 30).Select(e => e.ToString()),
+            .. g.Conversations(Split.Test, 30).SelectMany(c => c).Select(m => m.Role + m.Text)];
         static string Hash(IEnumerable<string> texts) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', texts))));
 
         string expected = Hash(Sample(new SmallWorldGenerator(7)));
@@ -43,7 +44,7 @@ public sealed class SmallWorldFilesTests : IDisposable
         SmallWorldFiles.Write(one, 7, Small);
         SmallWorldFiles.Write(two, 7, Small);
         string[] names = [.. Directory.GetFiles(one).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal)];
-        Assert.Equal(13, names.Length);
+        Assert.Equal(16, names.Length);
         Assert.All(names, name => Assert.Equal(File.ReadAllBytes(Path.Combine(one, name)), File.ReadAllBytes(Path.Combine(two, name))));
 
         var generator = new SmallWorldGenerator(7);
@@ -69,12 +70,13 @@ public sealed class SmallWorldFilesTests : IDisposable
     [Fact]
     public void EmptyPartsAreEmptyFilesAndNegativeSizesAreRefused()
     {
-        SmallWorldFiles.Write(_folder, 7, new(new(0, 0, 0), new(3, 0, 0), new(0, 0, 0)));
+        SmallWorldFiles.Write(_folder, 7, new(new(0, 0, 0), new(3, 0, 0), new(0, 0, 0), new(0, 0, 0)));
         Assert.Equal(0, new FileInfo(Path.Combine(_folder, "stories.train.jsonl")).Length);
         Assert.Equal(3, Read(_folder, "pretrain.train", "text").Count());
         Assert.Throws<ArgumentOutOfRangeException>(() => new SmallWorldGenerator(1).Stories(Split.Train, -1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new SmallWorldGenerator(1).Dialogues(Split.Train, -1));
         Assert.Throws<ArgumentOutOfRangeException>(() => new SmallWorldGenerator(1).Instructions(Split.Train, -1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => new SmallWorldGenerator(1).Conversations(Split.Train, -1));
     }
 
     private static IEnumerable<string> Read(string folder, string file, string field)
