@@ -19,6 +19,7 @@ return new Application(context,
     GenerateVerb.Create(context),
     ChatVerb.Create(context),
     BenchVerb.Create(context),
+    DocsVerb.Create(context),
     SchemaVerb.Create(context,
     [
         new RecipeKind("pretrain", "train a model on text", () => ConfigurationSchema.Write(RecipeJson.Default.PretrainRecipe, new PretrainRecipe())),
