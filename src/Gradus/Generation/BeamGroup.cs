@@ -46,7 +46,7 @@ internal sealed class BeamGroup : IDisposable
         {
             beam.Cache.Expect(beam.Tokens.Length, forward.ShortLimit);
             int pending = beam.Tokens.Length - beam.Cache.Length, count = Math.Min(pending, promptPiece);
-            forward.Add(beam.Cache, beam.Tokens.AsSpan(beam.Cache.Length, count), count == pending);
+            forward.Add(beam.Cache, beam.Tokens.AsSpan(beam.Cache.Length, count), scored: count == pending ? 1 : 0);
             RowsInStep += count == pending ? 1 : 0;
         }
     }

@@ -42,33 +42,35 @@ internal sealed class CachedForward : IDisposable
     /// <summary>Adds the next tokens of a sequence to the step.</summary>
     /// <param name="sequence">Not yet in this step.</param>
     /// <param name="tokens">At least one.</param>
-    /// <param name="wantsLogits">Whether the scores after the last of them are wanted.</param>
-    public void Add(CachedSequence sequence, ReadOnlySpan<int> tokens, bool wantsLogits)
+    /// <param name="scored">After how many of them, counted from the last, the scores are wanted: 0 for none, 1 for the next token's.</param>
+    public void Add(CachedSequence sequence, ReadOnlySpan<int> tokens, int scored)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(scored);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(scored, tokens.Length);
         Ensure(ref _counts, _sequences.Count + 1);
         Ensure(ref _ids, _tokens + tokens.Length);
         Ensure(ref _positions, _tokens + tokens.Length);
-        Ensure(ref _rows, _wanted + 1);
+        Ensure(ref _rows, _wanted + scored);
         _counts[_sequences.Count] = tokens.Length;
         _sequences.Add(sequence);
         tokens.CopyTo(_ids.AsSpan(_tokens));
         for (int i = 0; i < tokens.Length; i++)
             _positions[_tokens + i] = sequence.Length + i;
         _tokens += tokens.Length;
-        if (wantsLogits)
-            _rows[_wanted++] = _tokens - 1;
+        for (int row = _tokens - scored; row < _tokens; row++)
+            _rows[_wanted++] = row;
     }
 
-    /// <summary>Runs the step: the scores (M, V) of the M sequences that want them, in the order in which they were added; null for none.</summary>
+    /// <summary>Runs the step: the scores (M, V) that are wanted, sequence by sequence in the order in which they were added; null for none.</summary>
     public Tensor? Run()
     {
         Cache.Plan(_sequences, _counts.AsSpan(0, _sequences.Count), _workspace);
-        _pass.Begin(_ids.AsSpan(0, _tokens), _positions.AsSpan(0, _tokens));
+        _pass.Inputs.Set(_ids.AsSpan(0, _tokens), _positions.AsSpan(0, _tokens));
         Tensor hidden = _model.Hidden(_pass);
         Cache.Commit();
         if (_wanted == 0)
             return null;
-        // The head is the largest product of a small model: at prefill it is taken of the last rows only.
+        // The head is the largest product of a small model: at prefill it is taken of the rows that are wanted only.
         if (_wanted < _tokens)
             hidden = hidden.Gather(_workspace.From(_rows.AsSpan(0, _wanted)));
         return _model.Logits(hidden, _pass);

@@ -175,7 +175,7 @@ public sealed class Generator : IDisposable
                 continue;
             promptTokens += count > 1 ? count : 0;
             bool chooses = count == pending.Length;
-            _forward.Add(sequence.Cache, pending[..count], chooses);
+            _forward.Add(sequence.Cache, pending[..count], scored: chooses ? 1 : 0);
             if (chooses)
                 _choosing.Add(sequence);
         }

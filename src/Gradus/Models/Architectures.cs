@@ -7,42 +7,9 @@ using Gradus.Nn;
 
 namespace Gradus.Models;
 
-/// <summary>The architectures by their <c>model_type</c>. A new one is a file beside this and a line here and in <see cref="ModelConfig"/>.</summary>
+/// <summary>The architectures by their <c>model_type</c>. A new one is a file beside this and a line at <see cref="ModelConfig"/>.</summary>
 public static class Architectures
 {
-    private static readonly Dictionary<Type, Func<ModelConfig, Scope, LanguageModel>> Builders = new()
-    {
-        [typeof(BartConfig)] = (c, s) => new Bart((BartConfig)c, s),
-        [typeof(BertConfig)] = (c, s) => Bert.Classes[c.Architecture]((BertConfig)c, s),
-        [typeof(BloomConfig)] = (c, s) => new Bloom((BloomConfig)c, s),
-        [typeof(DistilBertConfig)] = (c, s) => DistilBert.Classes[c.Architecture]((DistilBertConfig)c, s),
-        [typeof(ElectraConfig)] = (c, s) => Electra.Classes[c.Architecture]((ElectraConfig)c, s),
-        [typeof(FalconConfig)] = (c, s) => new Falcon((FalconConfig)c, s),
-        [typeof(Gemma2Config)] = (c, s) => new Gemma2((Gemma2Config)c, s),
-        [typeof(Gemma3TextConfig)] = (c, s) => new Gemma3Text((Gemma3TextConfig)c, s),
-        [typeof(GemmaConfig)] = (c, s) => new Gemma((GemmaConfig)c, s),
-        [typeof(Gpt2Config)] = (c, s) => new Gpt2((Gpt2Config)c, s),
-        [typeof(GptJConfig)] = (c, s) => new GptJ((GptJConfig)c, s),
-        [typeof(GptNeoXConfig)] = (c, s) => new GptNeoX((GptNeoXConfig)c, s),
-        [typeof(LlamaConfig)] = (c, s) => new Llama((LlamaConfig)c, s),
-        [typeof(MistralConfig)] = (c, s) => new Mistral((MistralConfig)c, s),
-        [typeof(MixtralConfig)] = (c, s) => new Mixtral((MixtralConfig)c, s),
-        [typeof(Olmo2Config)] = (c, s) => new Olmo2((Olmo2Config)c, s),
-        [typeof(OptConfig)] = (c, s) => new Opt((OptConfig)c, s),
-        [typeof(Phi3Config)] = (c, s) => new Phi3((Phi3Config)c, s),
-        [typeof(PhiConfig)] = (c, s) => new Phi((PhiConfig)c, s),
-        [typeof(Qwen2Config)] = (c, s) => new Qwen2((Qwen2Config)c, s),
-        [typeof(Qwen2MoeConfig)] = (c, s) => new Qwen2Moe((Qwen2MoeConfig)c, s),
-        [typeof(Qwen3Config)] = (c, s) => new Qwen3((Qwen3Config)c, s),
-        [typeof(Qwen3MoeConfig)] = (c, s) => new Qwen3Moe((Qwen3MoeConfig)c, s),
-        [typeof(RnnLmConfig)] = (c, s) => new RnnLm((RnnLmConfig)c, s),
-        [typeof(RobertaConfig)] = (c, s) => Roberta.Classes[c.Architecture]((RobertaConfig)c, s),
-        [typeof(SmolLm3Config)] = (c, s) => new SmolLm3((SmolLm3Config)c, s),
-        [typeof(Starcoder2Config)] = (c, s) => new Starcoder2((Starcoder2Config)c, s),
-        [typeof(T5Config)] = (c, s) => new T5((T5Config)c, s),
-        [typeof(XLNetConfig)] = (c, s) => XLNet.Classes[c.Architecture]((XLNetConfig)c, s),
-    };
-
     /// <summary>The known model types, sorted.</summary>
     public static IReadOnlyList<string> ModelTypes { get; } = [.. typeof(ModelConfig)
         .GetCustomAttributes(typeof(JsonDerivedTypeAttribute), false)
@@ -161,11 +128,8 @@ public static class Architectures
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(scope);
-        if (!Builders.TryGetValue(config.GetType(), out Func<ModelConfig, Scope, LanguageModel>? build))
-            throw new NotSupportedException($"No model is registered for {config.GetType().Name}.");
-        return config is EncoderConfig || config.Architecture != ClassifierOf(config)
-            ? build(config, scope)
-            : Classifier(build(config, scope.Headless()), scope.ForHead());
+        LanguageModel model = config.Build(scope);
+        return config is EncoderConfig || config.Architecture != ClassifierOf(config) ? model : Classifier(model, scope.ForHead());
     }
 
     // The only token that has seen the whole text is the last one. A reward model is this with one label.
@@ -185,6 +149,9 @@ public static class Architectures
         JsonObject json = (JsonObject)JsonSerializer.SerializeToNode(config, ModelJson.Default.ModelConfig)!;
         json["architectures"] = new JsonArray(config.Architecture);
         config.Labels.Write(json);
+        // Some versions of transformers take a null for the number of values itself.
+        if (json["head_dim"] is null)
+            json.Remove("head_dim");
         return json;
     }
 }

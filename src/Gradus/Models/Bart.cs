@@ -103,6 +103,8 @@ public sealed record BartConfig(
         VocabSize > 0 && (uint)DecoderStartTokenId >= (uint)VocabSize
             ? new ValidationResult($"{DecoderStartTokenId} is no token of {VocabSize}", [nameof(DecoderStartTokenId)]) : null,
     }.OfType<ValidationResult>();
+
+    internal override LanguageModel Build(Scope scope) => new Bart(this, scope);
 }
 
 /// <inheritdoc cref="BartConfig"/>
@@ -131,9 +133,6 @@ public sealed class Bart : EncoderDecoderModel
         Parameter bias = scope.Buffer("final_logits_bias", new Shape(1, config.VocabSize), Init.Zeros);
         Head = scope.TiedLinear("lm_head", config.TieWordEmbeddings ? tokens.Table : scope.Parameter("lm_head.weight", tokens.Table.Shape, init), bias);
     }
-
-    /// <inheritdoc/>
-    public override Linear Head { get; }
 
     /// <inheritdoc/>
     public override int StartToken => _config.DecoderStartTokenId;

@@ -24,12 +24,8 @@ public sealed record BertConfig(
     float InitializerRange = 0.02f,
     float LayerNormEps = 1e-12f,
     int? PadTokenId = 0,
-    string PositionEmbeddingType = "absolute",
     float? ClassifierDropout = null,
-    bool IsDecoder = false,
-    bool TieWordEmbeddings = true) : BertStyleConfig(
-        VocabSize, HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, MaxPositionEmbeddings,
-        TypeVocabSize, InitializerRange, LayerNormEps, PositionEmbeddingType, ClassifierDropout, IsDecoder, TieWordEmbeddings)
+    bool TieWordEmbeddings = true) : BertStyleConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -38,6 +34,8 @@ public sealed record BertConfig(
     /// <inheritdoc/>
     [JsonIgnore]
     public override IReadOnlyCollection<string> ArchitectureClasses => Bert.Classes.Keys;
+
+    internal override LanguageModel Build(Scope scope) => Bert.Classes[Architecture](this, scope);
 }
 
 /// <inheritdoc cref="BertConfig"/>
@@ -49,9 +47,9 @@ public sealed class Bert : EncoderModel
         ["BertForMaskedLM"] = (c, s) => WithHead(c, s, pooler: false, (b, h) => [MaskedLanguage(c, h, b)]),
         ["BertForNextSentencePrediction"] = (c, s) => WithHead(c, s, pooler: true, (b, h) => [NextSentence(c, h, b)]),
         ["BertForPreTraining"] = (c, s) => WithHead(c, s, pooler: true, (b, h) => [MaskedLanguage(c, h, b), NextSentence(c, h, b)]),
-        ["BertForQuestionAnswering"] = (c, s) => WithHead(c, s, pooler: false, (_, h) => [c.Sizes.Answers(h)]),
+        ["BertForQuestionAnswering"] = (c, s) => WithHead(c, s, pooler: false, (_, h) => [BertHeads.Answers(c, h)]),
         ["BertForSequenceClassification"] = (c, s) => WithHead(c, s, pooler: true, (b, h) => [Classifier(c, h, b)]),
-        ["BertForTokenClassification"] = (c, s) => WithHead(c, s, pooler: false, (_, h) => [c.Sizes.Tagger(h, c.Labels, c.ClassifierDropout)]),
+        ["BertForTokenClassification"] = (c, s) => WithHead(c, s, pooler: false, (_, h) => [BertHeads.Tagger(c, h)]),
         ["BertModel"] = (c, s) => new Bert(c, s, pooler: true, bare: true),
     };
 
@@ -60,12 +58,11 @@ public sealed class Bert : EncoderModel
     private Bert(BertConfig config, Scope scope, bool pooler, bool bare = false)
         : base(config, scope)
     {
-        _embeddings = new BertEmbeddings(
-            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.PadTokenId, config.Sizes, scope["embeddings"]);
-        Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
+        _embeddings = new BertEmbeddings(config, config.HiddenSize, config.PadTokenId, scope["embeddings"]);
+        Blocks = BertBlock.Stack(config, scope["encoder.layer"]);
         // A bare body may be stored without its pooler. A classifier needs one, which is new if the model had another task.
         if (pooler && (!bare || scope.Has("pooler.dense.weight")))
-            Pooler = scope.ForHead().Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
+            Pooler = scope.ForHead().Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, config.Init);
         else
             scope.Leave("pooler");
     }
@@ -90,28 +87,27 @@ public sealed class Bert : EncoderModel
     // decoder(norm(act(dense(x)))).
     private static TokenHead MaskedLanguage(BertConfig config, Scope scope, Bert body)
     {
-        Init init = Init.Normal(config.InitializerRange);
-        Scope place = scope["cls.predictions"];
+        Scope part = scope["cls.predictions"];
         Activation activation = Activations.Parse(config.HiddenAct);
-        Linear dense = place.Linear("transform.dense", config.HiddenSize, config.HiddenSize, bias: true, init);
-        LayerNorm norm = place["transform"].LayerNorm("LayerNorm", config.HiddenSize, config.LayerNormEps);
-        Linear decoder = place.OutputLinear(
-            "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
-            config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
+        Linear dense = part.Linear("transform.dense", config.HiddenSize, config.HiddenSize, bias: true, config.Init);
+        LayerNorm norm = part["transform"].LayerNorm("LayerNorm", config.HiddenSize, config.LayerNormEps);
+        Linear decoder = part.OutputLinear(
+            "decoder", config.HiddenSize, part.Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
+            config.TieWordEmbeddings ? body._embeddings.Words.Table : null, config.Init);
         return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass, Epilogue.Activate(activation))), pass));
     }
 
     // Class 0: the second sentence follows the first.
     private static SequenceHead NextSentence(BertConfig config, Scope scope, Bert body)
     {
-        Linear relation = scope.Linear("cls.seq_relationship", config.HiddenSize, 2, bias: true, Init.Normal(config.InitializerRange));
+        Linear relation = scope.Linear("cls.seq_relationship", config.HiddenSize, 2, bias: true, config.Init);
         return new SequenceHead((x, pass) => relation.Forward(body.Pooled(x, pass), pass), ProblemType.SingleLabelClassification);
     }
 
     private static SequenceHead Classifier(BertConfig config, Scope scope, Bert body)
     {
         float dropout = config.ClassifierDropout ?? config.HiddenDropoutProb;
-        Linear classifier = scope.Linear("classifier", config.HiddenSize, config.Labels.Count, bias: true, Init.Normal(config.InitializerRange));
+        Linear classifier = scope.Linear("classifier", config.HiddenSize, config.Labels.Count, bias: true, config.Init);
         return new SequenceHead((x, pass) => classifier.Forward(pass.Dropout(body.Pooled(x, pass), dropout), pass), config.Labels.Problem);
     }
 }

@@ -1,43 +1,55 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
+using Gradus.Nn;
 
 namespace Gradus.Models;
 
 /// <summary>The hyperparameters that BERT and its descendants have in common under the same names.</summary>
-/// <param name="VocabSize">Token ids; 0 in a recipe lets the tokenizer decide.</param>
-/// <param name="HiddenSize">Width C.</param>
-/// <param name="NumHiddenLayers">Blocks.</param>
-/// <param name="NumAttentionHeads">Attention heads H; divides the width.</param>
-/// <param name="IntermediateSize">Width of the feed-forward layer.</param>
-/// <param name="HiddenAct">Activation of the feed-forward layer.</param>
-/// <param name="HiddenDropoutProb">Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</param>
-/// <param name="AttentionProbsDropoutProb">Dropout of attention probabilities, in [0, 1).</param>
-/// <param name="MaxPositionEmbeddings">Rows of the position table.</param>
-/// <param name="TypeVocabSize">Token types: sentences that a sequence may consist of.</param>
-/// <param name="InitializerRange">Standard deviation of new weights.</param>
-/// <param name="LayerNormEps">ε of the norms.</param>
-/// <param name="PositionEmbeddingType">How positions enter; only "absolute" is supported.</param>
-/// <param name="ClassifierDropout">Dropout before a classifier, in [0, 1); the hidden one where null.</param>
-/// <param name="IsDecoder">Whether the model is used as a decoder; not supported.</param>
-/// <param name="TieWordEmbeddings">Whether the masked-language head uses the token table.</param>
-public abstract record BertStyleConfig(
-    int VocabSize,
-    int HiddenSize,
-    int NumHiddenLayers,
-    int NumAttentionHeads,
-    int IntermediateSize,
-    string HiddenAct,
-    float HiddenDropoutProb,
-    float AttentionProbsDropoutProb,
-    int MaxPositionEmbeddings,
-    int TypeVocabSize,
-    float InitializerRange,
-    float LayerNormEps,
-    string PositionEmbeddingType,
-    float? ClassifierDropout,
-    bool IsDecoder,
-    bool TieWordEmbeddings) : EncoderConfig
+[OnlyUsual("position_embedding_type", "\"absolute\"")]
+public abstract record BertStyleConfig : EncoderConfig
 {
+    /// <summary>Token ids; 0 in a recipe lets the tokenizer decide.</summary>
+    public abstract int VocabSize { get; init; }
+
+    /// <summary>Width C.</summary>
+    public abstract int HiddenSize { get; init; }
+
+    /// <summary>Blocks.</summary>
+    public abstract int NumHiddenLayers { get; init; }
+
+    /// <summary>Attention heads H; divides the width.</summary>
+    public abstract int NumAttentionHeads { get; init; }
+
+    /// <summary>Width of the feed-forward layer.</summary>
+    public abstract int IntermediateSize { get; init; }
+
+    /// <summary>Activation of the feed-forward layer.</summary>
+    public abstract string HiddenAct { get; init; }
+
+    /// <summary>Dropout of the embeddings and of what is added to the residual stream, in [0, 1).</summary>
+    public abstract float HiddenDropoutProb { get; init; }
+
+    /// <summary>Dropout of attention probabilities, in [0, 1).</summary>
+    public abstract float AttentionProbsDropoutProb { get; init; }
+
+    /// <summary>Rows of the position table.</summary>
+    public abstract int MaxPositionEmbeddings { get; init; }
+
+    /// <summary>Token types: sentences that a sequence may consist of.</summary>
+    public abstract int TypeVocabSize { get; init; }
+
+    /// <summary>Standard deviation of new weights.</summary>
+    public abstract float InitializerRange { get; init; }
+
+    /// <summary>ε of the norms.</summary>
+    public abstract float LayerNormEps { get; init; }
+
+    /// <summary>Dropout before a classifier, in [0, 1); the hidden one where null.</summary>
+    public abstract float? ClassifierDropout { get; init; }
+
+    /// <summary>Whether the masked-language head uses the token table.</summary>
+    public abstract bool TieWordEmbeddings { get; init; }
+
     /// <inheritdoc/>
     [JsonIgnore]
     public override int Vocabulary => VocabSize;
@@ -46,8 +58,7 @@ public abstract record BertStyleConfig(
     [JsonIgnore]
     public override int ContextLength => MaxPositionEmbeddings;
 
-    internal BertSizes Sizes => new(
-        HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, LayerNormEps, InitializerRange);
+    internal Init Init => Init.Normal(InitializerRange);
 
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
@@ -67,9 +78,5 @@ public abstract record BertStyleConfig(
         Probability(nameof(AttentionProbsDropoutProb), AttentionProbsDropoutProb),
         Probability(nameof(ClassifierDropout), ClassifierDropout ?? 0),
         Divides(nameof(NumAttentionHeads), NumAttentionHeads, HiddenSize, "hidden_size"),
-        PositionEmbeddingType == "absolute"
-            ? null
-            : new ValidationResult($"\"{PositionEmbeddingType}\" is not supported, only \"absolute\"", [nameof(PositionEmbeddingType)]),
-        IsDecoder ? new ValidationResult("this model as a decoder is not supported", [nameof(IsDecoder)]) : null,
     }.OfType<ValidationResult>();
 }

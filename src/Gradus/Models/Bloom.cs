@@ -34,7 +34,7 @@ public sealed record BloomConfig(
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = true,
     int? BosTokenId = 1,
-    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
+    TokenIds? EosTokenId = null) : DecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -57,46 +57,40 @@ public sealed record BloomConfig(
             Probability(nameof(AttentionDropout), AttentionDropout),
         }.OfType<ValidationResult>(),
     ];
+
+    internal override LanguageModel Build(Scope scope) => new Bloom(this, scope);
 }
 
 /// <inheritdoc cref="BloomConfig"/>
-public sealed class Bloom : StackedDecoder
+public sealed class Bloom : DecoderModel
 {
     private readonly LayerNorm _embeddingNorm;
 
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Bloom(BloomConfig config, Scope scope)
-        : base(config, scope, Build(config, scope))
+        : base(config, scope, config.NHead, config.HiddenSize / config.NHead)
     {
-        _embeddingNorm = scope["transformer"].LayerNorm("word_embeddings_layernorm", config.HiddenSize, config.LayerNormEpsilon);
+        Scope body = scope["transformer"];
+        Tensor slopes = scope.Parts.Store.From(Alibi.Slopes(config.NHead), new Shape(config.NHead));
+        Tokens = body.Embedding("word_embeddings", config.VocabSize, config.HiddenSize, config.Init);
+        Blocks = Repeat(config.NLayer, body["h"], (i, layer) => new Block(config, i, slopes, layer));
+        Norm = body.LayerNorm("ln_f", config.HiddenSize, config.LayerNormEpsilon);
+        Head = MakeHead(scope, "lm_head", config.HiddenSize, config.Init);
+        _embeddingNorm = body.LayerNorm("word_embeddings_layernorm", config.HiddenSize, config.LayerNormEpsilon);
     }
 
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass) => _embeddingNorm.Forward(base.Embed(pass));
 
-    private static DecoderStack Build(BloomConfig config, Scope scope)
-    {
-        Scope body = scope["transformer"];
-        Embedding tokens = body.Embedding("word_embeddings", config.VocabSize, config.HiddenSize, config.Init);
-        Tensor slopes = scope.Parts.Store.From(Alibi.Slopes(config.NHead), new Shape(config.NHead));
-        return new DecoderStack(
-            tokens,
-            Repeat(config.NLayer, body["h"], (i, place) => new Block(config, i, slopes, place)),
-            body.LayerNorm("ln_f", config.HiddenSize, config.LayerNormEpsilon),
-            MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: false, config.Init),
-            config.NHead,
-            config.HiddenSize / config.NHead);
-    }
-
     // x + attention(norm(x)), then x + mlp(norm(x)); or the normalized x instead of x in both sums.
-    private sealed class Block(BloomConfig config, int layer, Tensor slopes, Scope place) : IBlock
+    private sealed class Block(BloomConfig config, int layer, Tensor slopes, Scope scope) : IBlock
     {
-        private readonly LayerNorm _norm1 = place.LayerNorm("input_layernorm", config.HiddenSize, config.LayerNormEpsilon);
-        private readonly SelfAttention _attention = Attention(config, layer, slopes, place["self_attention"]);
-        private readonly LayerNorm _norm2 = place.LayerNorm("post_attention_layernorm", config.HiddenSize, config.LayerNormEpsilon);
+        private readonly LayerNorm _norm1 = scope.LayerNorm("input_layernorm", config.HiddenSize, config.LayerNormEpsilon);
+        private readonly SelfAttention _attention = Attention(config, layer, slopes, scope["self_attention"]);
+        private readonly LayerNorm _norm2 = scope.LayerNorm("post_attention_layernorm", config.HiddenSize, config.LayerNormEpsilon);
         private readonly Mlp _mlp = new(
-            place["mlp"].Linear("dense_h_to_4h", config.HiddenSize, 4 * config.HiddenSize, bias: true, config.Init),
-            place["mlp"].Linear("dense_4h_to_h", 4 * config.HiddenSize, config.HiddenSize, bias: true, config.Init),
+            scope["mlp"].Linear("dense_h_to_4h", config.HiddenSize, 4 * config.HiddenSize, bias: true, config.Init),
+            scope["mlp"].Linear("dense_4h_to_h", 4 * config.HiddenSize, config.HiddenSize, bias: true, config.Init),
             Activation.GeluTanh);
 
         public Tensor Forward(Tensor x, Pass pass) => Add(_mlp, _norm2, Add(_attention, _norm1, x, pass), pass);
@@ -109,13 +103,13 @@ public sealed class Bloom : StackedDecoder
     }
 
     // One projection: for every head its query, key and value.
-    private static SelfAttention Attention(BloomConfig config, int layer, Tensor slopes, Scope place)
+    private static SelfAttention Attention(BloomConfig config, int layer, Tensor slopes, Scope scope)
     {
         int c = config.HiddenSize, heads = config.NHead, d = c / heads;
         return new SelfAttention(
             layer,
-            new FusedProjection(place.Linear("query_key_value", c, 3 * c, bias: true, config.Init), groups: heads, heads, heads, d),
-            place.Linear("dense", c, c, bias: true, config.Init),
+            new FusedProjection(scope.Linear("query_key_value", c, 3 * c, bias: true, config.Init), groups: heads, heads, heads, d),
+            scope.Linear("dense", c, c, bias: true, config.Init),
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Slopes = slopes,

@@ -78,6 +78,8 @@ public sealed record DistilBertConfig(
         Probability(nameof(SeqClassifDropout), SeqClassifDropout),
         Divides(nameof(NHeads), NHeads, Dim, "dim"),
     }.OfType<ValidationResult>();
+
+    internal override LanguageModel Build(Scope scope) => DistilBert.Classes[Architecture](this, scope);
 }
 
 /// <inheritdoc cref="DistilBertConfig"/>

@@ -27,11 +27,8 @@ public sealed record ElectraConfig(
     float InitializerRange = 0.02f,
     float LayerNormEps = 1e-12f,
     int? PadTokenId = 0,
-    string PositionEmbeddingType = "absolute",
     float? ClassifierDropout = null,
-    bool TieWordEmbeddings = true) : BertStyleConfig(
-        VocabSize, HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, MaxPositionEmbeddings,
-        TypeVocabSize, InitializerRange, LayerNormEps, PositionEmbeddingType, ClassifierDropout, IsDecoder: false, TieWordEmbeddings)
+    bool TieWordEmbeddings = true) : BertStyleConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -44,6 +41,8 @@ public sealed record ElectraConfig(
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
         [.. base.Validate(validationContext), .. new[] { AtLeast(nameof(EmbeddingSize), EmbeddingSize, 1) }.OfType<ValidationResult>()];
+
+    internal override LanguageModel Build(Scope scope) => Electra.Classes[Architecture](this, scope);
 }
 
 /// <inheritdoc cref="ElectraConfig"/>
@@ -53,9 +52,9 @@ public sealed class Electra : EncoderModel
     {
         ["ElectraForMaskedLM"] = (c, s) => WithHead(c, s, (b, h) => Generator(c, h, b)),
         ["ElectraForPreTraining"] = (c, s) => WithHead(c, s, (_, h) => Discriminator(c, h)),
-        ["ElectraForQuestionAnswering"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Answers(h)),
-        ["ElectraForSequenceClassification"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Classifier(h, c.Labels, Activation.Gelu, c.ClassifierDropout)),
-        ["ElectraForTokenClassification"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Tagger(h, c.Labels, c.ClassifierDropout)),
+        ["ElectraForQuestionAnswering"] = (c, s) => WithHead(c, s, (_, h) => BertHeads.Answers(c, h)),
+        ["ElectraForSequenceClassification"] = (c, s) => WithHead(c, s, (_, h) => BertHeads.Classifier(c, h, Activation.Gelu)),
+        ["ElectraForTokenClassification"] = (c, s) => WithHead(c, s, (_, h) => BertHeads.Tagger(c, h)),
         ["ElectraModel"] = (c, s) => new Electra(c, s),
     };
 
@@ -65,11 +64,10 @@ public sealed class Electra : EncoderModel
     private Electra(ElectraConfig config, Scope scope)
         : base(config, scope)
     {
-        _embeddings = new BertEmbeddings(
-            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.EmbeddingSize, config.PadTokenId, config.Sizes, scope["embeddings"]);
+        _embeddings = new BertEmbeddings(config, config.EmbeddingSize, config.PadTokenId, scope["embeddings"]);
         if (config.EmbeddingSize != config.HiddenSize)
-            _project = scope.Linear("embeddings_project", config.EmbeddingSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
-        Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
+            _project = scope.Linear("embeddings_project", config.EmbeddingSize, config.HiddenSize, bias: true, config.Init);
+        Blocks = BertBlock.Stack(config, scope["encoder.layer"]);
     }
 
     /// <inheritdoc/>
@@ -94,23 +92,21 @@ public sealed class Electra : EncoderModel
     // decoder(norm(gelu(dense(x)))), back in the width of the embeddings.
     private static TokenHead Generator(ElectraConfig config, Scope scope, Electra body)
     {
-        Init init = Init.Normal(config.InitializerRange);
-        Scope place = scope["generator_predictions"];
-        LayerNorm norm = place.LayerNorm("LayerNorm", config.EmbeddingSize, config.LayerNormEps);
-        Linear dense = place.Linear("dense", config.HiddenSize, config.EmbeddingSize, bias: true, init);
+        Scope part = scope["generator_predictions"];
+        LayerNorm norm = part.LayerNorm("LayerNorm", config.EmbeddingSize, config.LayerNormEps);
+        Linear dense = part.Linear("dense", config.HiddenSize, config.EmbeddingSize, bias: true, config.Init);
         Linear decoder = scope.OutputLinear(
             "generator_lm_head", config.EmbeddingSize, scope["generator_lm_head"].Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
-            config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
+            config.TieWordEmbeddings ? body._embeddings.Words.Table : null, config.Init);
         return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass, Epilogue.Activate(Activation.Gelu))), pass));
     }
 
     private static DetectionHead Discriminator(ElectraConfig config, Scope scope)
     {
-        Init init = Init.Normal(config.InitializerRange);
-        Scope place = scope["discriminator_predictions"];
+        Scope part = scope["discriminator_predictions"];
         Activation activation = Activations.Parse(config.HiddenAct);
-        Linear dense = place.Linear("dense", config.HiddenSize, config.HiddenSize, bias: true, init);
-        Linear prediction = place.Linear("dense_prediction", config.HiddenSize, 1, bias: true, init);
+        Linear dense = part.Linear("dense", config.HiddenSize, config.HiddenSize, bias: true, config.Init);
+        Linear prediction = part.Linear("dense_prediction", config.HiddenSize, 1, bias: true, config.Init);
         return new DetectionHead((x, pass) => prediction.Forward(dense.Forward(x, pass, Epilogue.Activate(activation)), pass));
     }
 }

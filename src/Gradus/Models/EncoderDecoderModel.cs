@@ -79,11 +79,11 @@ public abstract class EncoderDecoderModel : GenerativeModel
             Tensor x = Embed(pass);
             for (int i = 0; i < Blocks.Count; i++)
             {
-                pass.Capture?.Hidden(x);
-                x = pass.Leaves(BlockDropout) ? x : pass.Run(Blocks[i], x);
+                pass.Observer?.Hidden(x);
+                x = pass.Noise.DropsBlock(BlockDropout) ? x : pass.Run(Blocks[i], x);
             }
             x = Finish(x, pass);
-            pass.Capture?.Hidden(x);
+            pass.Observer?.Hidden(x);
             return x;
         }
 

@@ -14,7 +14,7 @@ public abstract record EncoderConfig : ModelConfig
 }
 
 /// <summary>An encoder-only model: embeddings and a stack of blocks in which every token sees every other.</summary>
-public abstract class EncoderModel : BodyModel
+public abstract class EncoderModel : LanguageModel
 {
     private protected EncoderModel(EncoderConfig config, Scope scope)
         : base(config, scope)
@@ -33,15 +33,13 @@ public abstract class EncoderModel : BodyModel
     /// <inheritdoc/>
     public override Tensor Hidden(Pass pass)
     {
-        ArgumentNullException.ThrowIfNull(pass);
-        if (pass.LongestPosition > Config.ContextLength)
-            throw new ArgumentException($"The sequence has {pass.LongestPosition} tokens, but the model's context is {Config.ContextLength}; shorten it.");
+        CheckLength(pass);
         Tensor x = Embed(pass);
-        pass.Capture?.Hidden(x);
+        pass.Observer?.Hidden(x);
         foreach (IBlock block in Blocks)
         {
             x = pass.Run(block, x);
-            pass.Capture?.Hidden(x);
+            pass.Observer?.Hidden(x);
         }
         return x;
     }

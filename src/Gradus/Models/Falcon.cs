@@ -57,7 +57,7 @@ public sealed record FalconConfig(
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = true,
     int? BosTokenId = 11,
-    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
+    TokenIds? EosTokenId = null) : DecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -97,66 +97,60 @@ public sealed record FalconConfig(
             Alibi || NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), RopeScaling, HeadWidth),
         }.OfType<ValidationResult>(),
     ];
+
+    internal override LanguageModel Build(Scope scope) => new Falcon(this, scope);
 }
 
 /// <inheritdoc cref="FalconConfig"/>
-public sealed class Falcon : StackedDecoder
+public sealed class Falcon : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Falcon(FalconConfig config, Scope scope)
-        : base(config, scope, Build(config, scope))
-    {
-    }
-
-    private static DecoderStack Build(FalconConfig config, Scope scope)
+        : base(config, scope, config.KeyValueHeads, config.HeadWidth)
     {
         Scope body = scope["transformer"];
-        Places places = new(config, scope.Parts.Store);
-        Embedding tokens = body.Embedding("word_embeddings", config.VocabSize, config.HiddenSize, config.Init);
-        return new DecoderStack(
-            tokens,
-            Repeat(config.NumHiddenLayers, body["h"], (i, place) => Block(config, i, places, place)),
-            body.LayerNorm("ln_f", config.HiddenSize, config.LayerNormEpsilon),
-            MakeHead(config, scope, "lm_head", tokens, config.HiddenSize, bias: false, config.Init),
-            config.KeyValueHeads,
-            config.HeadWidth,
-            places.Rotary);
+        Positions positions = new(config, scope.Parts.Store);
+        Rotary = positions.Rotary;
+        Tokens = body.Embedding("word_embeddings", config.VocabSize, config.HiddenSize, config.Init);
+        Blocks = Repeat(config.NumHiddenLayers, body["h"], (i, layer) => Block(config, i, positions, layer));
+        Norm = body.LayerNorm("ln_f", config.HiddenSize, config.LayerNormEpsilon);
+        Head = MakeHead(scope, "lm_head", config.HiddenSize, config.Init);
     }
 
-    private static IBlock Block(FalconConfig config, int layer, Places places, Scope place)
+    private static IBlock Block(FalconConfig config, int layer, Positions positions, Scope scope)
     {
-        SelfAttention attention = Attention(config, layer, places, place["self_attention"]);
+        SelfAttention attention = Attention(config, layer, positions, scope["self_attention"]);
         Mlp mlp = new(
-            place["mlp"].Linear("dense_h_to_4h", config.HiddenSize, config.FeedForwardWidth, config.Bias, config.Init),
-            place["mlp"].Linear("dense_4h_to_h", config.FeedForwardWidth, config.HiddenSize, config.Bias, config.Init),
+            scope["mlp"].Linear("dense_h_to_4h", config.HiddenSize, config.FeedForwardWidth, config.Bias, config.Init),
+            scope["mlp"].Linear("dense_4h_to_h", config.FeedForwardWidth, config.HiddenSize, config.Bias, config.Init),
             Activations.Parse(config.Activation));
         if (!config.Parallel)
             return new PreNormBlock(Norm("input_layernorm"), attention, Norm("post_attention_layernorm"), mlp, config.HiddenDropout);
         LayerNorm norm = Norm(config.TwoNorms ? "ln_attn" : "input_layernorm");
         return new ParallelBlock(norm, attention, config.TwoNorms ? Norm("ln_mlp") : norm, mlp, config.HiddenDropout);
 
-        LayerNorm Norm(string name) => place.LayerNorm(name, config.HiddenSize, config.LayerNormEpsilon);
+        LayerNorm Norm(string name) => scope.LayerNorm(name, config.HiddenSize, config.LayerNormEpsilon);
     }
 
     // One projection: for every key/value head the queries that it serves, then its key and value.
-    private static SelfAttention Attention(FalconConfig config, int layer, Places places, Scope place)
+    private static SelfAttention Attention(FalconConfig config, int layer, Positions positions, Scope scope)
     {
         int c = config.HiddenSize, heads = config.NumAttentionHeads, keyValueHeads = config.KeyValueHeads, d = config.HeadWidth;
-        Linear projection = place.Linear("query_key_value", c, (heads + (2 * keyValueHeads)) * d, config.Bias, config.Init);
+        Linear projection = scope.Linear("query_key_value", c, (heads + (2 * keyValueHeads)) * d, config.Bias, config.Init);
         return new SelfAttention(
             layer,
             new FusedProjection(projection, groups: keyValueHeads, heads, keyValueHeads, d),
-            place.Linear("dense", c, c, config.Bias, config.Init),
+            scope.Linear("dense", c, c, config.Bias, config.Init),
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
-            Rotary = places.Rotary,
-            Slopes = places.Slopes,
+            Rotary = positions.Rotary,
+            Slopes = positions.Slopes,
             Dropout = config.AttentionDropout,
         };
     }
 
     // How attention knows positions: by rotation, or by biases, which Falcon scales like the scores.
-    private sealed class Places(FalconConfig config, Workspace store)
+    private sealed class Positions(FalconConfig config, Workspace store)
     {
         public RotaryEmbedding? Rotary { get; } = config.Alibi
             ? null

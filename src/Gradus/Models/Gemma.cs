@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Gradus.Nn;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -16,10 +17,7 @@ public sealed record GemmaConfig(
     int NumAttentionHeads = 16, int? NumKeyValueHeads = 16, int? HeadDim = 256, string HiddenAct = "gelu_pytorch_tanh",
     string? HiddenActivation = null, int MaxPositionEmbeddings = 8192, float RmsNormEps = 1e-6f, double RopeTheta = 10000,
     RopeScaling? RopeScaling = null, bool AttentionBias = false, bool TieWordEmbeddings = true, float InitializerRange = 0.02f,
-    int? BosTokenId = 2, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    int? BosTokenId = 2, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -29,22 +27,25 @@ public sealed record GemmaConfig(
 
     // The first files say "gelu", but the models were trained with the tanh form, which transformers therefore used for them.
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenActivation ?? (HiddenAct == "gelu" ? "gelu_pytorch_tanh" : HiddenAct));
+
+    internal override LanguageModel Build(Scope scope) => new Gemma(this, scope);
 }
 
 /// <inheritdoc cref="GemmaConfig"/>
-public sealed class Gemma : LlamaStyleDecoder
+public sealed class Gemma : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Gemma(GemmaConfig config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place), normOffset: 1, embeddingScale: MathF.Sqrt(config.HiddenSize))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, offset: 1))
     {
+        EmbeddingScale = MathF.Sqrt(config.HiddenSize);
     }
 
-    private static PreNormBlock Block(GemmaConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
-        PreNorm(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]), normOffset: 1);
+    private static PreNormBlock Block(GemmaConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]), normOffset: 1);
 
-    private static SelfAttention Attention(GemmaConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
-        new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config))
+    private static SelfAttention Attention(GemmaConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), Causal(config))
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,

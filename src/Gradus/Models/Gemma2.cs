@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -24,10 +25,7 @@ public sealed record Gemma2Config(
     int MaxPositionEmbeddings = 8192, float RmsNormEps = 1e-6f, double RopeTheta = 10000, RopeScaling? RopeScaling = null,
     bool AttentionBias = false, float QueryPreAttnScalar = 256, int? SlidingWindow = 4096, IReadOnlyList<LayerType>? LayerTypes = null,
     float? FinalLogitSoftcapping = 30, float? AttnLogitSoftcapping = 50, bool TieWordEmbeddings = true, float InitializerRange = 0.02f,
-    int? BosTokenId = 2, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    int? BosTokenId = 2, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -42,29 +40,29 @@ public sealed record Gemma2Config(
         [.. base.Validate(validationContext), .. HasTypes(nameof(LayerTypes), LayerTypes)];
 
     internal int? Window(int layer) => Slides(LayerTypes, layer, layer % 2 == 0) ? SlidingWindow : null;
+
+    internal override LanguageModel Build(Scope scope) => new Gemma2(this, scope);
 }
 
 /// <inheritdoc cref="Gemma2Config"/>
-public sealed class Gemma2 : LlamaStyleDecoder
+public sealed class Gemma2 : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Gemma2(Gemma2Config config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place), normOffset: 1, embeddingScale: MathF.Sqrt(config.HiddenSize))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, offset: 1))
     {
+        EmbeddingScale = MathF.Sqrt(config.HiddenSize);
         LogitSoftCap = config.FinalLogitSoftcapping ?? 0;
     }
 
-    /// <inheritdoc/>
-    private protected override float LogitSoftCap { get; }
+    private static SandwichBlock Block(Gemma2Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        Sandwich(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]), normOffset: 1);
 
-    private static SandwichBlock Block(Gemma2Config config, int layer, RotaryEmbedding rotary, Scope place) =>
-        Sandwich(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]), normOffset: 1);
-
-    private static SelfAttention Attention(Gemma2Config config, int layer, RotaryEmbedding rotary, Scope place)
+    private static SelfAttention Attention(Gemma2Config config, int layer, RotaryEmbedding rotary, Scope scope)
     {
         AttentionOptions options = new(
             1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.Window(layer) ?? 0, config.AttnLogitSoftcapping ?? 0);
-        return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options)
+        return new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), options)
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -28,10 +29,7 @@ public sealed record Gemma3TextConfig(
     bool AttentionBias = false, float QueryPreAttnScalar = 256, int? SlidingWindow = 4096, IReadOnlyList<LayerType>? LayerTypes = null,
     int SlidingWindowPattern = 6, double RopeLocalBaseFreq = 10000, float? FinalLogitSoftcapping = null, float? AttnLogitSoftcapping = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] bool UseBidirectionalAttention = false,
-    bool TieWordEmbeddings = true, float InitializerRange = 0.02f, int? BosTokenId = 2, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    bool TieWordEmbeddings = true, float InitializerRange = 0.02f, int? BosTokenId = 2, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -54,10 +52,12 @@ public sealed record Gemma3TextConfig(
     ];
 
     internal bool IsLocal(int layer) => Slides(LayerTypes, layer, (layer + 1) % SlidingWindowPattern != 0);
+
+    internal override LanguageModel Build(Scope scope) => new Gemma3Text(this, scope);
 }
 
 /// <inheritdoc cref="Gemma3TextConfig"/>
-public sealed class Gemma3Text : LlamaStyleDecoder
+public sealed class Gemma3Text : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Gemma3Text(Gemma3TextConfig config, Scope scope)
@@ -69,29 +69,26 @@ public sealed class Gemma3Text : LlamaStyleDecoder
         : base(
             config,
             scope,
-            (layer, rotary, place) => Block(config, layer, config.IsLocal(layer) ? local : rotary, place),
-            normOffset: 1,
-            embeddingScale: MathF.Sqrt(config.HiddenSize))
+            (i, rotary, layer) => Block(config, i, config.IsLocal(i) ? local : rotary, layer),
+            body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps, offset: 1))
     {
+        EmbeddingScale = MathF.Sqrt(config.HiddenSize);
         LogitSoftCap = config.FinalLogitSoftcapping ?? 0;
     }
 
-    /// <inheritdoc/>
-    private protected override float LogitSoftCap { get; }
+    private static SandwichBlock Block(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        Sandwich(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]), normOffset: 1);
 
-    private static SandwichBlock Block(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
-        Sandwich(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]), normOffset: 1);
-
-    private static SelfAttention Attention(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    private static SelfAttention Attention(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
         AttentionOptions options = new(
             1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.IsLocal(layer) ? config.SlidingWindow ?? 0 : 0);
-        return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options)
+        return new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), options)
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,
-            QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
-            KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
+            QueryNorm = scope.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
+            KeyNorm = scope.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
         };
     }
 }

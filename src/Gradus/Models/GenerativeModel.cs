@@ -4,24 +4,24 @@ using Gradus.Tensors;
 namespace Gradus.Models;
 
 /// <summary>A model that scores the next token of a sequence, and so can write: decoders, encoder-decoders and recurrent networks.</summary>
-public abstract class GenerativeModel : BodyModel
+public abstract class GenerativeModel : LanguageModel
 {
     private protected GenerativeModel(ModelConfig config, Scope scope)
         : base(config, scope)
     {
     }
 
-    /// <summary>Scores of the next token: (N, C) → (N, V).</summary>
-    public abstract Linear Head { get; }
+    /// <summary>Scores of the next token: (N, C) → (N, V). Set by the architecture's constructor.</summary>
+    public Linear Head { get; private protected init; } = null!;
 
     /// <summary>The loss that keeps experts equally busy, or null where there are none.</summary>
-    public virtual LoadBalancing? LoadBalancing => null;
+    public LoadBalancing? LoadBalancing { get; private protected init; }
 
     /// <summary>The longest sequence, in tokens, for which cached keys hold; null for any (<see cref="RotaryEmbedding.ShortLimit"/>).</summary>
     public virtual int? ShortLimit => null;
 
     /// <summary>Scores become cap · tanh(score/cap) (Gemma 2); 0 for none.</summary>
-    private protected virtual float LogitSoftCap => 0;
+    private protected float LogitSoftCap { get; init; }
 
     /// <summary>An empty cache for what this model keeps of the tokens it has read.</summary>
     public abstract SequenceCache NewCache();
@@ -30,7 +30,7 @@ public abstract class GenerativeModel : BodyModel
     public Tensor Logits(Pass pass) => Logits(Hidden(pass), pass);
 
     /// <summary>Scores of the next token after the tokens whose hidden states are given, (M, V): generation wants them of few tokens only.</summary>
-    /// <param name="hidden">(M, C): rows of <see cref="BodyModel.Hidden"/>.</param>
+    /// <param name="hidden">(M, C): rows of <see cref="LanguageModel.Hidden"/>.</param>
     /// <param name="pass">The forward pass.</param>
     public Tensor Logits(Tensor hidden, Pass pass) => Cap(Head.Forward(HeadInput(hidden), pass));
 
@@ -39,10 +39,12 @@ public abstract class GenerativeModel : BodyModel
     /// <param name="targets">(N), I32: the right next token, or −100 where it does not count.</param>
     public Tensor Losses(Pass pass, Tensor targets)
     {
+        ArgumentNullException.ThrowIfNull(pass);
         Tensor hidden = HeadInput(Hidden(pass));
-        return LogitSoftCap == 0 && Head is { Adapter: null, Weight: DenseWeight { Layout: WeightLayout.OutIn } dense }
-            ? hidden.LinearCrossEntropy(dense.Parameter.Value, Head.Bias?.Value, targets)
-            : Cap(Head.Forward(hidden, pass)).CrossEntropy(targets);
+        if (LogitSoftCap != 0 || Head is not { Adapter: null, Weight: DenseWeight { Layout: WeightLayout.OutIn } dense })
+            return Cap(Head.Forward(hidden, pass)).CrossEntropy(targets);
+        pass.Observer?.LinearInput(Head, hidden);
+        return hidden.LinearCrossEntropy(dense.Parameter.Value, Head.Bias?.Value, targets);
     }
 
     private Tensor Cap(Tensor scores) =>
@@ -50,10 +52,4 @@ public abstract class GenerativeModel : BodyModel
 
     /// <summary>What the head is given of the hidden states; these themselves unless the architecture scales them.</summary>
     protected virtual Tensor HeadInput(Tensor hidden) => hidden;
-
-    private protected void CheckLength(Pass pass)
-    {
-        if (pass.LongestPosition > Config.ContextLength)
-            throw new ArgumentException($"The sequence has {pass.LongestPosition} tokens, but the model's context is {Config.ContextLength}; shorten it.");
-    }
 }

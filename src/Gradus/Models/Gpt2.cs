@@ -39,7 +39,7 @@ public sealed record Gpt2Config(
     bool ScaleAttnByInverseLayerIdx = false,
     bool TieWordEmbeddings = true,
     int? BosTokenId = null,
-    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
+    TokenIds? EosTokenId = null) : DecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -63,69 +63,63 @@ public sealed record Gpt2Config(
             Knows(nameof(ActivationFunction), ActivationFunction),
         }.OfType<ValidationResult>(),
     ];
+
+    internal override LanguageModel Build(Scope scope) => new Gpt2(this, scope);
 }
 
 /// <inheritdoc cref="Gpt2Config"/>
-public sealed class Gpt2 : StackedDecoder
+public sealed class Gpt2 : DecoderModel
 {
     private readonly Embedding _positions;
     private readonly float _dropout;
 
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Gpt2(Gpt2Config config, Scope scope)
-        : base(config, scope, Build(config, scope))
+        : base(config, scope, config.NHead, config.NEmbd / config.NHead)
     {
-        _positions = scope["transformer"].Embedding("wpe", config.NPositions, config.NEmbd, Init.Normal(config.InitializerRange));
+        Init init = Init.Normal(config.InitializerRange);
+        Scope body = scope["transformer"];
+        Tokens = body.Embedding("wte", config.VocabSize, config.NEmbd, init);
+        Blocks = Repeat(config.NLayer, body["h"], (i, layer) => Block(config, i, layer));
+        Norm = body.LayerNorm("ln_f", config.NEmbd, config.LayerNormEpsilon);
+        Head = MakeHead(scope, "lm_head", config.NEmbd, init);
+        _positions = body.Embedding("wpe", config.NPositions, config.NEmbd, init);
         _dropout = config.EmbdPdrop;
     }
 
     /// <inheritdoc/>
     protected override Tensor Embed(Pass pass) => pass.Dropout(base.Embed(pass).Add(_positions.Forward(pass.Positions)), _dropout);
 
-    private static DecoderStack Build(Gpt2Config config, Scope scope)
-    {
-        Init init = Init.Normal(config.InitializerRange);
-        Scope body = scope["transformer"];
-        Embedding tokens = body.Embedding("wte", config.VocabSize, config.NEmbd, init);
-        return new DecoderStack(
-            tokens,
-            Repeat(config.NLayer, body["h"], (i, place) => Block(config, i, place)),
-            body.LayerNorm("ln_f", config.NEmbd, config.LayerNormEpsilon),
-            MakeHead(config, scope, "lm_head", tokens, config.NEmbd, bias: false, init),
-            config.NHead,
-            config.NEmbd / config.NHead);
-    }
-
     // x + attention(norm(x)), then x + mlp(norm(x)).
-    private static PreNormBlock Block(Gpt2Config config, int layer, Scope place) => new(
-        place.LayerNorm("ln_1", config.NEmbd, config.LayerNormEpsilon),
-        Attention(config, layer, place["attn"]),
-        place.LayerNorm("ln_2", config.NEmbd, config.LayerNormEpsilon),
-        FeedForward(config, place["mlp"]),
+    private static PreNormBlock Block(Gpt2Config config, int layer, Scope scope) => new(
+        scope.LayerNorm("ln_1", config.NEmbd, config.LayerNormEpsilon),
+        Attention(config, layer, scope["attn"]),
+        scope.LayerNorm("ln_2", config.NEmbd, config.LayerNormEpsilon),
+        FeedForward(config, scope["mlp"]),
         config.ResidPdrop);
 
     // One projection: all queries, all keys, all values.
-    private static SelfAttention Attention(Gpt2Config config, int layer, Scope place)
+    private static SelfAttention Attention(Gpt2Config config, int layer, Scope scope)
     {
         int c = config.NEmbd, heads = config.NHead, d = c / heads;
-        Linear projection = place.Linear("c_attn", c, 3 * c, bias: true, Init.Normal(config.InitializerRange), WeightLayout.InOut);
+        Linear projection = scope.Linear("c_attn", c, 3 * c, bias: true, Init.Normal(config.InitializerRange), WeightLayout.InOut);
         float scale = (config.ScaleAttnWeights ? 1f / MathF.Sqrt(d) : 1f) / (config.ScaleAttnByInverseLayerIdx ? layer + 1 : 1);
         return new SelfAttention(
             layer,
             new FusedProjection(projection, groups: 1, heads, heads, d),
-            place.Linear("c_proj", c, c, bias: true, ResidualInit(config), WeightLayout.InOut),
+            scope.Linear("c_proj", c, c, bias: true, ResidualInit(config), WeightLayout.InOut),
             new AttentionOptions(scale, Causal: true))
         {
             Dropout = config.AttnPdrop,
         };
     }
 
-    private static Mlp FeedForward(Gpt2Config config, Scope place)
+    private static Mlp FeedForward(Gpt2Config config, Scope scope)
     {
         int c = config.NEmbd, inner = config.NInner ?? 4 * c;
         return new Mlp(
-            place.Linear("c_fc", c, inner, bias: true, Init.Normal(config.InitializerRange), WeightLayout.InOut),
-            place.Linear("c_proj", inner, c, bias: true, ResidualInit(config), WeightLayout.InOut),
+            scope.Linear("c_fc", c, inner, bias: true, Init.Normal(config.InitializerRange), WeightLayout.InOut),
+            scope.Linear("c_proj", inner, c, bias: true, ResidualInit(config), WeightLayout.InOut),
             Activations.Parse(config.ActivationFunction));
     }
 

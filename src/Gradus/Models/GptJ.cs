@@ -41,7 +41,7 @@ public sealed record GptJConfig(
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = false,
     int? BosTokenId = 50256,
-    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
+    TokenIds? EosTokenId = null) : DecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -73,51 +73,45 @@ public sealed record GptJConfig(
             NHead < 1 ? null : Rotates(nameof(RotaryDim), RotaryDim ?? HeadWidth, HeadWidth),
         }.OfType<ValidationResult>(),
     ];
+
+    internal override LanguageModel Build(Scope scope) => new GptJ(this, scope);
 }
 
 /// <inheritdoc cref="GptJConfig"/>
-public sealed class GptJ : StackedDecoder
+public sealed class GptJ : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public GptJ(GptJConfig config, Scope scope)
-        : base(config, scope, Build(config, scope))
-    {
-        EmbeddingDropout = config.EmbdPdrop;
-    }
-
-    private static DecoderStack Build(GptJConfig config, Scope scope)
+        : base(config, scope, config.NHead, config.HeadWidth)
     {
         Scope body = scope["transformer"];
         double[] frequencies = RotaryEmbedding.Frequencies(config.RotaryDim ?? config.HeadWidth, theta: 10000);
-        RotaryEmbedding rotary = new(scope.Parts.Store, frequencies, config.NPositions) { Interleaved = true };
-        Embedding tokens = body.Embedding("wte", config.VocabSize, config.NEmbd, config.Init);
-        return new DecoderStack(
-            tokens,
-            Repeat(config.NLayer, body["h"], (i, place) => Block(config, i, rotary, place)),
-            body.LayerNorm("ln_f", config.NEmbd, config.LayerNormEpsilon),
-            MakeHead(config, scope, "lm_head", tokens, config.NEmbd, bias: true, config.Init),
-            config.NHead,
-            config.HeadWidth);
+        RotaryEmbedding rotary = Rotary = new(scope.Parts.Store, frequencies, config.NPositions) { Interleaved = true };
+        Tokens = body.Embedding("wte", config.VocabSize, config.NEmbd, config.Init);
+        EmbeddingDropout = config.EmbdPdrop;
+        Blocks = Repeat(config.NLayer, body["h"], (i, layer) => Block(config, i, rotary, layer));
+        Norm = body.LayerNorm("ln_f", config.NEmbd, config.LayerNormEpsilon);
+        Head = MakeHead(scope, "lm_head", config.NEmbd, config.Init, bias: true);
     }
 
     // x + attention(norm(x)) + mlp(norm(x)).
-    private static ParallelBlock Block(GptJConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    private static ParallelBlock Block(GptJConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
-        LayerNorm norm = place.LayerNorm("ln_1", config.NEmbd, config.LayerNormEpsilon);
+        LayerNorm norm = scope.LayerNorm("ln_1", config.NEmbd, config.LayerNormEpsilon);
         Mlp mlp = new(
-            place["mlp"].Linear("fc_in", config.NEmbd, config.FeedForwardWidth, bias: true, config.Init),
-            place["mlp"].Linear("fc_out", config.FeedForwardWidth, config.NEmbd, bias: true, config.Init),
+            scope["mlp"].Linear("fc_in", config.NEmbd, config.FeedForwardWidth, bias: true, config.Init),
+            scope["mlp"].Linear("fc_out", config.FeedForwardWidth, config.NEmbd, bias: true, config.Init),
             Activations.Parse(config.ActivationFunction));
-        return new ParallelBlock(norm, Attention(config, layer, rotary, place["attn"]), norm, mlp, config.ResidPdrop);
+        return new ParallelBlock(norm, Attention(config, layer, rotary, scope["attn"]), norm, mlp, config.ResidPdrop);
     }
 
-    private static SelfAttention Attention(GptJConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    private static SelfAttention Attention(GptJConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
         int c = config.NEmbd, heads = config.NHead, d = config.HeadWidth;
         return new SelfAttention(
             layer,
-            new SeparateProjections(place, c, heads, heads, d, bias: false, config.Init),
-            place.Linear("out_proj", c, c, bias: false, config.Init),
+            new SeparateProjections(scope, c, heads, heads, d, bias: false, config.Init),
+            scope.Linear("out_proj", c, c, bias: false, config.Init),
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Rotary = rotary,

@@ -45,7 +45,7 @@ public sealed record GptNeoXConfig(
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = false,
     int? BosTokenId = 0,
-    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
+    TokenIds? EosTokenId = null) : DecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -76,43 +76,36 @@ public sealed record GptNeoXConfig(
             NumAttentionHeads < 1 ? null : Scales(nameof(RopeScaling), RopeScaling, RotaryWidth),
         }.OfType<ValidationResult>(),
     ];
+
+    internal override LanguageModel Build(Scope scope) => new GptNeoX(this, scope);
 }
 
 /// <inheritdoc cref="GptNeoXConfig"/>
-public sealed class GptNeoX : StackedDecoder
+public sealed class GptNeoX : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public GptNeoX(GptNeoXConfig config, Scope scope)
-        : base(config, scope, Build(config, scope))
-    {
-        EmbeddingDropout = config.HiddenDropout;
-    }
-
-    private static DecoderStack Build(GptNeoXConfig config, Scope scope)
+        : base(config, scope, config.NumAttentionHeads, config.HeadWidth)
     {
         Scope body = scope["gpt_neox"];
-        RotaryEmbedding rotary = RopeScaling.Rotary(
+        RotaryEmbedding rotary = Rotary = RopeScaling.Rotary(
             scope.Parts.Store, config.RotaryWidth, config.RotaryEmbBase, config.MaxPositionEmbeddings, config.RopeScaling);
-        Embedding tokens = body.Embedding("embed_in", config.VocabSize, config.HiddenSize, config.Init);
-        return new DecoderStack(
-            tokens,
-            Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, rotary, place)),
-            body.LayerNorm("final_layer_norm", config.HiddenSize, config.LayerNormEps),
-            MakeHead(config, scope, "embed_out", tokens, config.HiddenSize, bias: false, config.Init),
-            config.NumAttentionHeads,
-            config.HeadWidth,
-            rotary);
+        Tokens = body.Embedding("embed_in", config.VocabSize, config.HiddenSize, config.Init);
+        EmbeddingDropout = config.HiddenDropout;
+        Blocks = Repeat(config.NumHiddenLayers, body["layers"], (i, layer) => Block(config, i, rotary, layer));
+        Norm = body.LayerNorm("final_layer_norm", config.HiddenSize, config.LayerNormEps);
+        Head = MakeHead(scope, "embed_out", config.HiddenSize, config.Init);
     }
 
     // x + attention(norm₁(x)) + mlp(norm₂(x)), or the two one after the other.
-    private static IBlock Block(GptNeoXConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    private static IBlock Block(GptNeoXConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
-        LayerNorm norm1 = place.LayerNorm("input_layernorm", config.HiddenSize, config.LayerNormEps);
-        LayerNorm norm2 = place.LayerNorm("post_attention_layernorm", config.HiddenSize, config.LayerNormEps);
-        SelfAttention attention = Attention(config, layer, rotary, place["attention"]);
+        LayerNorm norm1 = scope.LayerNorm("input_layernorm", config.HiddenSize, config.LayerNormEps);
+        LayerNorm norm2 = scope.LayerNorm("post_attention_layernorm", config.HiddenSize, config.LayerNormEps);
+        SelfAttention attention = Attention(config, layer, rotary, scope["attention"]);
         Mlp mlp = new(
-            place["mlp"].Linear("dense_h_to_4h", config.HiddenSize, config.IntermediateSize, bias: true, config.Init),
-            place["mlp"].Linear("dense_4h_to_h", config.IntermediateSize, config.HiddenSize, bias: true, config.Init),
+            scope["mlp"].Linear("dense_h_to_4h", config.HiddenSize, config.IntermediateSize, bias: true, config.Init),
+            scope["mlp"].Linear("dense_4h_to_h", config.IntermediateSize, config.HiddenSize, bias: true, config.Init),
             Activations.Parse(config.HiddenAct));
         return config.UseParallelResidual
             ? new ParallelBlock(norm1, attention, norm2, mlp, config.HiddenDropout)
@@ -120,13 +113,13 @@ public sealed class GptNeoX : StackedDecoder
     }
 
     // One projection: for every head its query, key and value.
-    private static SelfAttention Attention(GptNeoXConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    private static SelfAttention Attention(GptNeoXConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
         int c = config.HiddenSize, heads = config.NumAttentionHeads, d = config.HeadWidth;
         return new SelfAttention(
             layer,
-            new FusedProjection(place.Linear("query_key_value", c, 3 * c, config.AttentionBias, config.Init), groups: heads, heads, heads, d),
-            place.Linear("dense", c, c, config.AttentionBias, config.Init),
+            new FusedProjection(scope.Linear("query_key_value", c, 3 * c, config.AttentionBias, config.Init), groups: heads, heads, heads, d),
+            scope.Linear("dense", c, c, config.AttentionBias, config.Init),
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Rotary = rotary,

@@ -4,7 +4,7 @@ using Gradus.Tensors.Packed;
 
 namespace Gradus.Models;
 
-/// <summary>A model of an architecture with its parameters. What every kind has in common.</summary>
+/// <summary>A model of an architecture with its parameters, which gives a hidden state for every token. What every kind has in common.</summary>
 public abstract class LanguageModel : IDisposable
 {
     private protected LanguageModel(ModelConfig config, Scope scope)
@@ -36,6 +36,10 @@ public abstract class LanguageModel : IDisposable
         + Parts.Linears.Select(l => l.Weight is PackedWeight { CopyOf: null } packed ? packed.Matrix : null)
             .Concat(Parts.Embeddings.Select(e => e.Packed)).OfType<PackedMatrix>().Distinct().Sum(m => (long)m.Rows * m.Columns);
 
+    /// <summary>The hidden state of every token after the last block, (N, C): what the heads stand on.</summary>
+    /// <exception cref="ArgumentException">A sequence is longer than the context.</exception>
+    public abstract Tensor Hidden(Pass pass);
+
     /// <summary>Makes all of the model's own parameters trainable, buffers apart, or none.</summary>
     public void SetTrainable(bool trainable)
     {
@@ -48,5 +52,12 @@ public abstract class LanguageModel : IDisposable
     {
         Parts.Store.Dispose();
         GC.SuppressFinalize(this);
+    }
+
+    private protected void CheckLength(Pass pass)
+    {
+        ArgumentNullException.ThrowIfNull(pass);
+        if (pass.Inputs.LongestPosition > Config.ContextLength)
+            throw new ArgumentException($"The sequence has {pass.Inputs.LongestPosition} tokens, but the model's context is {Config.ContextLength}; shorten it.");
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Gradus.Nn;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -14,32 +15,31 @@ public sealed record MistralConfig(
     int NumAttentionHeads = 32, int? NumKeyValueHeads = 8, int? HeadDim = null, string HiddenAct = "silu",
     int MaxPositionEmbeddings = 131072, float RmsNormEps = 1e-6f, double RopeTheta = 10000, RopeScaling? RopeScaling = null,
     int? SlidingWindow = 4096, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
-    int? BosTokenId = 1, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    int? BosTokenId = 1, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "MistralForCausalLM";
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
+
+    internal override LanguageModel Build(Scope scope) => new Mistral(this, scope);
 }
 
 /// <inheritdoc cref="MistralConfig"/>
-public sealed class Mistral : LlamaStyleDecoder
+public sealed class Mistral : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Mistral(MistralConfig config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps))
     {
     }
 
-    private static PreNormBlock Block(MistralConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
-        PreNorm(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]));
+    private static PreNormBlock Block(MistralConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]));
 
-    private static SelfAttention Attention(MistralConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
-        new(layer, Projections(config, place, bias: false), Output(config, place, bias: false), Causal(config, config.SlidingWindow))
+    private static SelfAttention Attention(MistralConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        new(layer, Projections(config, scope, bias: false), Output(config, scope, bias: false), Causal(config, config.SlidingWindow))
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -21,10 +22,7 @@ public sealed record MixtralConfig(
     int MaxPositionEmbeddings = 131072, float RmsNormEps = 1e-5f, double RopeTheta = 1e6, RopeScaling? RopeScaling = null,
     int? SlidingWindow = null, int NumLocalExperts = 8, int NumExpertsPerTok = 2, bool OutputRouterLogits = false,
     float RouterAuxLossCoef = 0.001f, float RouterJitterNoise = 0, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
-    int? BosTokenId = 1, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    int? BosTokenId = 1, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -39,43 +37,42 @@ public sealed record MixtralConfig(
         .. Chooses(nameof(NumExpertsPerTok), NumExpertsPerTok, NumLocalExperts),
         .. RouterJitterNoise is >= 0 and < 1 ? [] : new[] { new ValidationResult($"is a noise, at least 0 and under 1, but is {RouterJitterNoise}", [nameof(RouterJitterNoise)]) },
     ];
+
+    internal override LanguageModel Build(Scope scope) => new Mixtral(this, scope);
 }
 
 /// <inheritdoc cref="MixtralConfig"/>
-public sealed class Mixtral : LlamaStyleDecoder
+public sealed class Mixtral : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Mixtral(MixtralConfig config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps))
     {
         LoadBalancing = new LoadBalancing(config.NumExpertsPerTok, config.RouterAuxLossCoef, config.OutputRouterLogits);
     }
 
-    /// <inheritdoc/>
-    public override LoadBalancing LoadBalancing { get; }
+    private static PreNormBlock Block(MixtralConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), Experts(config, scope["block_sparse_moe"]));
 
-    private static PreNormBlock Block(MixtralConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
-        PreNorm(config, place, Attention(config, layer, rotary, place["self_attn"]), Experts(config, place["block_sparse_moe"]));
-
-    private static SelfAttention Attention(MixtralConfig config, int layer, RotaryEmbedding rotary, Scope place) =>
-        new(layer, Projections(config, place, bias: false), Output(config, place, bias: false), Causal(config, config.SlidingWindow))
+    private static SelfAttention Attention(MixtralConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        new(layer, Projections(config, scope, bias: false), Output(config, scope, bias: false), Causal(config, config.SlidingWindow))
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,
         };
 
-    private static SparseExperts Experts(MixtralConfig config, Scope place) => new(
-        place.Linear("gate", config.HiddenSize, config.NumLocalExperts, bias: false, config.Init),
-        Repeat(config.NumLocalExperts, place["experts"], (_, expert) => Expert(config, expert)),
+    private static SparseExperts Experts(MixtralConfig config, Scope scope) => new(
+        scope.Linear("gate", config.HiddenSize, config.NumLocalExperts, bias: false, config.Init),
+        Repeat(config.NumLocalExperts, scope["experts"], (_, expert) => Expert(config, expert)),
         config.NumExpertsPerTok,
         renormalize: true)
     {
         Jitter = config.RouterJitterNoise,
     };
 
-    private static GatedMlp Expert(MixtralConfig config, Scope place) => new(
-        gate: place.Linear("w1", config.HiddenSize, config.IntermediateSize, bias: false, config.Init),
-        up: place.Linear("w3", config.HiddenSize, config.IntermediateSize, bias: false, config.Init),
-        down: place.Linear("w2", config.IntermediateSize, config.HiddenSize, bias: false, config.Init),
+    private static GatedMlp Expert(MixtralConfig config, Scope scope) => new(
+        gate: scope.Linear("w1", config.HiddenSize, config.IntermediateSize, bias: false, config.Init),
+        up: scope.Linear("w3", config.HiddenSize, config.IntermediateSize, bias: false, config.Init),
+        down: scope.Linear("w2", config.IntermediateSize, config.HiddenSize, bias: false, config.Init),
         config.Activation);
 }

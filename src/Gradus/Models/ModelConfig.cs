@@ -1,5 +1,7 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using Gradus.Nn;
 using Gradus.Tensors;
 
 namespace Gradus.Models;
@@ -72,6 +74,9 @@ public abstract record ModelConfig : IValidatableObject
     [JsonIgnore]
     public LabelSet Labels { get; init; } = LabelSet.Default;
 
+    /// <summary>Builds the model from the parameters of a scope; without its language-model head where the class is a classifier's.</summary>
+    internal abstract LanguageModel Build(Scope scope);
+
     /// <summary>This configuration with another number of token ids: a recipe leaves it to the tokenizer.</summary>
     public abstract ModelConfig WithVocabulary(int vocabulary);
 
@@ -105,7 +110,7 @@ public abstract record ModelConfig : IValidatableObject
         part > 0 && whole % part != 0 ? new ValidationResult($"{part} does not divide {what} {whole}", [property]) : null;
 
     private protected static ValidationResult? Knows(string property, string activation) =>
-        activation is not null && Activations.IsKnown(activation) ? null : new ValidationResult($"the activation \"{activation}\" is not known", [property]);
+        activation is not null && Activations.IsKnown(activation) ? null : new ValidationResult($"the activation {JsonValue.Create(activation)?.ToJsonString() ?? "null"} is not known; use another model", [property]);
 
     private protected static ValidationResult? Rotates(string property, int rotary, int width) =>
         rotary < 0 || rotary % 2 != 0 || rotary > width ? new ValidationResult($"rotary positions turn pairs of a head's {width} values, but {rotary} are to be turned", [property]) : null;

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -15,43 +16,42 @@ public sealed record Olmo2Config(
     int NumAttentionHeads = 32, int? NumKeyValueHeads = null, int? HeadDim = null, string HiddenAct = "silu",
     int MaxPositionEmbeddings = 2048, float RmsNormEps = 1e-5f, double RopeTheta = 10000, RopeScaling? RopeScaling = null,
     bool AttentionBias = false, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
-    int? BosTokenId = null, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    int? BosTokenId = null, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "Olmo2ForCausalLM";
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
+
+    internal override LanguageModel Build(Scope scope) => new Olmo2(this, scope);
 }
 
 /// <inheritdoc cref="Olmo2Config"/>
-public sealed class Olmo2 : LlamaStyleDecoder
+public sealed class Olmo2 : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Olmo2(Olmo2Config config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => new Block(config, layer, rotary, place))
+        : base(config, scope, (i, rotary, layer) => new Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps))
     {
     }
 
-    private static SelfAttention Attention(Olmo2Config config, int layer, RotaryEmbedding rotary, Scope place) =>
-        new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config))
+    private static SelfAttention Attention(Olmo2Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), Causal(config))
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,
-            QueryNorm = place.RmsNorm("q_norm", config.NumAttentionHeads * config.HeadWidth, config.RmsNormEps),
-            KeyNorm = place.RmsNorm("k_norm", config.KeyValueHeads * config.HeadWidth, config.RmsNormEps),
+            QueryNorm = scope.RmsNorm("q_norm", config.NumAttentionHeads * config.HeadWidth, config.RmsNormEps),
+            KeyNorm = scope.RmsNorm("k_norm", config.KeyValueHeads * config.HeadWidth, config.RmsNormEps),
         };
 
     // x + norm(attention(x)), then x + norm(mlp(x)).
-    private sealed class Block(Olmo2Config config, int layer, RotaryEmbedding rotary, Scope place) : IBlock
+    private sealed class Block(Olmo2Config config, int layer, RotaryEmbedding rotary, Scope scope) : IBlock
     {
-        private readonly SelfAttention _attention = Attention(config, layer, rotary, place["self_attn"]);
-        private readonly RmsNorm _attentionNorm = place.RmsNorm("post_attention_layernorm", config.HiddenSize, config.RmsNormEps);
-        private readonly GatedMlp _mlp = FeedForward(config, place["mlp"]);
-        private readonly RmsNorm _mlpNorm = place.RmsNorm("post_feedforward_layernorm", config.HiddenSize, config.RmsNormEps);
+        private readonly SelfAttention _attention = Attention(config, layer, rotary, scope["self_attn"]);
+        private readonly RmsNorm _attentionNorm = scope.RmsNorm("post_attention_layernorm", config.HiddenSize, config.RmsNormEps);
+        private readonly GatedMlp _mlp = FeedForward(config, scope["mlp"]);
+        private readonly RmsNorm _mlpNorm = scope.RmsNorm("post_feedforward_layernorm", config.HiddenSize, config.RmsNormEps);
 
         public Tensor Forward(Tensor x, Pass pass)
         {

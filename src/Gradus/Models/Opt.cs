@@ -43,7 +43,7 @@ public sealed record OptConfig(
     float InitStd = 0.02f,
     bool TieWordEmbeddings = true,
     int? BosTokenId = 2,
-    TokenIds? EosTokenId = null) : DecoderConfig(VocabSize, TieWordEmbeddings, BosTokenId, EosTokenId)
+    TokenIds? EosTokenId = null) : DecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -72,10 +72,12 @@ public sealed record OptConfig(
             Probability(nameof(Layerdrop), Layerdrop),
         }.OfType<ValidationResult>(),
     ];
+
+    internal override LanguageModel Build(Scope scope) => new Opt(this, scope);
 }
 
 /// <inheritdoc cref="OptConfig"/>
-public sealed class Opt : StackedDecoder
+public sealed class Opt : DecoderModel
 {
     // The position table of fairseq, where OPT comes from, begins with two rows that are not used.
     private const int FirstPosition = 2;
@@ -87,11 +89,15 @@ public sealed class Opt : StackedDecoder
 
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Opt(OptConfig config, Scope scope)
-        : base(config, scope, Build(config, scope))
+        : base(config, scope, config.NumAttentionHeads, config.HiddenSize / config.NumAttentionHeads)
     {
-        BlockDropout = config.Layerdrop;
         Scope body = scope["model.decoder"];
         int c = config.HiddenSize, narrow = config.EmbeddingWidth;
+        Tokens = body.Embedding("embed_tokens", config.VocabSize, narrow, config.Init, config.PadTokenId);
+        Blocks = Repeat(config.NumHiddenLayers, body["layers"], (i, layer) => Block(config, i, layer));
+        BlockDropout = config.Layerdrop;
+        Norm = config.DoLayerNormBefore && !config.RemoveFinalLayerNorm ? MakeNorm(config, body, "final_layer_norm") : null;
+        Head = MakeHead(scope, "lm_head", narrow, config.Init);
         _positions = body.Embedding("embed_positions", config.MaxPositionEmbeddings + FirstPosition, c, config.Init);
         _projectIn = narrow == c ? null : body.Linear("project_in", narrow, c, bias: false, config.Init);
         _projectOut = narrow == c ? null : body.Linear("project_out", c, narrow, bias: false, config.Init);
@@ -105,23 +111,10 @@ public sealed class Opt : StackedDecoder
     }
 
     /// <inheritdoc/>
-    protected override Tensor Normalize(Tensor x, Pass pass)
+    protected override Tensor Finish(Tensor x, Pass pass)
     {
-        x = base.Normalize(x, pass);
+        x = base.Finish(x, pass);
         return _projectOut?.Forward(x, pass) ?? x;
-    }
-
-    private static DecoderStack Build(OptConfig config, Scope scope)
-    {
-        Scope body = scope["model.decoder"];
-        Embedding tokens = body.Embedding("embed_tokens", config.VocabSize, config.EmbeddingWidth, config.Init, config.PadTokenId);
-        return new DecoderStack(
-            tokens,
-            Repeat(config.NumHiddenLayers, body["layers"], (i, place) => Block(config, i, place)),
-            config.DoLayerNormBefore && !config.RemoveFinalLayerNorm ? Norm(config, body, "final_layer_norm") : null,
-            MakeHead(config, scope, "lm_head", tokens, config.EmbeddingWidth, bias: false, config.Init),
-            config.NumAttentionHeads,
-            config.HiddenSize / config.NumAttentionHeads);
     }
 
     private Tensor Rows(Pass pass)
@@ -134,32 +127,32 @@ public sealed class Opt : StackedDecoder
         return pass.Workspace.From(_rows.AsSpan(0, positions.Length));
     }
 
-    private static IBlock Block(OptConfig config, int layer, Scope place)
+    private static IBlock Block(OptConfig config, int layer, Scope scope)
     {
-        LayerNorm norm1 = Norm(config, place, "self_attn_layer_norm"), norm2 = Norm(config, place, "final_layer_norm");
-        SelfAttention attention = Attention(config, layer, place["self_attn"]);
+        LayerNorm norm1 = MakeNorm(config, scope, "self_attn_layer_norm"), norm2 = MakeNorm(config, scope, "final_layer_norm");
+        SelfAttention attention = Attention(config, layer, scope["self_attn"]);
         Mlp mlp = new(
-            place.Linear("fc1", config.HiddenSize, config.FfnDim, config.EnableBias, config.Init),
-            place.Linear("fc2", config.FfnDim, config.HiddenSize, config.EnableBias, config.Init),
+            scope.Linear("fc1", config.HiddenSize, config.FfnDim, config.EnableBias, config.Init),
+            scope.Linear("fc2", config.FfnDim, config.HiddenSize, config.EnableBias, config.Init),
             Activations.Parse(config.ActivationFunction));
         return config.DoLayerNormBefore
             ? new PreNormBlock(norm1, attention, norm2, mlp, config.Dropout)
             : new PostNormBlock(attention, norm1, mlp, norm2, config.Dropout);
     }
 
-    private static SelfAttention Attention(OptConfig config, int layer, Scope place)
+    private static SelfAttention Attention(OptConfig config, int layer, Scope scope)
     {
         int c = config.HiddenSize, heads = config.NumAttentionHeads, d = c / heads;
         return new SelfAttention(
             layer,
-            new SeparateProjections(place, c, heads, heads, d, config.EnableBias, config.Init),
-            place.Linear("out_proj", c, c, config.EnableBias, config.Init),
+            new SeparateProjections(scope, c, heads, heads, d, config.EnableBias, config.Init),
+            scope.Linear("out_proj", c, c, config.EnableBias, config.Init),
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Dropout = config.AttentionDropout,
         };
     }
 
-    private static LayerNorm Norm(OptConfig config, Scope place, string name) =>
-        place.LayerNorm(name, config.HiddenSize, epsilon: 1e-5f, config.LayerNormElementwiseAffine);
+    private static LayerNorm MakeNorm(OptConfig config, Scope scope, string name) =>
+        scope.LayerNorm(name, config.HiddenSize, epsilon: 1e-5f, config.LayerNormElementwiseAffine);
 }

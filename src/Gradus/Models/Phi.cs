@@ -33,9 +33,8 @@ public sealed record PhiConfig(
     float InitializerRange = 0.02f,
     bool TieWordEmbeddings = false,
     int? BosTokenId = 1,
-    TokenIds? EosTokenId = null)
-    : RotaryDecoderConfig(VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, MaxPositionEmbeddings,
-        RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    TokenIds? EosTokenId = null,
+    int? HeadDim = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -46,46 +45,49 @@ public sealed record PhiConfig(
     internal override string RotaryProperty => nameof(PartialRotaryFactor);
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
+
+    internal override LanguageModel Build(Scope scope) => new Phi(this, scope);
 }
 
 /// <inheritdoc cref="PhiConfig"/>
-public sealed class Phi : StackedDecoder
+public sealed class Phi : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Phi(PhiConfig config, Scope scope)
-        : base(config, scope, RotaryStack(
+        : base(
             config,
             scope,
-            (layer, rotary, place) => Block(config, layer, rotary, place),
-            body => body.LayerNorm("final_layernorm", config.HiddenSize, config.LayerNormEps), headBias: true))
+            (i, rotary, layer) => Block(config, i, rotary, layer),
+            body => body.LayerNorm("final_layernorm", config.HiddenSize, config.LayerNormEps),
+            headBias: true)
     {
         EmbeddingDropout = config.EmbdPdrop;
     }
 
     // x + attention(norm(x)) + mlp(norm(x)).
-    private static ParallelBlock Block(PhiConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    private static ParallelBlock Block(PhiConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
-        LayerNorm norm = place.LayerNorm("input_layernorm", config.HiddenSize, config.LayerNormEps);
+        LayerNorm norm = scope.LayerNorm("input_layernorm", config.HiddenSize, config.LayerNormEps);
         Mlp mlp = new(
-            place["mlp"].Linear("fc1", config.HiddenSize, config.IntermediateSize, bias: true, config.Init),
-            place["mlp"].Linear("fc2", config.IntermediateSize, config.HiddenSize, bias: true, config.Init),
+            scope["mlp"].Linear("fc1", config.HiddenSize, config.IntermediateSize, bias: true, config.Init),
+            scope["mlp"].Linear("fc2", config.IntermediateSize, config.HiddenSize, bias: true, config.Init),
             config.Activation);
-        return new ParallelBlock(norm, Attention(config, layer, rotary, place["self_attn"]), norm, mlp, config.ResidPdrop);
+        return new ParallelBlock(norm, Attention(config, layer, rotary, scope["self_attn"]), norm, mlp, config.ResidPdrop);
     }
 
-    private static SelfAttention Attention(PhiConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    private static SelfAttention Attention(PhiConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
         int c = config.HiddenSize, heads = config.NumAttentionHeads, d = config.HeadWidth;
         return new SelfAttention(
             layer,
-            new SeparateProjections(place, c, heads, config.KeyValueHeads, d, bias: true, config.Init),
-            place.Linear("dense", heads * d, c, bias: true, config.Init),
+            new SeparateProjections(scope, c, heads, config.KeyValueHeads, d, bias: true, config.Init),
+            scope.Linear("dense", heads * d, c, bias: true, config.Init),
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true))
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,
-            QueryNorm = config.QkLayernorm ? place.LayerNorm("q_layernorm", d, config.LayerNormEps) : null,
-            KeyNorm = config.QkLayernorm ? place.LayerNorm("k_layernorm", d, config.LayerNormEps) : null,
+            QueryNorm = config.QkLayernorm ? scope.LayerNorm("q_layernorm", d, config.LayerNormEps) : null,
+            KeyNorm = config.QkLayernorm ? scope.LayerNorm("k_layernorm", d, config.LayerNormEps) : null,
         };
     }
 }

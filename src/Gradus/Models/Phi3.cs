@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -19,10 +20,7 @@ public sealed record Phi3Config(
     int NumAttentionHeads = 32, int? NumKeyValueHeads = null, int? HeadDim = null, string HiddenAct = "silu",
     int MaxPositionEmbeddings = 4096, int OriginalMaxPositionEmbeddings = 4096, float RmsNormEps = 1e-5f, double RopeTheta = 10000,
     RopeScaling? RopeScaling = null, double PartialRotaryFactor = 1, int? SlidingWindow = null, float ResidPdrop = 0, float EmbdPdrop = 0,
-    bool TieWordEmbeddings = false, float InitializerRange = 0.02f, int? BosTokenId = 1, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    bool TieWordEmbeddings = false, float InitializerRange = 0.02f, int? BosTokenId = 1, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -40,32 +38,35 @@ public sealed record Phi3Config(
         RopeType = RopeScaling.Kind is "su" or "yarn" ? "longrope" : RopeScaling.Kind,
         OriginalMaxPositionEmbeddings = RopeScaling.OriginalMaxPositionEmbeddings ?? OriginalMaxPositionEmbeddings,
     };
+
+    internal override LanguageModel Build(Scope scope) => new Phi3(this, scope);
 }
 
 /// <inheritdoc cref="Phi3Config"/>
-public sealed class Phi3 : LlamaStyleDecoder
+public sealed class Phi3 : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Phi3(Phi3Config config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps))
     {
     }
 
-    private static PreNormBlock Block(Phi3Config config, int layer, RotaryEmbedding rotary, Scope place) => PreNorm(
-        config,
-        place,
-        Attention(config, layer, rotary, place["self_attn"]),
-        new FusedMlp(config, place["mlp"]),
+    private static PreNormBlock Block(Phi3Config config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
+        config.HiddenSize,
+        config.RmsNormEps,
+        scope,
+        Attention(config, layer, rotary, scope["self_attn"]),
+        new FusedMlp(config, scope["mlp"]),
         dropout: config.ResidPdrop);
 
-    private static SelfAttention Attention(Phi3Config config, int layer, RotaryEmbedding rotary, Scope place)
+    private static SelfAttention Attention(Phi3Config config, int layer, RotaryEmbedding rotary, Scope scope)
     {
         int heads = config.NumAttentionHeads, keyValueHeads = config.KeyValueHeads, d = config.HeadWidth;
-        Linear projection = place.Linear("qkv_proj", config.HiddenSize, (heads + (2 * keyValueHeads)) * d, bias: false, config.Init);
+        Linear projection = scope.Linear("qkv_proj", config.HiddenSize, (heads + (2 * keyValueHeads)) * d, bias: false, config.Init);
         return new SelfAttention(
             layer,
             new FusedProjection(projection, groups: 1, heads, keyValueHeads, d),
-            Output(config, place, bias: false),
+            Output(config, scope, bias: false),
             Causal(config, config.SlidingWindow))
         {
             Rotary = rotary,
@@ -74,10 +75,10 @@ public sealed class Phi3 : LlamaStyleDecoder
     }
 
     // The gate's columns come first, then those that are gated.
-    private sealed class FusedMlp(Phi3Config config, Scope place) : IBlock
+    private sealed class FusedMlp(Phi3Config config, Scope scope) : IBlock
     {
-        private readonly Linear _gateUp = place.Linear("gate_up_proj", config.HiddenSize, 2 * config.IntermediateSize, bias: false, config.Init);
-        private readonly Linear _down = place.Linear("down_proj", config.IntermediateSize, config.HiddenSize, bias: false, config.Init);
+        private readonly Linear _gateUp = scope.Linear("gate_up_proj", config.HiddenSize, 2 * config.IntermediateSize, bias: false, config.Init);
+        private readonly Linear _down = scope.Linear("down_proj", config.IntermediateSize, config.HiddenSize, bias: false, config.Init);
 
         public Tensor Forward(Tensor x, Pass pass) => _down.Forward(Inner(x, pass), pass);
 

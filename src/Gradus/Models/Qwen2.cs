@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -18,10 +19,7 @@ public sealed record Qwen2Config(
     int NumAttentionHeads = 32, int? NumKeyValueHeads = 32, int? HeadDim = null, string HiddenAct = "silu",
     int MaxPositionEmbeddings = 32768, float RmsNormEps = 1e-6f, double RopeTheta = 10000, RopeScaling? RopeScaling = null,
     bool UseSlidingWindow = false, int? SlidingWindow = 4096, int MaxWindowLayers = 28, IReadOnlyList<LayerType>? LayerTypes = null,
-    bool TieWordEmbeddings = false, float InitializerRange = 0.02f, int? BosTokenId = null, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    bool TieWordEmbeddings = false, float InitializerRange = 0.02f, int? BosTokenId = null, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -34,22 +32,24 @@ public sealed record Qwen2Config(
         [.. base.Validate(validationContext), .. HasTypes(nameof(LayerTypes), LayerTypes)];
 
     internal int? Window(int layer) => UseSlidingWindow && Slides(LayerTypes, layer, layer >= MaxWindowLayers) ? SlidingWindow : null;
+
+    internal override LanguageModel Build(Scope scope) => new Qwen2(this, scope);
 }
 
 /// <inheritdoc cref="Qwen2Config"/>
-public sealed class Qwen2 : LlamaStyleDecoder
+public sealed class Qwen2 : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Qwen2(Qwen2Config config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps))
     {
     }
 
-    private static PreNormBlock Block(Qwen2Config config, int layer, RotaryEmbedding rotary, Scope place) =>
-        PreNorm(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]));
+    private static PreNormBlock Block(Qwen2Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]));
 
-    private static SelfAttention Attention(Qwen2Config config, int layer, RotaryEmbedding rotary, Scope place) =>
-        new(layer, Projections(config, place, bias: true), Output(config, place, bias: false), Causal(config, config.Window(layer)))
+    private static SelfAttention Attention(Qwen2Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        new(layer, Projections(config, scope, bias: true), Output(config, scope, bias: false), Causal(config, config.Window(layer)))
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -20,11 +21,7 @@ public sealed record Qwen2MoeConfig(
     int MoeIntermediateSize = 1408, int SharedExpertIntermediateSize = 5632, int NumExperts = 60, int NumExpertsPerTok = 4,
     bool NormTopkProb = false, int DecoderSparseStep = 1, IReadOnlyList<int>? MlpOnlyLayers = null, bool OutputRouterLogits = false,
     float RouterAuxLossCoef = 0.001f, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
-    int? BosTokenId = null, TokenIds? EosTokenId = null)
-    : QwenMoeConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, HiddenAct, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, UseSlidingWindow, SlidingWindow, MoeIntermediateSize, NumExperts, NumExpertsPerTok, NormTopkProb,
-        DecoderSparseStep, MlpOnlyLayers, OutputRouterLogits, RouterAuxLossCoef, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    int? BosTokenId = null, TokenIds? EosTokenId = null) : QwenMoeConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -33,27 +30,31 @@ public sealed record Qwen2MoeConfig(
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
         [.. base.Validate(validationContext), .. new[] { AtLeast(nameof(SharedExpertIntermediateSize), SharedExpertIntermediateSize, 1) }.OfType<ValidationResult>()];
+
+    internal override LanguageModel Build(Scope scope) => new Qwen2Moe(this, scope);
 }
 
 /// <inheritdoc cref="Qwen2MoeConfig"/>
-public sealed class Qwen2Moe : QwenMoeDecoder
+public sealed class Qwen2Moe : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Qwen2Moe(Qwen2MoeConfig config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps))
     {
+        LoadBalancing = config.Balancing;
     }
 
-    private static PreNormBlock Block(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope place) => PreNorm(
-        config,
-        place,
-        Attention(config, layer, rotary, place["self_attn"]),
-        config.IsSparse(layer) ? new SharedAndSparse(config, place["mlp"]) : FeedForward(config, place["mlp"]));
+    private static PreNormBlock Block(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
+        config.HiddenSize,
+        config.RmsNormEps,
+        scope,
+        Attention(config, layer, rotary, scope["self_attn"]),
+        config.IsSparse(layer) ? new SharedAndSparse(config, scope["mlp"]) : FeedForward(config, scope["mlp"]));
 
-    private static SelfAttention Attention(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    private static SelfAttention Attention(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
         AttentionOptions options = Causal(config, config.Window);
-        return new(layer, Projections(config, place, config.QkvBias), Output(config, place, bias: false), options)
+        return new(layer, Projections(config, scope, config.QkvBias), Output(config, scope, bias: false), options)
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,
@@ -61,14 +62,14 @@ public sealed class Qwen2Moe : QwenMoeDecoder
     }
 
     // experts(x) + σ(gate(x)) · shared(x).
-    private sealed class SharedAndSparse(Qwen2MoeConfig config, Scope place) : IBlock
+    private sealed class SharedAndSparse(Qwen2MoeConfig config, Scope scope) : IBlock
     {
-        private readonly SparseExperts _experts = Experts(config, place);
+        private readonly SparseExperts _experts = config.Experts(scope);
 
         private readonly GatedMlp _shared = new(
-            place["shared_expert"], config.HiddenSize, config.SharedExpertIntermediateSize, config.Activation, config.Init);
+            scope["shared_expert"], config.HiddenSize, config.SharedExpertIntermediateSize, config.Activation, config.Init);
 
-        private readonly Linear _gate = place.Linear("shared_expert_gate", config.HiddenSize, 1, bias: false, config.Init);
+        private readonly Linear _gate = scope.Linear("shared_expert_gate", config.HiddenSize, 1, bias: false, config.Init);
 
         public Tensor Forward(Tensor x, Pass pass) => _experts.Forward(x, pass)
             .Add(_shared.Forward(x, pass).ScaleRows(_gate.Forward(x, pass).Activate(Activation.Sigmoid)));

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -20,10 +21,7 @@ public sealed record Qwen3Config(
     int MaxPositionEmbeddings = 32768, float RmsNormEps = 1e-6f, double RopeTheta = 10000, RopeScaling? RopeScaling = null,
     bool AttentionBias = false, bool UseSlidingWindow = false, int? SlidingWindow = 4096, int MaxWindowLayers = 28,
     IReadOnlyList<LayerType>? LayerTypes = null, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
-    int? BosTokenId = null, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    int? BosTokenId = null, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -38,26 +36,28 @@ public sealed record Qwen3Config(
         [.. base.Validate(validationContext), .. HasTypes(nameof(LayerTypes), LayerTypes)];
 
     internal int? Window(int layer) => UseSlidingWindow && Slides(LayerTypes, layer, layer >= MaxWindowLayers) ? SlidingWindow : null;
+
+    internal override LanguageModel Build(Scope scope) => new Qwen3(this, scope);
 }
 
 /// <inheritdoc cref="Qwen3Config"/>
-public sealed class Qwen3 : LlamaStyleDecoder
+public sealed class Qwen3 : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Qwen3(Qwen3Config config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps))
     {
     }
 
-    private static PreNormBlock Block(Qwen3Config config, int layer, RotaryEmbedding rotary, Scope place) =>
-        PreNorm(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"]));
+    private static PreNormBlock Block(Qwen3Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]));
 
-    private static SelfAttention Attention(Qwen3Config config, int layer, RotaryEmbedding rotary, Scope place) =>
-        new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config, config.Window(layer)))
+    private static SelfAttention Attention(Qwen3Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), Causal(config, config.Window(layer)))
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,
-            QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
-            KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
+            QueryNorm = scope.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
+            KeyNorm = scope.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
         };
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -17,41 +18,41 @@ public sealed record Qwen3MoeConfig(
     int MoeIntermediateSize = 768, int NumExperts = 128, int NumExpertsPerTok = 8, bool NormTopkProb = false,
     int DecoderSparseStep = 1, IReadOnlyList<int>? MlpOnlyLayers = null, bool OutputRouterLogits = false,
     float RouterAuxLossCoef = 0.001f, bool TieWordEmbeddings = false, float InitializerRange = 0.02f,
-    int? BosTokenId = null, TokenIds? EosTokenId = null)
-    : QwenMoeConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, HiddenAct, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, UseSlidingWindow, SlidingWindow, MoeIntermediateSize, NumExperts, NumExpertsPerTok, NormTopkProb,
-        DecoderSparseStep, MlpOnlyLayers, OutputRouterLogits, RouterAuxLossCoef, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    int? BosTokenId = null, TokenIds? EosTokenId = null) : QwenMoeConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "Qwen3MoeForCausalLM";
+
+    internal override LanguageModel Build(Scope scope) => new Qwen3Moe(this, scope);
 }
 
 /// <inheritdoc cref="Qwen3MoeConfig"/>
-public sealed class Qwen3Moe : QwenMoeDecoder
+public sealed class Qwen3Moe : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Qwen3Moe(Qwen3MoeConfig config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps))
     {
+        LoadBalancing = config.Balancing;
     }
 
-    private static PreNormBlock Block(Qwen3MoeConfig config, int layer, RotaryEmbedding rotary, Scope place) => PreNorm(
-        config,
-        place,
-        Attention(config, layer, rotary, place["self_attn"]),
-        config.IsSparse(layer) ? Experts(config, place["mlp"]) : FeedForward(config, place["mlp"]));
+    private static PreNormBlock Block(Qwen3MoeConfig config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
+        config.HiddenSize,
+        config.RmsNormEps,
+        scope,
+        Attention(config, layer, rotary, scope["self_attn"]),
+        config.IsSparse(layer) ? config.Experts(scope["mlp"]) : FeedForward(config, scope["mlp"]));
 
-    private static SelfAttention Attention(Qwen3MoeConfig config, int layer, RotaryEmbedding rotary, Scope place)
+    private static SelfAttention Attention(Qwen3MoeConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
         AttentionOptions options = Causal(config, config.Window);
-        return new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), options)
+        return new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), options)
         {
             Rotary = rotary,
             Dropout = config.AttentionDropout,
-            QueryNorm = place.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
-            KeyNorm = place.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
+            QueryNorm = scope.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
+            KeyNorm = scope.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
         };
     }
 }

@@ -4,30 +4,46 @@ using Gradus.Nn;
 namespace Gradus.Models;
 
 /// <summary>The hyperparameters that the sparse models of the Qwen family have in common.</summary>
-/// <param name="HiddenAct">Activation of the feed-forward gates.</param>
-/// <param name="UseSlidingWindow">Whether some layers' attention reaches back a limited number of tokens.</param>
-/// <param name="SlidingWindow">Tokens that a token sees there, itself included.</param>
-/// <param name="MoeIntermediateSize">Width of an expert.</param>
-/// <param name="NumExperts">Experts of a sparse layer.</param>
-/// <param name="NumExpertsPerTok">Experts that a token goes to.</param>
-/// <param name="NormTopkProb">Whether the weights of a token's experts sum to 1.</param>
-/// <param name="DecoderSparseStep">Every so manyth layer is sparse.</param>
-/// <param name="MlpOnlyLayers">The layers, from 0, that are not sparse all the same.</param>
-/// <param name="OutputRouterLogits">Whether training adds the load-balancing loss.</param>
-/// <param name="RouterAuxLossCoef">What that loss is multiplied by.</param>
-public abstract record QwenMoeConfig(
-    int VocabSize, int HiddenSize, int IntermediateSize, int NumHiddenLayers, int NumAttentionHeads, int? NumKeyValueHeads, int? HeadDim,
-    string HiddenAct, int MaxPositionEmbeddings, float RmsNormEps, double RopeTheta, RopeScaling? RopeScaling, bool UseSlidingWindow,
-    int? SlidingWindow, int MoeIntermediateSize, int NumExperts, int NumExpertsPerTok, bool NormTopkProb, int DecoderSparseStep,
-    IReadOnlyList<int>? MlpOnlyLayers, bool OutputRouterLogits, float RouterAuxLossCoef, bool TieWordEmbeddings, float InitializerRange,
-    int? BosTokenId, TokenIds? EosTokenId)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+public abstract record QwenMoeConfig : RotaryDecoderConfig
 {
+    /// <summary>Activation of the feed-forward gates.</summary>
+    public abstract string HiddenAct { get; init; }
+
+    /// <summary>Whether some layers' attention reaches back a limited number of tokens.</summary>
+    public abstract bool UseSlidingWindow { get; init; }
+
+    /// <summary>Tokens that a token sees there, itself included.</summary>
+    public abstract int? SlidingWindow { get; init; }
+
+    /// <summary>Width of an expert.</summary>
+    public abstract int MoeIntermediateSize { get; init; }
+
+    /// <summary>Experts of a sparse layer.</summary>
+    public abstract int NumExperts { get; init; }
+
+    /// <summary>Experts that a token goes to.</summary>
+    public abstract int NumExpertsPerTok { get; init; }
+
+    /// <summary>Whether the weights of a token's experts sum to 1.</summary>
+    public abstract bool NormTopkProb { get; init; }
+
+    /// <summary>Layers n, 2n, … are sparse.</summary>
+    public abstract int DecoderSparseStep { get; init; }
+
+    /// <summary>The layers, from 0, that are not sparse all the same.</summary>
+    public abstract IReadOnlyList<int>? MlpOnlyLayers { get; init; }
+
+    /// <summary>Whether training adds the load-balancing loss.</summary>
+    public abstract bool OutputRouterLogits { get; init; }
+
+    /// <summary>What that loss is multiplied by.</summary>
+    public abstract float RouterAuxLossCoef { get; init; }
+
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
     internal int? Window => UseSlidingWindow ? SlidingWindow : null;
+
+    internal LoadBalancing Balancing => new(NumExpertsPerTok, RouterAuxLossCoef, OutputRouterLogits);
 
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
@@ -42,24 +58,11 @@ public abstract record QwenMoeConfig(
     ];
 
     internal bool IsSparse(int layer) => MlpOnlyLayers?.Contains(layer) != true && (layer + 1) % DecoderSparseStep == 0;
-}
-
-/// <summary>A sparse decoder of the Qwen family.</summary>
-public abstract class QwenMoeDecoder : LlamaStyleDecoder
-{
-    private protected QwenMoeDecoder(QwenMoeConfig config, Scope scope, BlockBuilder block)
-        : base(config, scope, block)
-    {
-        LoadBalancing = new LoadBalancing(config.NumExpertsPerTok, config.RouterAuxLossCoef, config.OutputRouterLogits);
-    }
-
-    /// <inheritdoc/>
-    public override LoadBalancing LoadBalancing { get; }
 
     /// <summary>The experts of a layer and their router.</summary>
-    private protected static SparseExperts Experts(QwenMoeConfig config, Scope place) => new(
-        place.Linear("gate", config.HiddenSize, config.NumExperts, bias: false, config.Init),
-        Repeat(config.NumExperts, place["experts"], (_, expert) => new GatedMlp(expert, config.HiddenSize, config.MoeIntermediateSize, config.Activation, config.Init)),
-        config.NumExpertsPerTok,
-        config.NormTopkProb);
+    internal SparseExperts Experts(Scope scope) => new(
+        scope.Linear("gate", HiddenSize, NumExperts, bias: false, Init),
+        [.. Enumerable.Range(0, NumExperts).Select(e => new GatedMlp(scope["experts"][e], HiddenSize, MoeIntermediateSize, Activation, Init))],
+        NumExpertsPerTok,
+        NormTopkProb);
 }

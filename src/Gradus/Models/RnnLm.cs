@@ -66,6 +66,8 @@ public sealed record RnnLmConfig(
         TieWordEmbeddings && EmbeddingSize != HiddenSize
             ? new ValidationResult($"is {EmbeddingSize}, but a tied head needs the {HiddenSize} of hidden_size", [nameof(EmbeddingSize)]) : null,
     }.OfType<ValidationResult>();
+
+    internal override LanguageModel Build(Scope scope) => new RnnLm(this, scope);
 }
 
 /// <inheritdoc cref="RnnLmConfig"/>
@@ -91,9 +93,6 @@ public sealed class RnnLm : GenerativeModel
     }
 
     /// <inheritdoc/>
-    public override Linear Head { get; }
-
-    /// <inheritdoc/>
     public override SequenceCache NewCache() => new RecurrentCache(Device, _config.NumLayers, _config.HiddenSize, _config.Cell);
 
     /// <inheritdoc/>
@@ -101,20 +100,20 @@ public sealed class RnnLm : GenerativeModel
     {
         ArgumentNullException.ThrowIfNull(pass);
         CheckLength(pass);
-        Tensor x = _tokens.Forward(TimeMajorIds(pass)), places = pass.Workspace.From(pass.TimeMajor.Places);
+        Tensor x = _tokens.Forward(TimeMajorIds(pass)), places = pass.Workspace.From(pass.Inputs.TimeMajor.Places);
         for (int i = 0; i < _layers.Length; i++)
         {
-            pass.Capture?.Hidden(x.Gather(places));
+            pass.Observer?.Hidden(x.Gather(places));
             x = pass.Dropout(pass.Run(_layers[i], x), _config.Dropout);
         }
         x = x.Gather(places);
-        pass.Capture?.Hidden(x);
+        pass.Observer?.Hidden(x);
         return x;
     }
 
     private Tensor TimeMajorIds(Pass pass)
     {
-        ReadOnlySpan<int> ids = pass.Ids.Span<int>(), order = pass.TimeMajor.Order;
+        ReadOnlySpan<int> ids = pass.Ids.Span<int>(), order = pass.Inputs.TimeMajor.Order;
         if (_ids.Length < ids.Length)
             _ids = new int[ids.Length];
         for (int i = 0; i < order.Length; i++)
@@ -148,8 +147,8 @@ public sealed class RnnLm : GenerativeModel
         public Tensor Forward(Tensor x, Pass pass)
         {
             (Tensor? hidden, Tensor? memory) = pass.Memory?.First(_index, x.Workspace) ?? default;
-            Tensor y = _input.Forward(x, pass).Recur(_cell, pass.TimeMajor, _weight.Value, _bias.Value, hidden, memory, out Tensor? last);
-            pass.Memory?.Keep(_index, pass.TimeMajor, y, last);
+            Tensor y = _input.Forward(x, pass).Recur(_cell, pass.Inputs.TimeMajor, _weight.Value, _bias.Value, hidden, memory, out Tensor? last);
+            pass.Memory?.Keep(_index, pass.Inputs.TimeMajor, y, last);
             return y;
         }
     }

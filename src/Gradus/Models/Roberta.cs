@@ -30,12 +30,8 @@ public sealed record RobertaConfig(
     int PadTokenId = 1,
     int? BosTokenId = 0,
     int? EosTokenId = 2,
-    string PositionEmbeddingType = "absolute",
     float? ClassifierDropout = null,
-    bool IsDecoder = false,
-    bool TieWordEmbeddings = true) : BertStyleConfig(
-        VocabSize, HiddenSize, NumHiddenLayers, NumAttentionHeads, IntermediateSize, HiddenAct, HiddenDropoutProb, AttentionProbsDropoutProb, MaxPositionEmbeddings,
-        TypeVocabSize, InitializerRange, LayerNormEps, PositionEmbeddingType, ClassifierDropout, IsDecoder, TieWordEmbeddings)
+    bool TieWordEmbeddings = true) : BertStyleConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -59,6 +55,8 @@ public sealed record RobertaConfig(
             AtLeast(nameof(MaxPositionEmbeddings), MaxPositionEmbeddings, PadTokenId + 2L),
         }.OfType<ValidationResult>(),
     ];
+
+    internal override LanguageModel Build(Scope scope) => Roberta.Classes[Architecture](this, scope);
 }
 
 /// <inheritdoc cref="RobertaConfig"/>
@@ -67,9 +65,9 @@ public sealed class Roberta : EncoderModel
     internal static readonly Dictionary<string, Func<RobertaConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
     {
         ["RobertaForMaskedLM"] = (c, s) => WithHead(c, s, (b, h) => MaskedLanguage(c, h, b)),
-        ["RobertaForQuestionAnswering"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Answers(h)),
-        ["RobertaForSequenceClassification"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Classifier(h, c.Labels, Activation.Tanh, c.ClassifierDropout)),
-        ["RobertaForTokenClassification"] = (c, s) => WithHead(c, s, (_, h) => c.Sizes.Tagger(h, c.Labels, c.ClassifierDropout)),
+        ["RobertaForQuestionAnswering"] = (c, s) => WithHead(c, s, (_, h) => BertHeads.Answers(c, h)),
+        ["RobertaForSequenceClassification"] = (c, s) => WithHead(c, s, (_, h) => BertHeads.Classifier(c, h, Activation.Tanh)),
+        ["RobertaForTokenClassification"] = (c, s) => WithHead(c, s, (_, h) => BertHeads.Tagger(c, h)),
         ["RobertaModel"] = (c, s) => new Roberta(c, s, bare: true),
     };
 
@@ -79,13 +77,12 @@ public sealed class Roberta : EncoderModel
     private Roberta(RobertaConfig config, Scope scope, bool bare)
         : base(config, scope)
     {
-        _embeddings = new BertEmbeddings(
-            config.VocabSize, config.MaxPositionEmbeddings, config.TypeVocabSize, config.HiddenSize, config.PadTokenId, config.Sizes, scope["embeddings"]);
+        _embeddings = new BertEmbeddings(config, config.HiddenSize, config.PadTokenId, scope["embeddings"]);
         _padding = config.PadTokenId;
-        Blocks = BertBlock.Stack(config.Sizes, scope["encoder.layer"]);
+        Blocks = BertBlock.Stack(config, scope["encoder.layer"]);
         // Only the bare body has one, and it may be stored without.
         if (bare && scope.Has("pooler.dense.weight"))
-            Pooler = scope.ForHead().Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, Init.Normal(config.InitializerRange));
+            Pooler = scope.ForHead().Linear("pooler.dense", config.HiddenSize, config.HiddenSize, bias: true, config.Init);
         else
             scope.Leave("pooler");
     }
@@ -128,13 +125,12 @@ public sealed class Roberta : EncoderModel
     // decoder(norm(gelu(dense(x)))).
     private static TokenHead MaskedLanguage(RobertaConfig config, Scope scope, Roberta body)
     {
-        Init init = Init.Normal(config.InitializerRange);
-        Scope place = scope["lm_head"];
-        Linear dense = place.Linear("dense", config.HiddenSize, config.HiddenSize, bias: true, init);
-        LayerNorm norm = place.LayerNorm("layer_norm", config.HiddenSize, config.LayerNormEps);
-        Linear decoder = place.OutputLinear(
-            "decoder", config.HiddenSize, place.Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
-            config.TieWordEmbeddings ? body._embeddings.Words.Table : null, init);
+        Scope part = scope["lm_head"];
+        Linear dense = part.Linear("dense", config.HiddenSize, config.HiddenSize, bias: true, config.Init);
+        LayerNorm norm = part.LayerNorm("layer_norm", config.HiddenSize, config.LayerNormEps);
+        Linear decoder = part.OutputLinear(
+            "decoder", config.HiddenSize, part.Parameter("bias", new Shape(config.VocabSize), Init.Zeros),
+            config.TieWordEmbeddings ? body._embeddings.Words.Table : null, config.Init);
         return new TokenHead((x, pass) => decoder.Forward(norm.Forward(dense.Forward(x, pass, Epilogue.Activate(Activation.Gelu))), pass));
     }
 }

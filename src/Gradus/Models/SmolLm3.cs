@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
+using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
 
@@ -22,10 +23,7 @@ public sealed record SmolLm3Config(
     int MaxPositionEmbeddings = 32768, float RmsNormEps = 1e-6f, double RopeTheta = 2e6, RopeScaling? RopeScaling = null,
     bool AttentionBias = false, bool MlpBias = false, IReadOnlyList<int>? NoRopeLayers = null, int NoRopeLayerInterval = 4,
     bool UseSlidingWindow = false, int? SlidingWindow = null, IReadOnlyList<LayerType>? LayerTypes = null,
-    bool TieWordEmbeddings = true, float InitializerRange = 0.02f, int? BosTokenId = 128000, TokenIds? EosTokenId = null)
-    : LlamaStyleConfig(
-        VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, HeadDim, MaxPositionEmbeddings,
-        RmsNormEps, RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    bool TieWordEmbeddings = true, float InitializerRange = 0.02f, int? BosTokenId = 128000, TokenIds? EosTokenId = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
@@ -45,22 +43,24 @@ public sealed record SmolLm3Config(
     internal bool HasPositions(int layer) => NoRopeLayers is null ? (layer + 1) % NoRopeLayerInterval != 0 : NoRopeLayers[layer] != 0;
 
     internal int? Window(int layer) => UseSlidingWindow && Slides(LayerTypes, layer, !HasPositions(layer)) ? SlidingWindow : null;
+
+    internal override LanguageModel Build(Scope scope) => new SmolLm3(this, scope);
 }
 
 /// <inheritdoc cref="SmolLm3Config"/>
-public sealed class SmolLm3 : LlamaStyleDecoder
+public sealed class SmolLm3 : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public SmolLm3(SmolLm3Config config, Scope scope)
-        : base(config, scope, (layer, rotary, place) => Block(config, layer, rotary, place))
+        : base(config, scope, (i, rotary, layer) => Block(config, i, rotary, layer), body => body.RmsNorm("norm", config.HiddenSize, config.RmsNormEps))
     {
     }
 
-    private static PreNormBlock Block(SmolLm3Config config, int layer, RotaryEmbedding rotary, Scope place) =>
-        PreNorm(config, place, Attention(config, layer, rotary, place["self_attn"]), FeedForward(config, place["mlp"], config.MlpBias));
+    private static PreNormBlock Block(SmolLm3Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"], config.MlpBias));
 
-    private static SelfAttention Attention(SmolLm3Config config, int layer, RotaryEmbedding rotary, Scope place) =>
-        new(layer, Projections(config, place, config.AttentionBias), Output(config, place, config.AttentionBias), Causal(config, config.Window(layer)))
+    private static SelfAttention Attention(SmolLm3Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
+        new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), Causal(config, config.Window(layer)))
         {
             Rotary = config.HasPositions(layer) ? rotary : null,
             Dropout = config.AttentionDropout,

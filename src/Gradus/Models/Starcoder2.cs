@@ -33,49 +33,50 @@ public sealed record Starcoder2Config(
     bool UseBias = true,
     bool TieWordEmbeddings = true,
     int? BosTokenId = 50256,
-    TokenIds? EosTokenId = null)
-    : RotaryDecoderConfig(VocabSize, HiddenSize, IntermediateSize, NumHiddenLayers, NumAttentionHeads, NumKeyValueHeads, MaxPositionEmbeddings,
-        RopeTheta, RopeScaling, TieWordEmbeddings, InitializerRange, BosTokenId, EosTokenId)
+    TokenIds? EosTokenId = null,
+    int? HeadDim = null) : RotaryDecoderConfig
 {
     /// <inheritdoc/>
     [JsonIgnore]
     public override string ArchitectureClass => "Starcoder2ForCausalLM";
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
+
+    internal override LanguageModel Build(Scope scope) => new Starcoder2(this, scope);
 }
 
 /// <inheritdoc cref="Starcoder2Config"/>
-public sealed class Starcoder2 : StackedDecoder
+public sealed class Starcoder2 : DecoderModel
 {
     /// <summary>Builds the model from the parameters of a scope.</summary>
     public Starcoder2(Starcoder2Config config, Scope scope)
-        : base(config, scope, RotaryStack(
+        : base(
             config,
             scope,
-            (layer, rotary, place) => Block(config, layer, rotary, place),
-            body => body.LayerNorm("norm", config.HiddenSize, config.NormEpsilon)))
+            (i, rotary, layer) => Block(config, i, rotary, layer),
+            body => body.LayerNorm("norm", config.HiddenSize, config.NormEpsilon))
     {
         EmbeddingDropout = config.EmbeddingDropout;
     }
 
     // x + attention(norm(x)), then x + mlp(norm(x)).
-    private static PreNormBlock Block(Starcoder2Config config, int layer, RotaryEmbedding rotary, Scope place) => new(
-        place.LayerNorm("input_layernorm", config.HiddenSize, config.NormEpsilon),
-        Attention(config, layer, rotary, place["self_attn"]),
-        place.LayerNorm("post_attention_layernorm", config.HiddenSize, config.NormEpsilon),
+    private static PreNormBlock Block(Starcoder2Config config, int layer, RotaryEmbedding rotary, Scope scope) => new(
+        scope.LayerNorm("input_layernorm", config.HiddenSize, config.NormEpsilon),
+        Attention(config, layer, rotary, scope["self_attn"]),
+        scope.LayerNorm("post_attention_layernorm", config.HiddenSize, config.NormEpsilon),
         new Mlp(
-            place["mlp"].Linear("c_fc", config.HiddenSize, config.IntermediateSize, config.UseBias, config.Init),
-            place["mlp"].Linear("c_proj", config.IntermediateSize, config.HiddenSize, config.UseBias, config.Init),
+            scope["mlp"].Linear("c_fc", config.HiddenSize, config.IntermediateSize, config.UseBias, config.Init),
+            scope["mlp"].Linear("c_proj", config.IntermediateSize, config.HiddenSize, config.UseBias, config.Init),
             config.Activation),
         config.ResidualDropout);
 
-    private static SelfAttention Attention(Starcoder2Config config, int layer, RotaryEmbedding rotary, Scope place)
+    private static SelfAttention Attention(Starcoder2Config config, int layer, RotaryEmbedding rotary, Scope scope)
     {
         int c = config.HiddenSize, heads = config.NumAttentionHeads, d = config.HeadWidth;
         return new SelfAttention(
             layer,
-            new SeparateProjections(place, c, heads, config.KeyValueHeads, d, config.UseBias, config.Init),
-            place.Linear("o_proj", heads * d, c, config.UseBias, config.Init),
+            new SeparateProjections(scope, c, heads, config.KeyValueHeads, d, config.UseBias, config.Init),
+            scope.Linear("o_proj", heads * d, c, config.UseBias, config.Init),
             new AttentionOptions(1f / MathF.Sqrt(d), Causal: true, config.SlidingWindow ?? 0))
         {
             Rotary = rotary,

@@ -93,6 +93,8 @@ public sealed record T5Config(
         VocabSize > 0 && (uint)(DecoderStartTokenId ?? PadTokenId) >= (uint)VocabSize
             ? new ValidationResult($"{DecoderStartTokenId ?? PadTokenId} is no token of {VocabSize}", [nameof(DecoderStartTokenId)]) : null,
     }.OfType<ValidationResult>();
+
+    internal override LanguageModel Build(Scope scope) => new T5(this, scope);
 }
 
 /// <inheritdoc cref="T5Config"/>
@@ -115,9 +117,6 @@ public sealed class T5 : EncoderDecoderModel
             ? scope.TiedLinear("lm_head", tokens)
             : scope.Linear("lm_head", config.DModel, config.VocabSize, bias: false, Init.Normal(config.InitializerFactor));
     }
-
-    /// <inheritdoc/>
-    public override Linear Head { get; }
 
     /// <inheritdoc/>
     public override int StartToken => _config.DecoderStartTokenId ?? _config.PadTokenId;

@@ -10,7 +10,7 @@ public sealed class TaskModel : LanguageModel
     /// <param name="body">The body; from the same scope as the heads.</param>
     /// <param name="scope">The root of the model.</param>
     /// <param name="heads">At least one; BERT's pre-training has two.</param>
-    public TaskModel(BodyModel body, Scope scope, params IReadOnlyList<TaskHead> heads)
+    public TaskModel(LanguageModel body, Scope scope, params IReadOnlyList<TaskHead> heads)
         : base(Checked(body).Config, scope)
     {
         ArgumentNullException.ThrowIfNull(heads);
@@ -20,13 +20,16 @@ public sealed class TaskModel : LanguageModel
     }
 
     /// <summary>What the heads stand on.</summary>
-    public BodyModel Body { get; }
+    public LanguageModel Body { get; }
 
     /// <summary>The heads, in the order of the targets that <see cref="Loss"/> takes.</summary>
     public IReadOnlyList<TaskHead> Heads { get; }
 
     /// <summary>The first head; most models have no other.</summary>
     public TaskHead Head => Heads[0];
+
+    /// <inheritdoc/>
+    public override Tensor Hidden(Pass pass) => Body.Hidden(pass);
 
     /// <summary>The first head's scores.</summary>
     public Tensor Scores(Pass pass) => Head.Scores(Body.Hidden(pass), pass);
@@ -52,7 +55,7 @@ public sealed class TaskModel : LanguageModel
         return loss!;
     }
 
-    private static BodyModel Checked(BodyModel body)
+    private static LanguageModel Checked(LanguageModel body)
     {
         ArgumentNullException.ThrowIfNull(body);
         return body;

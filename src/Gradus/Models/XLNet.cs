@@ -106,10 +106,12 @@ public sealed record XLNetConfig(
             : new ValidationResult($"\"{SummaryType}\" is not supported; it is \"last\", \"first\" or \"mean\"", [nameof(SummaryType)]),
         BiData ? new ValidationResult("batches of which one half is read backwards are not supported", [nameof(BiData)]) : null,
     }.OfType<ValidationResult>();
+
+    internal override LanguageModel Build(Scope scope) => XLNet.Classes[Architecture](this, scope);
 }
 
 /// <inheritdoc cref="XLNetConfig"/>
-public sealed class XLNet : BodyModel
+public sealed class XLNet : LanguageModel
 {
     internal static readonly Dictionary<string, Func<XLNetConfig, Scope, LanguageModel>> Classes = new(StringComparer.Ordinal)
     {
@@ -165,11 +167,11 @@ public sealed class XLNet : BodyModel
 
     private static void Observe(Tensor x, XLNetSegment segment, Pass pass)
     {
-        if (pass.Capture is not { } capture)
+        if (pass.Observer is not { } observer)
             return;
-        capture.Hidden(x.Rows(0, segment.Tokens));
+        observer.Hidden(x.Rows(0, segment.Tokens));
         if (segment.Predicted > 0)
-            capture.Hidden(x.Rows(segment.Tokens, segment.Predicted));
+            observer.Hidden(x.Rows(segment.Tokens, segment.Predicted));
     }
 
     // (N, C) above (P, C).

@@ -43,8 +43,8 @@ internal sealed class XLNetAttention(XLNetConfig config, int layer, Scope scope)
             scores = scores.Add(Segments(q, segment, w).Reshape(batch, queries, memory + tokens));
         scores = scores.Scale(1f / MathF.Sqrt(_width)).Reshape(_heads, checked((int)(scores.Count / _heads))).Add(segment.Mask);
         Tensor p = scores.Reshape(batch, queries, memory + tokens).Softmax();
-        if (pass.Capture is { Attentions: true } capture)
-            capture.Attention(layer, segment.Maps(p, _heads));
+        if (pass.Observer is { WantsAttention: true } observer)
+            observer.AttentionMaps(layer, segment.Maps(p, _heads));
         p = pass.Dropout(p, config.Dropout);
 
         Tensor values = Spread(_value.Forward(content, pass), segment.KeyPlaces).Reshape(batch, tokens, _width);

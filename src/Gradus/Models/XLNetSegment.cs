@@ -47,8 +47,8 @@ internal sealed class XLNetSegment
         MemoryPlaces = w.From(Spread(MemoryRows()));
         Distances = pass.Dropout(Sines(w), config.Dropout);
         Mask = w.From(MaskValues(), new Shape(Sequences * Queries * Keys));
-        if (pass.HasTokenTypes)
-            SameSegment = w.From(SegmentValues(pass.TokenTypes.Span<int>()), new Shape(Sequences * Queries, 2, Keys));
+        if (pass.Inputs.HasTokenTypes)
+            SameSegment = w.From(SegmentValues(pass.Inputs.TokenTypes.Span<int>()), new Shape(Sequences * Queries, 2, Keys));
     }
 
     /// <summary>S.</summary>

@@ -3,7 +3,7 @@ using Gradus.Tensors;
 namespace Gradus.Nn;
 
 /// <summary>Copies of what a model computes on the way, for people who want to look inside.</summary>
-public sealed class Capture
+public sealed class Capture : Observer
 {
     private readonly List<float[]> _hidden = [];
     private readonly Dictionary<int, List<float[,,]>> _attention = [];
@@ -12,32 +12,31 @@ public sealed class Capture
     /// <summary>Whether attention maps are wanted; they take T×T memory for every head.</summary>
     public bool Attentions { get; init; }
 
+    /// <inheritdoc/>
+    public override bool WantsAttention => Attentions;
+
     /// <summary>The input of the first block, then the output of every block (the last one after the final norm), each (N, C) row-major.</summary>
     public IReadOnlyList<float[]> HiddenStates => _hidden;
 
     /// <summary>For each layer, the probabilities (H, queries, keys) of every sequence.</summary>
-    public IReadOnlyDictionary<int, List<float[,,]>> AttentionMaps => _attention;
+    public IReadOnlyDictionary<int, List<float[,,]>> Maps => _attention;
 
     /// <summary>For each layer of a decoder, what every sequence sees of its source, (H, queries, keys).</summary>
-    public IReadOnlyDictionary<int, List<float[,,]>> SourceAttentionMaps => _sourceAttention;
+    public IReadOnlyDictionary<int, List<float[,,]>> SourceMaps => _sourceAttention;
 
-    internal void Hidden(Tensor x) => _hidden.Add(x.ToArray());
-
-    /// <summary>Notes maps that a model computed itself: probabilities (H, queries, keys) of every sequence.</summary>
-    internal void Attention(int layer, List<float[,,]> maps) => _attention[layer] = maps;
-
-    internal void Attention(int layer, Tensor q, Tensor k, AttentionLayout layout, AttentionOptions options, Tensor? slopes, Tensor? bias)
+    /// <inheritdoc/>
+    public override void Hidden(Tensor x)
     {
-        if (Attentions)
-            _attention[layer] = Maps(q, k, layout, options, slopes, bias);
+        ArgumentNullException.ThrowIfNull(x);
+        _hidden.Add(x.ToArray());
     }
 
-    internal void SourceAttention(int layer, Tensor q, Tensor k, AttentionLayout layout, AttentionOptions options)
+    internal override void Attention(in ObservedAttention attention)
     {
-        if (Attentions)
-            _sourceAttention[layer] = Maps(q, k, layout, options, null, null);
+        ObservedAttention a = attention;
+        (a.ToSource ? _sourceAttention : _attention)[a.Layer] =
+            [.. Enumerable.Range(0, a.Layout.Sequences).Select(s => a.Q.AttentionMap(a.K, a.Layout, s, a.Options, a.Slopes, a.Bias))];
     }
 
-    private static List<float[,,]> Maps(Tensor q, Tensor k, AttentionLayout layout, AttentionOptions options, Tensor? slopes, Tensor? bias) =>
-        [.. Enumerable.Range(0, layout.Sequences).Select(s => q.AttentionMap(k, layout, s, options, slopes, bias))];
+    internal override void AttentionMaps(int layer, List<float[,,]> maps) => _attention[layer] = maps;
 }

@@ -30,15 +30,19 @@ public sealed class Linear
     /// <summary>What is added to or wrapped around the product, or null.</summary>
     public Adapter? Adapter { get; set; }
 
-    /// <summary>(…, in) → (…, out).</summary>
+    /// <summary>(…, in) → (…, out). The pass's observer sees the input first (<see cref="Observer.LinearInput"/>).</summary>
     public Tensor Forward(Tensor x, Pass pass) => Forward(x, pass, default);
 
     /// <summary>The layer, then what the epilogue says: in one product, unless an adapter comes between.</summary>
     /// <param name="x">(…, in).</param>
     /// <param name="pass">The forward pass.</param>
     /// <param name="epilogue">A residual of the result's shape, which is added, or an activation.</param>
-    public Tensor Forward(Tensor x, Pass pass, Epilogue epilogue) =>
-        Adapter is { } adapter ? epilogue.Of(adapter.Forward(this, x, pass)) : Weight.Multiply(x, Bias?.Value, epilogue);
+    public Tensor Forward(Tensor x, Pass pass, Epilogue epilogue)
+    {
+        ArgumentNullException.ThrowIfNull(pass);
+        pass.Observer?.LinearInput(this, x);
+        return Adapter is { } adapter ? epilogue.Of(adapter.Forward(this, x, pass)) : Weight.Multiply(x, Bias?.Value, epilogue);
+    }
 
     /// <summary>residual + dropout(the layer of x), in one product where nothing is dropped.</summary>
     /// <param name="residual">(…, out).</param>
@@ -49,7 +53,7 @@ public sealed class Linear
     {
         ArgumentNullException.ThrowIfNull(residual);
         ArgumentNullException.ThrowIfNull(pass);
-        return pass.Drops(dropout) ? residual.Add(pass.Dropout(Forward(x, pass), dropout)) : Forward(x, pass, Epilogue.Residual(residual));
+        return pass.Noise.Drops(dropout) ? residual.Add(pass.Dropout(Forward(x, pass), dropout)) : Forward(x, pass, Epilogue.Residual(residual));
     }
 
     /// <summary>The layer without its adapter.</summary>
@@ -72,7 +76,7 @@ public abstract class Weight
     public abstract Tensor Dense(Workspace workspace);
 }
 
-/// <summary>No matrix: the place of a head that the model was built without.</summary>
+/// <summary>No matrix: in a head that the model was built without.</summary>
 internal sealed class AbsentWeight(string path, int inputs, int outputs) : Weight
 {
     /// <inheritdoc/>

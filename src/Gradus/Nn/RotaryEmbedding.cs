@@ -62,13 +62,13 @@ public sealed class RotaryEmbedding
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(pass);
-        if (FrequenciesOfLength is not null && pass.LongestSequence > ShortLimit)
+        if (FrequenciesOfLength is not null && pass.Inputs.LongestSequence > ShortLimit)
         {
-            RotaryAngles angles = pass.AnglesByLength(this);
+            RotaryAngles angles = pass.Inputs.AnglesByLength(this);
             return x.Rotate(angles.Cos, angles.Sin, angles.Rows, Interleaved);
         }
-        Tables tables = TablesFor(pass.LongestPosition);
-        return x.Rotate(tables.Cos, tables.Sin, LongFrequencies is null ? pass.Positions : pass.PositionsByLength(ShortLimit), Interleaved);
+        Tables tables = TablesFor(pass.Inputs.LongestPosition);
+        return x.Rotate(tables.Cos, tables.Sin, LongFrequencies is null ? pass.Positions : pass.Inputs.PositionsByLength(ShortLimit), Interleaved);
     }
 
     /// <summary>Cosines and sines of single positions, each in a sequence of a length of its own: a row for each.</summary>

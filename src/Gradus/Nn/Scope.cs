@@ -12,7 +12,6 @@ public sealed class Scope
     private readonly ModelParts _parts;
     private readonly ParameterSource _source;
     private readonly Workspace _store;
-    private readonly bool _headless;
     private readonly bool _ofHead;
 
     /// <summary>The root of a model.</summary>
@@ -23,9 +22,8 @@ public sealed class Scope
     {
     }
 
-    private Scope(ModelParts parts, ParameterSource source, Workspace store, string path, bool headless = false, bool ofHead = false)
+    private Scope(ModelParts parts, ParameterSource source, Workspace store, string path, bool ofHead = false)
     {
-        _headless = headless;
         _ofHead = ofHead;
         _parts = parts;
         _source = source;
@@ -44,12 +42,6 @@ public sealed class Scope
 
     /// <summary>The place below this one of a number, as in <c>layers.3</c>.</summary>
     public Scope this[int index] => this[index.ToString(CultureInfo.InvariantCulture)];
-
-    /// <summary>
-    /// This place for a model whose language-model head another head replaces: linear layers made directly here, rather than at
-    /// a place below, get no parameters and cannot be run.
-    /// </summary>
-    public Scope Headless() => new(_parts, _source, _store, Path, headless: true);
 
     /// <summary>This place for a task's head, which a checkpoint of another task does not have and which may then be drawn anew.</summary>
     public Scope ForHead() => new(_parts, _source, _store, Path, ofHead: true);
@@ -91,11 +83,6 @@ public sealed class Scope
     public Linear Linear(string name, int inputs, int outputs, bool bias, Init init, WeightLayout layout = WeightLayout.OutIn)
     {
         Scope place = this[name];
-        if (_headless)
-        {
-            Leave(name);
-            return new Linear(place.Path, new AbsentWeight(place.Path, inputs, outputs), bias: null);
-        }
         Shape shape = layout == WeightLayout.OutIn ? new Shape(outputs, inputs) : new Shape(inputs, outputs);
         Weight weight = layout == WeightLayout.OutIn && _source.GetPacked(place.Join("weight"), shape, _store) is { } packed
             ? new PackedWeight(packed)
@@ -103,6 +90,17 @@ public sealed class Scope
         Linear linear = new(place.Path, weight, bias ? place.Parameter("bias", new Shape(outputs), Init.Zeros) : null);
         _parts.Add(linear);
         return linear;
+    }
+
+    /// <summary>A layer that the model does without, because another head replaces it: it has no parameters and cannot be run. Checkpoints may hold it.</summary>
+    /// <param name="name">The layer's name below this place.</param>
+    /// <param name="inputs">Columns in.</param>
+    /// <param name="outputs">Columns out.</param>
+    public Linear AbsentLinear(string name, int inputs, int outputs)
+    {
+        Leave(name);
+        string path = Join(name);
+        return new Linear(path, new AbsentWeight(path, inputs, outputs), bias: null);
     }
 
     /// <summary>A linear layer whose parameters have names of their own, not <c>weight</c> and <c>bias</c> below its name.</summary>
@@ -151,8 +149,6 @@ public sealed class Scope
     {
         Scope place = this[name];
         place.Leave("weight");
-        if (_headless)
-            return new Linear(place.Path, new AbsentWeight(place.Path, table.Inputs, table.Outputs), bias: null);
         Linear linear = new(place.Path, table, bias());
         _parts.Add(linear);
         return linear;

@@ -38,7 +38,7 @@ public sealed class SparseExperts : IBlock
         _renormalize = renormalize;
     }
 
-    /// <summary>Noise that training multiplies the layer's input by, in [0, 1) (<see cref="Pass.Jitter"/>).</summary>
+    /// <summary>Noise that training multiplies the layer's input by, in [0, 1) (<see cref="PassNoise.Jitter"/>).</summary>
     public float Jitter { get; init; }
 
     /// <inheritdoc/>
@@ -46,7 +46,7 @@ public sealed class SparseExperts : IBlock
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(pass);
-        x = pass.Jitter(x, Jitter);
+        x = pass.Noise.Jitter(x, Jitter);
         int n = x.Shape[0], chosen = n * _top;
         Tensor logits = _router.Forward(x, pass);                       // (N, E)
         pass.RouterLogits?.Add(logits);

@@ -115,7 +115,7 @@ public sealed class GenerationGoldens
                 for (int step = 0; step < generated.Length; step++)
                 {
                     forward.Begin();
-                    forward.Add(sequence, next, wantsLogits: true);
+                    forward.Add(sequence, next, scored: 1);
                     Span<float> actual = forward.Run()!.Span();
                     for (int i = 0; i < shape[2]; i++)
                     {

@@ -39,13 +39,38 @@ public sealed class GeneratorTests
             foreach (int piece in pieces)
             {
                 forward.Begin();
-                forward.Add(sequence, tokens.AsSpan(end, piece), wantsLogits: true);
+                forward.Add(sequence, tokens.AsSpan(end, piece), scored: 1);
                 end += piece;
                 float[] logits = forward.Run()!.ToArray();
                 for (int i = 0; i < vocabulary; i++)
                     Assert.Equal(whole[((end - 1) * vocabulary) + i], logits[i], 1e-4f);
             }
         }
+    }
+
+    // What verifying a draft and scoring a continuation ask for.
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void AStepGivesTheScoresOfAsManyLastTokensAsAreWanted(string name)
+    {
+        using GenerativeModel model = TinyModels.Make(name, TinyModels.Cpu(2));
+        int[] left = TinyModels.Prompt(17, 3), right = TinyModels.Prompt(9, 4);
+        float[] whole = Scores(model, [(left, 17), (right, 9)]);
+        int vocabulary = model.Config.Vocabulary;
+        Assert.Equal(26 * vocabulary, whole.Length);
+        Assert.Equal([.. whole[(12 * vocabulary)..(17 * vocabulary)], .. whole[(25 * vocabulary)..]], Scores(model, [(left, 5), (right, 1)]));
+        Assert.Equal(whole[(23 * vocabulary)..], Scores(model, [(left, 0), (right, 3)]));
+        Assert.Equal(whole[(17 * vocabulary)..], Scores(model, [(right, 9)]));
+        Assert.Empty(Scores(model, [(left, 0)]));
+    }
+
+    private static float[] Scores(GenerativeModel model, params (int[] Tokens, int Scored)[] sequences)
+    {
+        using CachedForward forward = new(model);
+        forward.Begin();
+        foreach ((int[] tokens, int scored) in sequences)
+            forward.Add(forward.Cache.NewSequence(source: TinyModels.Source(model, tokens)), tokens, scored);
+        return forward.Run()?.ToArray() ?? [];
     }
 
     [Theory]

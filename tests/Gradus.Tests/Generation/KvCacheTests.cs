@@ -86,8 +86,8 @@ public sealed class KvCacheTests : IDisposable
 
         // Both write in one step: one of them copies the last page, the other keeps it.
         _forward.Begin();
-        _forward.Add(a, left.AsSpan(length), wantsLogits: true);
-        _forward.Add(b, right.AsSpan(length), wantsLogits: true);
+        _forward.Add(a, left.AsSpan(length), scored: 1);
+        _forward.Add(b, right.AsSpan(length), scored: 1);
         float[] both = _forward.Run()!.ToArray();
         Assert.Equal(expectedLeft, both[..expectedLeft.Length]);
         Assert.Equal(expectedRight, both[expectedLeft.Length..]);
@@ -120,7 +120,7 @@ public sealed class KvCacheTests : IDisposable
     private static float[] Read(CachedForward forward, CachedSequence sequence, int[] tokens)
     {
         forward.Begin();
-        forward.Add(sequence, tokens, wantsLogits: true);
+        forward.Add(sequence, tokens, scored: 1);
         return forward.Run()!.ToArray();
     }
 

@@ -47,7 +47,7 @@ public sealed class DecoderGoldens
             step.PoisonNewTensors = true;
             Capture capture = new() { Attentions = true };
             List<Tensor> router = [];
-            Tensor logits = model.Logits(new Pass(batch, step) { Capture = capture, RouterLogits = router });
+            Tensor logits = model.Logits(new Pass(batch, step) { Observer = capture, RouterLogits = router });
             double tolerance = Math.Max(5e-5, 5 * rounding);
             Compare($"{name}.out.logits", logits.ToArray(), tolerance);
             for (int i = 0; i < capture.HiddenStates.Count; i++)
@@ -134,7 +134,7 @@ public sealed class DecoderGoldens
 
         private void CompareAttentions(Capture capture, TokenBatch batch)
         {
-            foreach ((int layer, List<float[,,]> maps) in capture.AttentionMaps)
+            foreach ((int layer, List<float[,,]> maps) in capture.Maps)
             {
                 string key = $"{name}.out.attentions.{layer}";
                 if (!io.Has(key))

@@ -32,17 +32,18 @@ public sealed class EncoderDecoderGoldens
                 p.ClearGradient();
             using Workspace step = model.Parts.Store.NewScratch();
             step.PoisonNewTensors = true;
-            Pass pass = new(batch, step) { Capture = new Capture { Attentions = true } };
-            pass.Source!.Capture = new Capture { Attentions = true };
+            Capture target = new() { Attentions = true }, source = new() { Attentions = true };
+            Pass pass = new(batch, step) { Observer = target };
+            pass.Source!.Observer = source;
             Tensor logits = model.Logits(pass);
             double tolerance = ModelGoldens.Tolerance(about);
             ModelGoldens.Compare(io, $"{name}.out.logits", _pairs.KeptTargets, logits.ToArray(), tolerance);
             ModelGoldens.Compare(io, $"{name}.out.encoder_last_hidden_state", _pairs.KeptSources, pass.Source.Encoded!.ToArray(), tolerance);
-            CompareHidden("decoder", pass.Capture, _pairs.KeptTargets, tolerance);
-            CompareHidden("encoder", pass.Source.Capture, _pairs.KeptSources, tolerance);
-            CompareMaps("decoder_attentions", pass.Capture.AttentionMaps, batch.Starts, _pairs.KeptTargets, batch.Starts, _pairs.KeptTargets);
-            CompareMaps("encoder_attentions", pass.Source.Capture.AttentionMaps, batch.Source!.Starts, _pairs.KeptSources, batch.Source.Starts, _pairs.KeptSources);
-            CompareMaps("cross_attentions", pass.Capture.SourceAttentionMaps, batch.Starts, _pairs.KeptTargets, batch.Source.Starts, _pairs.KeptSources);
+            CompareHidden("decoder", target, _pairs.KeptTargets, tolerance);
+            CompareHidden("encoder", source, _pairs.KeptSources, tolerance);
+            CompareMaps("decoder_attentions", target.Maps, batch.Starts, _pairs.KeptTargets, batch.Starts, _pairs.KeptTargets);
+            CompareMaps("encoder_attentions", source.Maps, batch.Source!.Starts, _pairs.KeptSources, batch.Source.Starts, _pairs.KeptSources);
+            CompareMaps("cross_attentions", target.SourceMaps, batch.Starts, _pairs.KeptTargets, batch.Source.Starts, _pairs.KeptSources);
             foreach (bool recompute in new[] { false, true })
             {
                 CheckLoss(model, batch, recompute);

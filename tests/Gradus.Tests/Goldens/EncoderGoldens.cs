@@ -31,13 +31,13 @@ public sealed class EncoderGoldens
             using Workspace step = model.Parts.Store.NewScratch();
             step.PoisonNewTensors = true;
             Capture capture = new() { Attentions = true };
-            Pass pass = new(_tokens.Batch, step) { Capture = capture };
+            Pass pass = new(_tokens.Batch, step) { Observer = capture };
             Tensor hidden = model.Body.Hidden(pass);
             for (int i = 0; i < model.Heads.Count; i++)
                 CheckScores(ScoreKeys(model.Heads, i), model.Heads[i].Scores(hidden, pass));
             for (int i = 0; i < capture.HiddenStates.Count; i++)
                 ModelGoldens.Compare(io, $"{name}.out.hidden_states.{i}", _tokens.Kept, capture.HiddenStates[i], _tolerance);
-            foreach ((int layer, List<float[,,]> maps) in capture.AttentionMaps)
+            foreach ((int layer, List<float[,,]> maps) in capture.Maps)
                 _tokens.CompareAttentions($"{name}.out.attentions.{layer}", maps);
             foreach (bool recompute in (bool[])[false, true])
             {

@@ -34,10 +34,11 @@ public sealed class RecurrentGoldens
             step.Reset();
             Tape tape = step.StartTape();
             (RecurrentState state, List<Tensor> hidden, List<Tensor> memory) = State(model, step, batch.Sequences);
-            Pass pass = new(batch, step) { Recompute = recompute, Memory = state, Capture = new Capture() };
+            Capture capture = new();
+            Pass pass = new(batch, step) { Recompute = recompute, Memory = state, Observer = capture };
             Tensor loss = model.Losses(pass, step.From(targets)).Sum().Scale(1f / targets.Count(t => t >= 0));
             ModelGoldens.CheckLoss(about, name, loss.Item());
-            ModelGoldens.Compare(io, $"{name}.out.rnn_output", kept, pass.Capture.HiddenStates[^1], tolerance);
+            ModelGoldens.Compare(io, $"{name}.out.rnn_output", kept, capture.HiddenStates[^1], tolerance);
             CompareStates("h_n", state.LastHidden, tolerance);
             CompareStates("c_n", state.LastMemory, tolerance);
             tape.Backward(loss);

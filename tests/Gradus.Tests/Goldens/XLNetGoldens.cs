@@ -51,13 +51,13 @@ public sealed class XLNetGoldens
             using Workspace step = model.Parts.Store.NewScratch();
             step.PoisonNewTensors = true;
             Capture capture = new() { Attentions = true };
-            Pass pass = new(_tokens.Batch, step) { Capture = capture };
+            Pass pass = new(_tokens.Batch, step) { Observer = capture };
             SegmentMemory memory = Memory();
             Tensor hidden = body.Hidden(pass, _order, memory);
             ModelGoldens.Compare(_io, $"{_name}.out.logits", Rows, model.Head.Scores(hidden, pass).ToArray(), _tolerance);
             for (int i = 0; i < capture.HiddenStates.Count; i++)
                 ModelGoldens.Compare(_io, $"{_name}.out.hidden_states.{i}", _order is null || i % 2 == 0 ? _tokens.Kept : _predicted, capture.HiddenStates[i], _tolerance);
-            foreach ((int layer, List<float[,,]> maps) in capture.AttentionMaps)
+            foreach ((int layer, List<float[,,]> maps) in capture.Maps)
                 CompareAttentions(layer, maps);
             CompareMemory(memory);
             CheckLoss(model, body, recompute: false);

@@ -73,7 +73,7 @@ internal static class EncoderCases
     public static Tensor[] Outputs(LanguageModel model, Pass pass)
     {
         if (model is not TaskModel task)
-            return [((BodyModel)model).Hidden(pass)];
+            return [((LanguageModel)model).Hidden(pass)];
         Tensor hidden = task.Body.Hidden(pass);
         return [.. task.Heads.Select(h => h.Scores(hidden, pass))];
     }
@@ -85,13 +85,13 @@ internal static class EncoderCases
             return xlnet.Heads[0].Losses(Hidden(xlnet.Body, batch, pass), Targets(xlnet.Heads[0], batch, pass.Workspace), pass).Mean();
         if (model is TaskModel task)
             return task.Loss(pass, [.. task.Heads.Select(h => Targets(h, batch, pass.Workspace))]);
-        Tensor hidden = Hidden((BodyModel)model, batch, pass);
+        Tensor hidden = Hidden((LanguageModel)model, batch, pass);
         Tensor loss = hidden.Multiply(hidden).Sum();
         return model is EncoderModel { Pooler: not null } pooled ? loss.Add(pooled.Pooled(hidden, pass).Sum()) : loss;
     }
 
     // All tokens are predicted, each from those to its left: what only the query stream has takes part too.
-    private static Tensor Hidden(BodyModel body, TokenBatch batch, Pass pass)
+    private static Tensor Hidden(LanguageModel body, TokenBatch batch, Pass pass)
     {
         if (body is not XLNet xlnet)
             return body.Hidden(pass);

@@ -43,7 +43,7 @@ public sealed class GptNanoSortTests
 
         // And the model itself, which fuses what was done above by hand.
         Capture capture = new() { Attentions = true };
-        Tensor logits = ((GenerativeModel)model).Logits(new Pass(TokenBatch.Of([.. ids.Chunk(Length)]), w) { Capture = capture });
+        Tensor logits = ((GenerativeModel)model).Logits(new Pass(TokenBatch.Of([.. ids.Chunk(Length)]), w) { Observer = capture });
         inside.Check("lm_head", logits);
         inside.Check("probs", logits.Softmax());
         Assert.Equal(x.ToArray().Length, capture.HiddenStates[^1].Length);
@@ -51,7 +51,7 @@ public sealed class GptNanoSortTests
             inside.Check(name, hidden);
         float[] probabilities = Floats(expected["attSm"]!);
         for (int at = 0; at < probabilities.Length; at++)
-            Assert.Equal(probabilities[at], capture.AttentionMaps[0][at / (Heads * Length * Length)][at / (Length * Length) % Heads, at / Length % Length, at % Length], 2e-6f);
+            Assert.Equal(probabilities[at], capture.Maps[0][at / (Heads * Length * Length)][at / (Length * Length) % Heads, at / Length % Length, at % Length], 2e-6f);
     }
 
     [SharedFact("data", "gpt-nano-sort-weights")]

@@ -44,7 +44,7 @@ public sealed class PaddingTests
     public void RobertaDoesNotCountPaddingTokens()
     {
         RobertaConfig config = (RobertaConfig)EncoderCases.Tiny.Single(c => c is RobertaConfig) with { Architecture = "RobertaModel", PadTokenId = Padding };
-        using BodyModel model = (BodyModel)EncoderCases.Make(config, ReferenceDevice.Instance);
+        using LanguageModel model = (LanguageModel)EncoderCases.Make(config, ReferenceDevice.Instance);
         float[] first = Embedded([9, Padding, 8]);
         float[] moved = Embedded([9, 8]);
         Assert.Equal(moved[..24], first[..24]);
@@ -55,7 +55,7 @@ public sealed class PaddingTests
         {
             using Workspace step = model.Parts.Store.NewScratch();
             Capture capture = new();
-            model.Hidden(new Pass(new TokenBatch(ids), step) { Capture = capture });
+            model.Hidden(new Pass(new TokenBatch(ids), step) { Observer = capture });
             return capture.HiddenStates[0];
         }
     }

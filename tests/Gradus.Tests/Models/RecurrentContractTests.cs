@@ -75,7 +75,7 @@ public sealed class RecurrentContractTests
     {
         forward.Begin();
         for (int i = 0; i < sequences.Length; i++)
-            forward.Add(sequences[i], tokens[i], wantsLogits: true);
+            forward.Add(sequences[i], tokens[i], scored: 1);
         return forward.Run()!.ToArray();
     }
 

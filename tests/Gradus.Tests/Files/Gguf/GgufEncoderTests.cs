@@ -26,9 +26,9 @@ public sealed class GgufEncoderTests : IDisposable
     {
         string path = Write(name);
         using LanguageModel original = Checkpoint.Load(Folder(name), CpuDevice.Default);
-        BodyModel body = original is TaskModel task ? task.Body : (BodyModel)original;
+        LanguageModel body = original is TaskModel task ? task.Body : (LanguageModel)original;
         float[] expected = Hidden(body);
-        using (BodyModel read = Assert.IsAssignableFrom<BodyModel>(Checkpoint.Load(path, CpuDevice.Default)))
+        using (LanguageModel read = Assert.IsAssignableFrom<LanguageModel>(Checkpoint.Load(path, CpuDevice.Default)))
         {
             Assert.Equal($"{(read is Roberta ? "Roberta" : "Bert")}Model", read.Config.Architecture);
             Assert.Equal(body.GetType(), read.GetType());
@@ -39,7 +39,7 @@ public sealed class GgufEncoderTests : IDisposable
         if ((string?)Config(name)["hidden_act"] != "gelu")
             return;
         // As another program would have written it. llama.cpp has one architecture for both families: without a vocabulary it is BERT.
-        using BodyModel foreign = Assert.IsAssignableFrom<BodyModel>(Checkpoint.Load(GgufConversionGoldens.WithoutNote(path), CpuDevice.Default));
+        using LanguageModel foreign = Assert.IsAssignableFrom<LanguageModel>(Checkpoint.Load(GgufConversionGoldens.WithoutNote(path), CpuDevice.Default));
         Assert.Equal(body.Config.ContextLength, foreign.Config.ContextLength);
         Assert.Equal(expected, Hidden(foreign));
     }
@@ -119,13 +119,13 @@ public sealed class GgufEncoderTests : IDisposable
             AtomicFile.Write(_folder["m.gguf"], export.Write);
         using GgufModel read = GgufModel.Open(_folder["m.gguf"]);
         Assert.Equal(Pooling.Mean, read.Pooling);
-        using BodyModel loaded = (BodyModel)Checkpoint.Load(_folder["m.gguf"], CpuDevice.Default);
-        Assert.Equal(Hidden((BodyModel)model), Hidden(loaded));
+        using LanguageModel loaded = (LanguageModel)Checkpoint.Load(_folder["m.gguf"], CpuDevice.Default);
+        Assert.Equal(Hidden((LanguageModel)model), Hidden(loaded));
         Tokenizer again = GgufVocabulary.Load(_folder["m.gguf"]);
         Assert.Equal(tokenizer.Encode("the cats sat"), again.Encode("the cats sat"));
     }
 
-    private static float[] Hidden(BodyModel body)
+    private static float[] Hidden(LanguageModel body)
     {
         using Workspace step = body.Parts.Store.NewScratch();
         int[] ids = [.. Enumerable.Range(0, 20).Select(i => 4 + (i * 37 % (body.Config.Vocabulary - 4)))];
