@@ -92,13 +92,11 @@ public sealed class TextEmbedder
         }
     }
 
-    private BodyModel Body => _bundle.Model is TaskModel task ? task.Body : (BodyModel)_bundle.Model;
-
     private float[][] Embed(int[][] sequences)
     {
         using Workspace workspace = _bundle.Model.Parts.Store.NewScratch();
         Pass pass = new(TokenBatch.Of(sequences), workspace);
-        Tensor hidden = Body is EncoderDecoderModel reader ? reader.Encode(pass) : Body.Hidden(pass);
+        Tensor hidden = _bundle.Model is EncoderDecoderModel reader ? reader.Encode(pass) : _bundle.Model.Hidden(pass);
         float[] values = hidden.Pool(pass, _pooling).ToArray();
         return [.. values.Chunk(values.Length / sequences.Length)];
     }
