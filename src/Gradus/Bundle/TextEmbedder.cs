@@ -30,7 +30,8 @@ public sealed class TextEmbedder
         ArgumentNullException.ThrowIfNull(bundle);
         _bundle = bundle;
         _options = options ?? new EmbeddingOptions();
-        _pooling = _options.Pooling ?? bundle.Pooling ?? (Body is DecoderModel or RnnLm ? Pooling.Last : Pooling.Mean);
+        LanguageModel body = (bundle.Model as TaskModel)?.Body ?? bundle.Model;
+        _pooling = _options.Pooling ?? bundle.Pooling ?? (body is DecoderModel or RnnLm ? Pooling.Last : Pooling.Mean);
     }
 
     /// <summary>The tokens of a text, with the special tokens that the model expects.</summary>
