@@ -33,10 +33,10 @@ foreach (string part in parts)
             GenerationBench.Run();
             break;
         case "tokenizers":
-            TokenizersBench.Run(Environment.GetEnvironmentVariable("GRADUS_SHARED") ?? "../shared", Console.WriteLine);
+            TokenizersBench.Run(Shared(), Console.WriteLine);
             break;
         case "coldload":
-            ColdLoadBench.Run(Environment.GetEnvironmentVariable("GRADUS_SHARED") ?? "../shared", Console.WriteLine);
+            ColdLoadBench.Run(Shared(), Console.WriteLine);
             break;
         default:
             Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, conversion, tokenizers, coldload.");
@@ -44,3 +44,6 @@ foreach (string part in parts)
     }
 }
 return 0;
+
+static string Shared() => Environment.GetEnvironmentVariable("GRADUS_SHARED")
+    ?? throw new InvalidOperationException("GRADUS_SHARED is not set; it names the folder of texts and vocabularies that this part measures on.");

@@ -7,6 +7,7 @@ using CommandContext context = new();
 return new Application(context,
 [
     QuickstartVerb.Create(context),
+    DataVerb.Create(context),
     SmallWorldVerb.Create(context),
     TokenizerVerb.Create(context),
     PretrainVerb.Create(context),

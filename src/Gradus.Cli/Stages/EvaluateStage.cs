@@ -26,7 +26,7 @@ internal static class EvaluateStage
         HashSet<string> files = [];
         foreach ((string name, string path) in recipe.Models)
         {
-            using ModelBundle bundle = ModelFolder.Open(path, context.Device, new ModelBundleOptions(WritesText: true, DefaultTemplate: ChatTemplate.ChatMl), context.Cancellation);
+            using ModelBundle bundle = ModelFolder.Open(path, context.Device, new ModelBundleOptions(WritesText: true, DefaultTemplate: true), context.Cancellation);
             foreach (TaskRecipe task in recipe.Tasks)
             {
                 if (context.Cancellation.IsCancellationRequested)
@@ -74,7 +74,7 @@ internal static class EvaluateStage
 
     private static JsonArray Loss(LossTaskRecipe task, ModelBundle bundle, EvaluateRecipe recipe, StageContext context)
     {
-        List<string> documents = [.. Limited(TextFiles.Documents(task.Data), task.Limit)];
+        List<string> documents = [.. Limited(TextFiles.Documents(context.Files(task.Data), task.Columns), task.Limit)];
         int[][] ids = bundle.Tokenizer.EncodeBatch(documents, addSpecialTokens: false);
         LossResult result = LossTask.Run(bundle.Generative, ids, documents.Sum(d => (long)Encoding.UTF8.GetByteCount(d)), recipe.Precision, context.Cancellation);
         if (!double.IsFinite(result.Loss))
@@ -87,7 +87,7 @@ internal static class EvaluateStage
     private static (JsonArray Metrics, JsonArray Answers) Answers(AnswerTaskRecipe task, ModelBundle bundle, StageContext context)
     {
         Metric[] metrics = [.. task.Metrics.Select(MetricOf)];
-        List<Question> questions = Questions(task, bundle, out int tooLong);
+        List<Question> questions = Questions(task, bundle, context, out int tooLong);
         if (tooLong > 0)
             context.Say($"  {task.Name}: {tooLong} questions do not fit the model's context and were left out");
         if (questions.Count == 0)
@@ -111,14 +111,14 @@ internal static class EvaluateStage
     }
 
     // Every conversation asks for its last assistant message; solved examples stand before it as turns of their own.
-    private static List<Question> Questions(AnswerTaskRecipe task, ModelBundle bundle, out int tooLong)
+    private static List<Question> Questions(AnswerTaskRecipe task, ModelBundle bundle, StageContext context, out int tooLong)
     {
         if (task.Shots > 0 && task.ShotData.Length == 0)
             throw new InvalidDataException($"task {task.Name}: shots need shot_data, files with solved examples.");
-        List<ChatMessage> shots = [.. Conversations.Read(task.ShotData).Take(task.Shots).SelectMany(c => c.Messages)];
+        List<ChatMessage> shots = [.. Conversations.Read(context.Files(task.ShotData), task.Columns).Take(task.Shots).SelectMany(c => c.Messages)];
         List<Question> questions = [];
         tooLong = 0;
-        foreach (ChatConversation conversation in Limited(Conversations.Read(task.Data), task.Limit))
+        foreach (ChatConversation conversation in Limited(Conversations.Read(context.Files(task.Data), task.Columns), task.Limit))
         {
             List<ChatMessage> before = [.. conversation.Messages];
             int answer = before.FindLastIndex(m => m.Role == "assistant");

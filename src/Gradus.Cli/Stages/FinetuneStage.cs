@@ -6,6 +6,7 @@ using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors.Packed;
+using Gradus.Text;
 using Gradus.Text.Chat;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
@@ -25,25 +26,23 @@ internal static class FinetuneStage
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
         bool keep = recipe.KeepStoredType && recipe.Lora is not null;
         using ModelBundle bundle = ModelFolder.Open(
-            recipe.Model, context.Device, new ModelBundleOptions(keep, keep, WritesText: true, DefaultTemplate: ChatTemplate.ChatMl), context.Cancellation);
+            recipe.Model, context.Device, new ModelBundleOptions(keep, keep, WritesText: true, DefaultTemplate: true), context.Cancellation);
         if (bundle.Adapter is not null)
             throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus convert {recipe.Model} FOLDER");
         int limit = recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, bundle.ContextLength) : bundle.ContextLength;
         ulong seed = (ulong)recipe.Training.Seed;
-        Func<string[], IEnumerable<Example>> tokenize = bundle.Model is EncoderDecoderModel answering
-            ? paths => SourceTargets.Tokenize(paths, bundle.Tokenizer, answering.StartToken)
-            : paths => Conversations.Tokenize(paths, bundle.Chat);
-        List<Example> train = Examples(recipe.Data.Train, tokenize, limit, recipe.BatchTokens, context);
-        List<Example> heldOut = Examples(recipe.Data.Validation, tokenize, limit, recipe.BatchTokens, context);
-        if (heldOut.Count == 0 && recipe.Data.ValidationFraction > 0 && train.Count > 1)
-        {
-            int kept = Math.Clamp((int)(train.Count * (1 - recipe.Data.ValidationFraction)), 1, train.Count - 1);
-            (train, heldOut) = (train[..kept], train[kept..]);
-        }
+        ExampleLimits limits = new(limit, recipe.BatchTokens, recipe.TooLong);
+        SupervisedExamples reader = bundle.Model is EncoderDecoderModel answering ? new(bundle.Tokenizer, answering.StartToken, limits) : new(bundle.Chat, limits);
+        IReadOnlyList<Example> train = Examples(recipe.Data.Train, reader, recipe.Data, limits, context);
+        IReadOnlyList<Example> heldOut = recipe.Data.Validation.Length == 0 ? [] : Examples(recipe.Data.Validation, reader, recipe.Data, limits, context);
+        if (heldOut.Count == 0 && HoldOut.Kept(train.Count, recipe.Data.ValidationFraction) is var kept && kept < train.Count)
+            (train, heldOut) = ([.. train.Take(kept)], [.. train.Skip(kept)]);
+        PackedExamples batches = new(train, recipe.BatchTokens, seed);
         NextToken objective = new(
-            new PackedExamples(train, recipe.BatchTokens, seed),
+            batches,
             heldOut.Count == 0 ? null : new PackedExamples(heldOut, recipe.BatchTokens, seed),
             recipe.Accumulation);
+        context.SayPasses("finetune", batches, train.Count, heldOut.Count, recipe.Accumulation, recipe.Training);
         Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfAnswers(bundle, recipe.Samples, recipe.Training.Seed);
         if (format is not null)
             Quantize(bundle.Model, format, recipe.Quantize!.DoubleQuantization, context);
@@ -61,8 +60,10 @@ internal static class FinetuneStage
                     Checkpoint.Write(folder, bundle.Model);
                 else
                     PeftFolder.Write(folder, adapter);
-                bundle.Tokenizer.Save(folder.TemporaryPath);
-                Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. bundle.AnswerEndIds.Select(s => (JsonNode)s)]) });
+                Tokenizer tokenizer = bundle.ReadsSource ? bundle.Tokenizer : DefaultChatTemplate.Ensure(bundle.Tokenizer);
+                tokenizer.Save(folder.TemporaryPath);
+                int[] ends = [.. new SortedSet<int>(tokenizer.EndOfText is { } end && !bundle.ReadsSource ? [.. bundle.AnswerEndIds, end] : bundle.AnswerEndIds)];
+                Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. ends.Select(s => (JsonNode)s)]) });
             });
     }
 
@@ -100,17 +101,16 @@ internal static class FinetuneStage
             seed);
     }
 
-    private static List<Example> Examples(string[] paths, Func<string[], IEnumerable<Example>> tokenize, int longest, int batchTokens, StageContext context)
+    private static IReadOnlyList<Example> Examples(string[] paths, SupervisedExamples reader, TextData data, ExampleLimits limits, StageContext context)
     {
-        if (paths.Length == 0)
-            return [];
-        List<Example> all = [.. tokenize(paths)];
-        int limit = Math.Min(longest, batchTokens);
-        List<Example> fitting = [.. all.Where(e => e.Ids.Length <= longest && (e.Source?.Length ?? 1) is var read && read > 0 && read <= longest && e.TotalTokens <= batchTokens && Enumerable.Range(0, e.Ids.Length).Any(e.IsTarget))];
-        string left = fitting.Count == all.Count ? "" : $"; {all.Count - fitting.Count:N0} left out: longer than {limit:N0} tokens, or without an answer";
-        context.Say($"finetune: {fitting.Count:N0} conversations of {string.Join(", ", paths.Select(Path.GetFileName))}, {fitting.Sum(e => (long)e.TotalTokens):N0} tokens{left}");
-        return fitting.Count > 0
-            ? fitting
-            : throw new InvalidDataException($"{string.Join(", ", paths)}: no conversation fits {limit} tokens; raise max_length or batch_tokens, or use a model with a longer context.");
+        ExampleReport report = reader.Read(context.Files(paths), data.Columns);
+        context.Say($"finetune: {report.Records:N0} records of {string.Join(", ", paths.Select(Path.GetFileName))}, {report.Examples.Count:N0} examples, {report.Tokens:N0} tokens, {report.Targets:N0} of them learned");
+        foreach (string note in report.Notes())
+            context.Note($"finetune: {note}");
+        return report.Examples.Count > 0
+            ? report.Examples
+            : throw new InvalidDataException(report.TooLong.Count > 0
+                ? $"{string.Join(", ", paths)}: no conversation fits {limits.Tokens} tokens ({report.TooLong}); raise max_length or batch_tokens, set too_long to keep_answer, or use a model with a longer context."
+                : $"{string.Join(", ", paths)}: no record has an answer to learn ({report.WithoutAnswer}); only what the assistant says is learned.");
     }
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Gradus.Cli.Configuration;
 using Gradus.Tensors;
+using Gradus.Training.Data;
 using Gradus.Training.Optimizers;
 
 namespace Gradus.Cli.Stages;
@@ -11,7 +12,7 @@ namespace Gradus.Cli.Stages;
     JsonSerializerDefaults.Strict,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     AllowOutOfOrderMetadataProperties = true,
-    Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>)])]
+    Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>), typeof(SnakeCaseEnum<TooLong>)])]
 [JsonSerializable(typeof(SmallWorldRecipe))]
 [JsonSerializable(typeof(TokenizerRecipe))]
 [JsonSerializable(typeof(PretrainRecipe))]

@@ -22,6 +22,7 @@ internal static class RecipeVerb
     {
         Argument<string> recipe = new("RECIPE") { Description = "The recipe, a JSON file; `gradus schema` prints what it can hold." };
         Option<bool> resume = new("--resume") { Description = "Go on with the run that the folder holds." };
+        Option<bool> fetch = new("--fetch") { Description = "Fetch named data sets that are missing, without a question." };
         Option<bool> json = new("--json") { Description = "Print machine-readable lines." };
         Verb verb = new(name, description)
         {
@@ -29,12 +30,16 @@ internal static class RecipeVerb
         };
         verb.Arguments.Add(recipe);
         verb.Options.Add(resume);
+        verb.Options.Add(fetch);
         verb.Options.Add(json);
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parse =>
         {
             T resolved = ConfigurationTree.Load(type, defaults, parse.GetValue(recipe)!, parse.UnmatchedTokens);
-            StageContext stage = new(context.Out, parse.GetValue(json), parse.GetValue(resume), CpuDevice.Default, context.Cancellation);
+            StageContext stage = new(context.Out, parse.GetValue(json), parse.GetValue(resume), CpuDevice.Default, context.Cancellation)
+            {
+                Data = new NamedData(context, parse.GetValue(fetch)),
+            };
             return run(resolved, stage) ? ExitCode.Done : context.Interrupts.ExitCode ?? ExitCode.Interrupted;
         });
         return verb;

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Training;
+using Gradus.Training.Data;
 using Gradus.Training.Optimizers;
 
 namespace Gradus.Cli.Stages;
@@ -60,9 +61,12 @@ public sealed record SmallWorldRecipe : StageRecipe
 /// <summary>Train a tokenizer.</summary>
 public sealed record TokenizerRecipe : StageRecipe
 {
-    /// <summary>Text (.txt) and JSON-lines (.jsonl with text, messages, or other known fields) files; .gz of both.</summary>
+    /// <summary>Files of text, or of records with text, messages, or other known fields.</summary>
     [MinLength(1)]
     public string[] Data { get; init; } = [];
+
+    /// <summary>What the files call a field, and the name that it is read as: <c>{"content": "text"}</c>.</summary>
+    public Dictionary<string, string> Columns { get; init; } = [];
 
     /// <summary>Tokens of the vocabulary, the special ones included.</summary>
     [Range(256, 10_000_000)]
@@ -83,6 +87,9 @@ public sealed record TextData([Range(0.0, 0.9)] double ValidationFraction = 0)
 
     /// <summary>Files held out.</summary>
     public string[] Validation { get; init; } = [];
+
+    /// <summary>What the files call a field, and the name that it is read as: <c>{"question": "prompt", "answer": "completion"}</c>.</summary>
+    public Dictionary<string, string> Columns { get; init; } = [];
 }
 
 /// <summary>How text is cut into micro-batches.</summary>
@@ -169,12 +176,15 @@ public sealed record FinetuneRecipe : StageRecipe
     [MinLength(1)]
     public string Model { get; init; } = "";
 
-    /// <summary>Conversations: messages, sharegpt, alpaca, prompt/completion or dialogue/summary records; source/target for models with an encoder.</summary>
+    /// <summary>Conversations: messages, sharegpt, alpaca, prompt/completion, dialogue/summary or source/target records; documents: text.</summary>
     public TextData Data { get; init; } = new();
 
-    /// <summary>Longer conversations are left out; 0 for the model's context.</summary>
+    /// <summary>The most tokens of a conversation; 0 for the model's context.</summary>
     [Range(0, int.MaxValue)]
     public int MaxLength { get; init; }
+
+    /// <summary>What becomes of longer conversations: left out, cut at their beginning, or split into several.</summary>
+    public TooLong TooLong { get; init; } = TooLong.Drop;
 
     /// <summary>The most tokens per micro-batch.</summary>
     [Range(1, int.MaxValue)]
@@ -228,6 +238,9 @@ public abstract record TaskRecipe
     /// <summary>The files.</summary>
     [MinLength(1)]
     public string[] Data { get; init; } = [];
+
+    /// <summary>What the files call a field, and the name that it is read as: <c>{"question": "prompt", "answer": "completion"}</c>.</summary>
+    public Dictionary<string, string> Columns { get; init; } = [];
 
     /// <summary>The most records; 0 for all.</summary>
     [Range(0, int.MaxValue)]

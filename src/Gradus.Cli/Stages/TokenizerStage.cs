@@ -16,7 +16,7 @@ internal static class TokenizerStage
     {
         long start = Stopwatch.GetTimestamp();
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
-        Corpus corpus = Corpus.FromTexts(recipe.Data.SelectMany(TextFiles.Texts));
+        Corpus corpus = Corpus.FromTexts(TextFiles.Documents(context.Files(recipe.Data), recipe.Columns));
         TrainedTokenizer trained = TokenizerTraining.TrainBpe(
             corpus, new TokenizerTrainingSettings(TokenizerKind.Bpe, recipe.VocabularySize, TokenizerTraining.ChatTokens, recipe.MinFrequency));
         trained.Tokenizer.Save(run.FullPath);

@@ -38,6 +38,8 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
         describe();
         long trained = trainer.Parameters.Sum(p => p.Shape.Count);
         context.Say($"{name}: {trained:N0} trained of {model.ParameterCount:N0} parameters, {options.Steps:N0} steps on {model.Device.Name}{(trainer.Steps > 0 ? $", going on after step {trainer.Steps:N0}" : "")}");
+        if (options.Schedule.WarmupSteps >= options.Steps)
+            context.Note($"{name}: warning: the warm-up of {options.Schedule.WarmupSteps:N0} steps is as long as the run or longer ({options.Steps:N0} steps); the learning rate does not reach what was asked for. Lower training.schedule.warmup_steps");
         foreach (TrainingEvent happened in session.Run(context.Cancellation))
             Show(happened, run);
         bool finished = trainer.Steps >= options.Steps;

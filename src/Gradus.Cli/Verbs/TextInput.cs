@@ -18,7 +18,7 @@ internal static class TextInput
     public static IReadOnlyList<string> Inputs(CommandContext context, IReadOnlyList<string>? paths)
     {
         if (paths is { Count: > 0 })
-            return paths;
+            return new NamedData(context, fetch: false).Resolve(paths);
         return !context.InputIsTerminal ? [StandardInput] : throw new UsageException("no input; give files, or pipe text in.");
     }
 
@@ -42,7 +42,7 @@ internal static class TextInput
     /// <summary>The documents of files.</summary>
     /// <exception cref="InvalidDataException">A file is not UTF-8 or not JSON lines; the message names the file and line.</exception>
     public static IEnumerable<string> Documents(CommandContext context, IEnumerable<string> paths) =>
-        paths.SelectMany(path => path == StandardInput ? [ReadAll(context, path)] : TextFiles.Texts(path));
+        paths.SelectMany(path => path == StandardInput ? [ReadAll(context, path)] : TextFiles.Documents([path]));
 
     /// <summary>The files as a corpus to train a tokenizer on; plain text files are not held in memory.</summary>
     /// <exception cref="InvalidDataException">A file is not UTF-8 or not JSON lines, or there is no text at all.</exception>

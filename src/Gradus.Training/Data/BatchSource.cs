@@ -2,7 +2,7 @@ namespace Gradus.Training.Data;
 
 /// <summary>
 /// A stream of micro-batches as a function of their number, so that training can go on from any step without having kept a
-/// place in it.
+/// place in it, and batches can be made ahead in any order, from any thread.
 /// </summary>
 public abstract class BatchSource
 {
@@ -15,6 +15,7 @@ public abstract class BatchSource
     /// <summary>UTF-8 bytes of the text per counted target, or 0 where unknown: for bits per byte.</summary>
     public double BytesPerTarget { get; init; }
 
-    /// <summary>Micro-batches after which all data has been seen once; 0 where batches are drawn at random.</summary>
-    public virtual long BatchesPerEpoch => 0;
+    /// <summary>Micro-batches in which a number of passes over the data come to their end; 0 where batches are drawn at random.</summary>
+    /// <param name="passes">Passes over all data, ≥ 0.</param>
+    public virtual long BatchesOf(long passes) => 0;
 }

@@ -1,149 +1,143 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Gradus.Text.Chat;
+using Gradus.Training.Data.Formats;
 
 namespace Gradus.Training.Data;
 
 /// <summary>
-/// Conversations to learn from, in the shapes in which they are published: <c>messages</c>, <c>conversations</c> (ShareGPT),
-/// <c>instruction/input/output</c> (Alpaca), <c>instruction/context/response</c> (Dolly), <c>prompt/completion</c>, and <c>dialogue/summary</c>.
+/// Conversations to learn from, in the shapes in which they are published: <c>messages</c> (OpenAI), <c>conversations</c> (ShareGPT),
+/// <c>instruction/input/output</c> with <c>history</c> (Alpaca), <c>instruction/context/response</c> (Dolly), <c>prompt/completion</c> (text or messages),
+/// <c>dialogue/summary</c> and <c>source/target</c>, each perhaps with <c>system</c> and <c>tools</c>. Other names are mapped by columns.
+/// What a record says is learned or refused by name, never left out in silence.
 /// </summary>
 public static class Conversations
 {
     /// <summary>What a user asks when a record holds a dialogue and its summary.</summary>
     public const string SummaryRequest = "Summarize this dialogue.";
 
-    // The field that tells each shape of a conversation.
-    private static readonly string[] Shapes = ["messages", "conversations", "instruction", "completion", "dialogue"];
-
-    private static readonly Dictionary<string, string> ShareGptRoles = new(StringComparer.Ordinal)
-    {
-        ["human"] = "user",
-        ["gpt"] = "assistant",
-        ["system"] = "system",
-        ["function_call"] = "assistant",
-        ["observation"] = "tool",
-        ["user"] = "user",
-        ["assistant"] = "assistant",
-    };
+    private const string Known = "messages, conversations, instruction and output, prompt and completion, dialogue and summary, or source and target";
 
     /// <summary>The conversations of files.</summary>
+    /// <param name="paths">Files of records.</param>
+    /// <param name="columns">The files' names of fields, and the names that they are read as; null for none.</param>
     /// <exception cref="InvalidDataException">A file or record cannot be read; the message names the file and line.</exception>
-    public static IEnumerable<ChatConversation> Read(IEnumerable<string> paths)
+    public static IEnumerable<ChatConversation> Read(IEnumerable<string> paths, IReadOnlyDictionary<string, string>? columns = null)
     {
         ArgumentNullException.ThrowIfNull(paths);
-        return paths.SelectMany(TextFiles.Records).Select(Parse);
+        return paths.SelectMany(p => TextFiles.Records(p, columns)).Select(r => Parse(r).Conversation);
     }
 
     /// <summary>What a record says, without the marks of a template: its <c>text</c>, or each message of its conversation.</summary>
     /// <exception cref="InvalidDataException">The record has none of the known shapes.</exception>
-    public static IEnumerable<string> Texts(TextFiles.Record record)
+    public static IEnumerable<string> Texts(DataRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        return Shapes.Any(record.Has) ? Parse(record).Messages.Select(m => m.Text ?? "") : [record.Text("text")];
+        if (record.Has("text"))
+            return [record.Text("text")];
+        return IsConversation(record)
+            ? Parse(record).Conversation.Messages.Select(m => m.Text ?? "")
+            : throw record.Wrong($"the field \"text\" is missing, and it is no conversation; the record has {record.Fields()}. Map its columns (\"columns\": {{\"NAME\": \"text\"}}).");
+    }
+
+    /// <summary>Whether a record has the shape of a conversation; a document has <c>text</c> instead.</summary>
+    public static bool IsConversation(DataRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        return record.Has("messages") || record.Has("conversations") || record.Has("instruction") || (record.Has("prompt") && record.Has("completion"))
+            || (record.Has("dialogue") && record.Has("summary")) || (record.Has("source") && record.Has("target"));
     }
 
     /// <summary>The conversation of a record.</summary>
-    /// <exception cref="InvalidDataException">The record has none of the known shapes.</exception>
-    public static ChatConversation Parse(TextFiles.Record record)
+    /// <exception cref="InvalidDataException">The record has none of the known shapes, or says what its shape has no place for.</exception>
+    public static TrainingConversation Parse(DataRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        if (record.Has("messages"))
-            return Messages(record);
-        if (record.Has("conversations"))
-            return ShareGpt(record);
+        RecordFields fields = new(record);
+        TurnReader turns = new(fields);
+        string format = ReadTurns(fields, turns);
+        turns.AddSystem(fields.OptionalText("system"));
+        JsonArray? tools = ToolFields.Tools(fields);
+        // The prompt that a data set repeats beside its messages says nothing new.
+        if (fields.Record.Has("prompt") && turns.Messages.FirstOrDefault(m => m.Role == "user")?.Text is { } asked && DataRecord.TextOf(record.Json.GetProperty("prompt")) == asked)
+            fields.Accept("prompt");
+        fields.RefuseRest(format);
+        return new TrainingConversation(
+            new ChatConversation(turns.Messages, tools), turns.Trained, tools is not null, [.. fields.Unread, .. turns.Unread.Select(f => $"{format}[].{f}")]);
+    }
+
+    // What records of the shape are called.
+    private static string ReadTurns(RecordFields fields, TurnReader turns)
+    {
+        DataRecord record = fields.Record;
+        foreach (string list in new[] { "messages", "conversations" })
+        {
+            if (fields.Value(list) is not { } given)
+                continue;
+            turns.Read(given, list);
+            return list;
+        }
         if (record.Has("instruction"))
-        {
-            // Alpaca says input and output, Dolly context and response.
-            return Turn(
-                Join(record.Text("instruction"), Optional(record, "input") ?? Optional(record, "context")),
-                record.Text(record.Has("response") ? "response" : "output"),
-                Optional(record, "system"));
-        }
-
+            return ReadInstruction(fields, turns);
         if (record.Has("prompt") && record.Has("completion"))
-            return Turn(record.Text("prompt"), record.Text("completion"));
-        if (record.Has("dialogue"))
-            return Turn(Join(Request(Optional(record, "section")), record.Text("dialogue")), record.Text("summary"));
-        throw new InvalidDataException($"{record.Path}: line {record.Line}: not a conversation; the record needs messages, conversations, instruction and output, prompt and completion, or dialogue and summary.");
-    }
-
-    /// <summary>The conversations of files, tokenized as the model's template writes them.</summary>
-    /// <param name="paths">Files of JSON lines.</param>
-    /// <param name="chat">The model's tokenizer and template.</param>
-    /// <exception cref="InvalidDataException">A record cannot be read, or the template refuses it; the message names the file and line.</exception>
-    public static IEnumerable<Example> Tokenize(IEnumerable<string> paths, ChatEncoder chat)
-    {
-        ArgumentNullException.ThrowIfNull(paths);
-        return paths.SelectMany(TextFiles.Records).Select(record =>
         {
-            try
-            {
-                return Tokenize(Parse(record), chat);
-            }
-            catch (ChatTemplateException e)
-            {
-                throw new InvalidDataException($"{record.Path}: line {record.Line}: {e.Message}", e);
-            }
-        });
-    }
-
-    /// <summary>
-    /// Tokenizes a conversation as the model's template writes it. Only what the assistant wrote counts, the token that ends its
-    /// turn included.
-    /// </summary>
-    public static Example Tokenize(ChatConversation conversation, ChatEncoder chat)
-    {
-        ArgumentNullException.ThrowIfNull(chat);
-        (int[] ids, bool[] assistant) = chat.EncodeWithAssistant(conversation);
-        return new Example(ids, assistant);
-    }
-
-    private static ChatConversation Messages(TextFiles.Record record)
-    {
-        try
-        {
-            return ChatConversation.FromJson(record.Json);
+            Side("prompt", "user", trained: false);
+            Side("completion", "assistant", trained: true);
+            return "prompt and completion";
         }
-        catch (Exception e) when (e is FormatException or ArgumentException or InvalidDataException)
+        if (record.Has("dialogue") && record.Has("summary"))
         {
-            throw new InvalidDataException($"{record.Path}: line {record.Line}: {e.Message}", e);
+            turns.Add("user", Join(Request(fields.OptionalText("section")), fields.Text("dialogue")));
+            turns.Add("assistant", fields.Text("summary"));
+            return "dialogue and summary";
+        }
+        if (record.Has("source") && record.Has("target"))
+        {
+            turns.Add("user", fields.Text("source"));
+            turns.Add("assistant", fields.Text("target"));
+            return "source and target";
+        }
+        throw record.Wrong($"not a conversation; the record has {record.Fields()}, and needs {Known}. Map other names with columns (\"columns\": {{\"question\": \"prompt\", \"answer\": \"completion\"}}).");
+
+        // Text, or messages; the answers inside a prompt are not learned.
+        void Side(string field, string role, bool trained)
+        {
+            JsonElement value = fields.Value(field)!.Value;
+            if (value.ValueKind == JsonValueKind.Array)
+                turns.Read(value, field, trained);
+            else
+                turns.Add(role, fields.Text(field), trained);
         }
     }
 
-    private static ChatConversation ShareGpt(TextFiles.Record record)
+    // Alpaca says input and output, Dolly context and response.
+    private static string ReadInstruction(RecordFields fields, TurnReader turns)
     {
-        JsonElement turns = record.Json.GetProperty("conversations");
-        if (turns.ValueKind != JsonValueKind.Array)
-            throw new InvalidDataException($"{record.Path}: line {record.Line}: conversations must be a list.");
-        List<ChatMessage> messages = [];
-        foreach (JsonElement turn in turns.EnumerateArray())
-        {
-            string from = Field(turn, "from"), value = Field(turn, "value");
-            if (!ShareGptRoles.TryGetValue(from, out string? role))
-                throw new InvalidDataException($"{record.Path}: line {record.Line}: from \"{from}\" is unknown; known are {string.Join(", ", ShareGptRoles.Keys)}.");
-            messages.Add(new ChatMessage(role, value));
-        }
-        return new ChatConversation(messages);
-
-        string Field(JsonElement turn, string name) =>
-            turn.ValueKind == JsonValueKind.Object && turn.TryGetProperty(name, out JsonElement v) && v.ValueKind == JsonValueKind.String
-                ? v.GetString()!
-                : throw new InvalidDataException($"{record.Path}: line {record.Line}: a turn needs the texts from and value.");
+        bool dolly = fields.Record.Has("response") && !fields.Record.Has("output");
+        if (fields.Value("history") is { } history && !RecordFields.IsEmpty(history))
+            ReadHistory(fields, turns, history);
+        string? input = fields.OptionalText(dolly && !fields.Record.Has("input") ? "context" : "input");
+        turns.Add("user", Join(fields.Text("instruction"), input));
+        turns.Add("assistant", fields.Text(dolly ? "response" : "output"));
+        return dolly ? "instruction and response" : "instruction and output";
     }
 
-    private static ChatConversation Turn(string user, string assistant, string? system = null)
+    // Earlier turns, pairs of what the user and the assistant said; they are learned like the last one.
+    private static void ReadHistory(RecordFields fields, TurnReader turns, JsonElement history)
     {
-        List<ChatMessage> messages = [new("user", user), new("assistant", assistant)];
-        if (!string.IsNullOrEmpty(system))
-            messages.Insert(0, new ChatMessage("system", system));
-        return new ChatConversation(messages);
+        if (history.ValueKind != JsonValueKind.Array)
+            throw fields.Record.Wrong("history must be a list of pairs [user, assistant].");
+        foreach (JsonElement pair in history.EnumerateArray())
+        {
+            if (pair.ValueKind != JsonValueKind.Array || pair.GetArrayLength() != 2 || pair.EnumerateArray().Any(t => t.ValueKind != JsonValueKind.String))
+                throw fields.Record.Wrong("history must be a list of pairs [user, assistant], each of two texts.");
+            turns.Add("user", pair[0].GetString()!);
+            turns.Add("assistant", pair[1].GetString()!);
+        }
     }
 
     private static string Request(string? section) =>
         string.IsNullOrEmpty(section) ? SummaryRequest : $"Summarize this dialogue for the section {section}.";
 
     private static string Join(string request, string? input) => string.IsNullOrEmpty(input) ? request : $"{request}\n\n{input}";
-
-    private static string? Optional(TextFiles.Record record, string field) =>
-        record.Json.TryGetProperty(field, out JsonElement value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
 }

@@ -13,4 +13,7 @@ public sealed record Example(int[] Ids, bool[]? Counts = null)
 
     /// <summary>Whether the token of an index is to be predicted.</summary>
     public bool IsTarget(int index) => index > 0 && (Counts is null || Counts[index]);
+
+    /// <summary>Whether anything is to be predicted.</summary>
+    public bool HasTarget => Counts is null ? Ids.Length > 1 : Counts.AsSpan(Math.Min(1, Counts.Length)).Contains(true);
 }

@@ -11,27 +11,19 @@ namespace Gradus.Training.Data;
 public static class SourceTargets
 {
     /// <summary>The pair of a record.</summary>
-    /// <exception cref="InvalidDataException">The record has none of the known shapes, or more than one answer.</exception>
-    public static (string Source, string Target) Parse(TextFiles.Record record)
+    /// <exception cref="InvalidDataException">The record has none of the known shapes, more than one answer, or tools.</exception>
+    public static (string Source, string Target) Parse(DataRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        if (record.Has("source"))
-            return (record.Text("source"), record.Text("target"));
-        IReadOnlyList<ChatMessage> messages = Conversations.Parse(record).Messages;
+        TrainingConversation conversation = Conversations.Parse(record);
+        IReadOnlyList<ChatMessage> messages = conversation.Conversation.Messages;
+        if (conversation.HasTools || messages.Any(m => m.ToJson()["tool_calls"] is not null))
+            throw record.Wrong("tools have no place in the source of a model with an encoder; take them out.");
+        if (messages.Count > 0 && messages[^1].Role == "assistant" && !conversation.Trained[^1])
+            throw record.Wrong("its only answer is not to be learned (weight 0); leave the record out.");
         return messages.Count > 1 && messages[^1].Role == "assistant" && messages.Count(m => m.Role == "assistant") == 1
             ? (SourceText.Join(messages.SkipLast(1)), messages[^1].Text ?? "")
-            : throw new InvalidDataException($"{record.Path}: line {record.Line}: not a source and its target; give one request and one answer.");
-    }
-
-    /// <summary>The pairs of files, tokenized.</summary>
-    /// <param name="paths">Files of JSON lines.</param>
-    /// <param name="tokenizer">The model's tokenizer.</param>
-    /// <param name="startToken">The token that begins every target.</param>
-    /// <exception cref="InvalidDataException">A record cannot be read; the message names the file and line.</exception>
-    public static IEnumerable<Example> Tokenize(IEnumerable<string> paths, Tokenizer tokenizer, int startToken)
-    {
-        ArgumentNullException.ThrowIfNull(paths);
-        return paths.SelectMany(TextFiles.Records).Select(Parse).Select(p => Tokenize(p.Source, p.Target, tokenizer, startToken));
+            : throw record.Wrong("not a source and its target; give one request and one answer.");
     }
 
     /// <summary>A pair as the model sees it: the decoder reads the target one place to the right, behind the start token.</summary>

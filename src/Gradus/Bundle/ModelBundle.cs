@@ -19,8 +19,8 @@ namespace Gradus.Bundle;
 /// <param name="KeepStoredType">Keep BF16 and F16 weights as they are, looked at in the file, to be run or adapted but not trained.</param>
 /// <param name="KeepPacked">Keep a quantized file's matrices in their blocks, to be run or adapted.</param>
 /// <param name="WritesText">Refuse a model that does not write text (an encoder, a classifier) before its weights are read.</param>
-/// <param name="DefaultTemplate">The chat template where the model has none; null for none.</param>
-public sealed record ModelBundleOptions(bool KeepStoredType = false, bool KeepPacked = false, bool WritesText = false, string? DefaultTemplate = null)
+/// <param name="DefaultTemplate">Give a model that has no chat template the one of <see cref="DefaultChatTemplate"/>.</param>
+public sealed record ModelBundleOptions(bool KeepStoredType = false, bool KeepPacked = false, bool WritesText = false, bool DefaultTemplate = false)
 {
     /// <summary>A model that is run, not trained: weights stay as the file has them.</summary>
     public static ModelBundleOptions ToRun { get; } = new(KeepStoredType: true, KeepPacked: true);
@@ -43,7 +43,7 @@ public sealed class ModelBundle : IDisposable
     /// <param name="endIds">The ids that end any text; the tokenizer's where null.</param>
     /// <param name="adapter">The adapter on the model, or null; disposed with this.</param>
     /// <param name="pooling">How the model makes one vector of a text, where its files say so.</param>
-    /// <param name="defaultTemplate">The chat template where the tokenizer has none; null for none.</param>
+    /// <param name="defaultTemplate">Whether a tokenizer without a chat template gets the one of <see cref="DefaultChatTemplate"/>.</param>
     /// <exception cref="InvalidDataException">The tokenizer does not fit the model.</exception>
     public ModelBundle(
         LanguageModel model,
@@ -52,7 +52,7 @@ public sealed class ModelBundle : IDisposable
         IEnumerable<int>? endIds = null,
         ModelAdapter? adapter = null,
         Pooling? pooling = null,
-        string? defaultTemplate = null)
+        bool defaultTemplate = false)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(tokenizer);
@@ -64,7 +64,7 @@ public sealed class ModelBundle : IDisposable
         Adapter = adapter;
         Pooling = pooling;
         EndIds = [.. new SortedSet<int>(endIds ?? (tokenizer.EosId is { } eos ? [eos] : []))];
-        string? template = tokenizer.Parts.ChatTemplate ?? defaultTemplate;
+        string? template = tokenizer.Parts.ChatTemplate ?? (defaultTemplate ? DefaultChatTemplate.For(tokenizer) : null);
         _chat = new(() => template is null ? null : new ChatEncoder(tokenizer, Parse(template, location)));
         _answerEndIds = new(() => model is EncoderDecoderModel || _chat.Value is not { } chat ? EndIds : [.. new SortedSet<int>([.. EndIds, .. chat.AnswerEnd])]);
     }

@@ -67,7 +67,7 @@ public sealed class ModelBundleTests : IDisposable
             Assert.Null(bundle.Template);
             Assert.Contains("no chat template", Assert.Throws<InvalidDataException>(() => bundle.Answer(Question)).Message, StringComparison.Ordinal);
         }
-        using (ModelBundle bundle = ModelBundle.Open(bare, CpuDevice.Default, new ModelBundleOptions(DefaultTemplate: ChatTemplate.ChatMl)))
+        using (ModelBundle bundle = ModelBundle.Open(bare, CpuDevice.Default, new ModelBundleOptions(DefaultTemplate: true)))
             Assert.NotEmpty(bundle.Answer(Question).Prompt);
     }
 

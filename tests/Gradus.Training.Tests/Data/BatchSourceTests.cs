@@ -1,3 +1,4 @@
+using Gradus.Testing;
 using Gradus.Training.Data;
 
 namespace Gradus.Training.Tests.Data;
@@ -22,7 +23,7 @@ public sealed class BatchSourceTests
             drawn.UnionWith(batch.Targets);
         }
         Assert.Equal(text.Length, drawn.Count);
-        Assert.Equal(0, blocks.BatchesPerEpoch);
+        Assert.Equal(0, blocks.BatchesOf(3));
     }
 
     [Fact]
@@ -60,37 +61,52 @@ public sealed class BatchSourceTests
         Assert.Single(new RandomBlocks(new int[8], 7, 1, 0).All());
     }
 
-    [Fact]
-    public void Every_example_comes_once_a_pass_in_an_order_of_its_own()
+    [Theory]
+    [InlineData(64)]
+    [InlineData(30)]
+    [InlineData(22)]
+    public void Every_example_comes_once_in_every_pass_in_an_order_of_its_own(int tokens)
     {
         Example[] examples = Numbered(40);
-        PackedExamples packed = new(examples, 64, seed: 9);
-        Assert.InRange(packed.BatchesPerEpoch, 2, 40);
-        int[][] passes = [.. Enumerable.Range(0, 6).Select(epoch => Pass(packed, epoch))];
-        for (int epoch = 0; epoch < passes.Length; epoch++)
-        {
-            // A pass has as many batches as the first one: what another order needs more is left out, what it needs less comes again.
-            int[] once = [.. passes[epoch].Distinct()];
-            Assert.True(once.Length == passes[epoch].Length || once.Length == examples.Length, $"pass {epoch} repeats examples though it leaves some out");
-            Assert.InRange(once.Length, examples.Length - 12, examples.Length);
-        }
-        Assert.Equal(examples.Length, passes[0].Distinct().Count());
-        Assert.Equal(examples.Length, passes[0].Length);
-        Assert.NotEqual(passes[0], passes[1]);
-        Assert.NotEqual(passes[1], passes[2]);
-        Assert.Equal(examples.Length, passes.SelectMany(p => p).Distinct().Count());
+        PackedExamples packed = new(examples, tokens, seed: 9);
+        int[][] passes = [.. Enumerable.Range(0, 12).Select(pass => Pass(packed, pass))];
+        Assert.All(passes, pass => Assert.Equal(Enumerable.Range(0, examples.Length), pass.Order()));
+        Assert.Equal(passes.Length, passes.Select(p => string.Join(' ', p)).Distinct().Count());
+        // Passes have different numbers of micro-batches, which is why the first one must not fix those of all.
+        if (tokens < 64)
+            Assert.NotEqual(1, Enumerable.Range(0, 12).Select(p => packed.BatchesOf(p + 1) - packed.BatchesOf(p)).Distinct().Count());
     }
 
     [Fact]
-    public void Batches_depend_on_seed_and_number_alone_in_any_order_of_asking()
+    public void Batches_depend_on_seed_and_number_alone_in_any_order_of_asking_and_from_any_thread()
     {
         Example[] examples = Numbered(30);
         PackedExamples packed = new(examples, 50, seed: 9), same = new(examples, 50, seed: 9), other = new(examples, 50, seed: 10);
-        long[] numbers = [0, 3, packed.BatchesPerEpoch, 1, (5 * packed.BatchesPerEpoch) + 2, 0, packed.BatchesPerEpoch - 1];
-        foreach (long number in numbers)
-            _ = same[number + 1];
-        Assert.All(numbers, n => Assert.Equal(packed[n].Tokens.Ids, same[n].Tokens.Ids));
+        int[][] inOrder = [.. Enumerable.Range(0, 120).Select(i => packed[i].Tokens.Ids)];
+        Parallel.For(0, 120, i => Assert.Equal(inOrder[(i * 77) % 120], same[(i * 77) % 120].Tokens.Ids));
+        PackedExamples late = new(examples, 50, seed: 9);
+        Assert.Equal(inOrder[119], late[119].Tokens.Ids);
+        Assert.Equal(inOrder[0], late[0].Tokens.Ids);
         Assert.NotEqual(packed[0].Tokens.Ids, other[0].Tokens.Ids);
+    }
+
+    // Case 14: the tokens of a pass are those of the data, whatever the size of a micro-batch.
+    [SharedFact("cases", "finetuning")]
+    public void A_pass_over_the_cases_has_all_their_tokens()
+    {
+        string[] files = [.. Directory.EnumerateFiles(SharedFolder.Find("cases", "finetuning")!, "*.jsonl", SearchOption.AllDirectories).Where(f => File.ReadLines(f).Skip(3).Any())];
+        Assert.NotEmpty(files);
+        Assert.All(files, file =>
+        {
+            Example[] examples = [.. File.ReadLines(file).Select(l => new Example([.. l.Select(c => c % 61).Take(70)]))];
+            int total = examples.Sum(e => e.Ids.Length);
+            Assert.All(new[] { 74, 100, 256 }, tokens =>
+            {
+                PackedExamples packed = new(examples, tokens, 1);
+                for (int pass = 0; pass < 20; pass++)
+                    Assert.Equal(total, Range(packed, pass).Sum(i => packed[i].Tokens.Count));
+            });
+        });
     }
 
     [Fact]
@@ -125,6 +141,12 @@ public sealed class BatchSourceTests
     // The first token of an example is its number, all others are larger.
     private static Example[] Numbered(int count) => [.. Enumerable.Range(0, count).Select(i => new Example([i, .. Enumerable.Repeat(1000, 3 + (i * 7 % 19))]))];
 
-    private static int[] Pass(PackedExamples packed, int epoch) => [.. Enumerable.Range(0, (int)packed.BatchesPerEpoch)
-        .SelectMany(b => packed[(epoch * packed.BatchesPerEpoch) + b].Tokens.Ids).Where(id => id < 1000)];
+    private static int[] Pass(PackedExamples packed, int pass) =>
+        [.. Range(packed, pass).SelectMany(i => packed[i].Tokens.Ids).Where(id => id < 1000)];
+
+    private static IEnumerable<long> Range(PackedExamples packed, int pass)
+    {
+        for (long i = packed.BatchesOf(pass); i < packed.BatchesOf(pass + 1); i++)
+            yield return i;
+    }
 }

@@ -36,13 +36,14 @@ public sealed class ConversationsTests : IDisposable
     [InlineData("""{"text": "a document"}""", "not a conversation")]
     [InlineData("""{"prompt": "Q"}""", "not a conversation")]
     [InlineData("""{"messages": "hello"}""", "messages")]
-    [InlineData("""{"messages": [{"content": "no role"}]}""", "role")]
+    [InlineData("""{"messages": [{"content": "no role"}]}""", "a turn needs a role")]
     [InlineData("""{"messages": [5]}""", "object")]
-    [InlineData("""{"conversations": {}}""", "must be a list")]
-    [InlineData("""{"conversations": [{"from": "human"}]}""", "the texts from and value")]
-    [InlineData("""{"conversations": [{"from": "alien", "value": "x"}]}""", "from \"alien\" is unknown; known are human")]
+    [InlineData("""{"conversations": {}}""", "must be a list of turns")]
+    [InlineData("""{"messages": []}""", "messages is empty")]
+    [InlineData("""{"conversations": [{"from": "human"}]}""", "the user turn has no value; it has from")]
+    [InlineData("""{"conversations": [{"from": "alien", "value": "x"}]}""", "the from \"alien\" is unknown; known are system")]
     [InlineData("""{"instruction": "I"}""", "the field \"output\" is missing")]
-    [InlineData("""{"dialogue": "D", "summary": 5}""", "the field \"summary\" is missing or not text")]
+    [InlineData("""{"dialogue": "D", "summary": null}""", "not a conversation; the record has dialogue, summary")]
     public void Other_records_are_refused_with_file_and_line(string record, string problem)
     {
         string path = _folder.Write("a.jsonl", "{\"prompt\": \"Q\", \"completion\": \"A\"}\n" + record);
@@ -55,8 +56,9 @@ public sealed class ConversationsTests : IDisposable
     [Fact]
     public void A_conversation_that_the_template_refuses_is_named_by_file_and_line()
     {
-        string path = _folder.Write("a.jsonl", "\n" + """{"messages": [{"role": "user", "content": null}, {"role": "assistant", "content": "A"}]}""");
-        string message = Assert.Throws<InvalidDataException>(() => Conversations.Tokenize([path], Chat).ToList()).Message;
+        ChatTemplate strict = ChatTemplate.Parse("{% if messages[0].role == 'user' %}{{ raise_exception('no user first') }}{% endif %}");
+        string path = _folder.Write("a.jsonl", "\n" + """{"prompt": "Q", "completion": "A"}""");
+        string message = Assert.Throws<InvalidDataException>(() => new SupervisedExamples(new ChatEncoder(Tokenizer, strict), new ExampleLimits(99, 99)).Read([path])).Message;
         Assert.StartsWith($"{path}: line 2: ", message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);
     }
@@ -69,7 +71,7 @@ public sealed class ConversationsTests : IDisposable
     {
         string[] texts = turns.Split('|');
         ChatConversation conversation = new([new ChatMessage("system", "I am assistant"), .. texts.Select((t, i) => new ChatMessage(i % 2 == 0 ? "user" : "assistant", t))]);
-        Example example = Conversations.Tokenize(conversation, Chat);
+        Example example = Tokenize(conversation);
         string expected = string.Concat(texts.Where((_, i) => i % 2 == 1).Select(t => t + "<|im_end|>"));
 
         MicroBatch batch = Assert.Single(new PackedExamples([example], 10_000, 0).All());
@@ -89,7 +91,7 @@ public sealed class ConversationsTests : IDisposable
         ChatConversation question = new([new ChatMessage("user", "how are you?")]);
         ChatConversation answered = new([new ChatMessage("user", "how are you?"), new ChatMessage("assistant", "fine")]);
         int[] prompt = Chat.EncodePrompt(question);
-        Example example = Conversations.Tokenize(answered, Chat);
+        Example example = Tokenize(answered);
         Assert.Equal(prompt, example.Ids[..prompt.Length]);
         Assert.Equal(prompt.Length, Array.IndexOf(example.Counts!, true));
     }
@@ -97,8 +99,14 @@ public sealed class ConversationsTests : IDisposable
     [Fact]
     public void Without_an_assistant_nothing_counts()
     {
-        Example example = Conversations.Tokenize(new ChatConversation([new ChatMessage("user", "hello")]), Chat);
+        Example example = Tokenize(new ChatConversation([new ChatMessage("user", "hello")]));
         Assert.NotEmpty(example.Ids);
         Assert.DoesNotContain(true, example.Counts!);
+    }
+
+    private static Example Tokenize(ChatConversation conversation)
+    {
+        (int[] ids, bool[] assistant) = Chat.EncodeWithAssistant(conversation);
+        return new Example(ids, assistant);
     }
 }

@@ -25,14 +25,15 @@ public sealed class SourceTargetsTests : IDisposable
         Assert.Equal((source, target), SourceTargets.Parse(Assert.Single(TextFiles.Records(_folder.Write("a.jsonl", record)))));
 
     [Theory]
-    [InlineData("""{"source": "ab"}""", "the field \"target\" is missing")]
+    [InlineData("""{"source": "ab"}""", "not a conversation; the record has source")]
+    [InlineData("""{"source": "ab", "target": "c", "tools": [{"name": "t"}]}""", "tools have no place")]
     [InlineData("""{"text": "ab"}""", "not a conversation")]
     [InlineData("""{"messages": [{"role": "assistant", "content": "c"}]}""", "one request and one answer")]
     [InlineData("""{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}]}""", "one request and one answer")]
     public void Other_records_are_refused_with_file_and_line(string record, string problem)
     {
         string path = _folder.Write("a.jsonl", record);
-        string message = Assert.Throws<InvalidDataException>(() => SourceTargets.Tokenize([path], Tokenizer, 0).ToList()).Message;
+        string message = Assert.Throws<InvalidDataException>(() => new SupervisedExamples(Tokenizer, 0, new ExampleLimits(99, 99)).Read([path])).Message;
         Assert.StartsWith($"{path}: line 1: ", message, StringComparison.Ordinal);
         Assert.Contains(problem, message, StringComparison.Ordinal);
     }

@@ -37,17 +37,28 @@ public sealed class ChatEncoder
     /// <summary>The tokens of a whole conversation, and which of them the assistant wrote, the token that ends its turn included.</summary>
     /// <param name="conversation">Messages and tools.</param>
     /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
-    public (int[] Ids, bool[] Assistant) EncodeWithAssistant(ChatConversation conversation)
+    public (int[] Ids, bool[] Assistant) EncodeWithAssistant(ChatConversation conversation) => EncodeWithAssistant(Render(conversation));
+
+    /// <summary>A whole conversation as the template writes it, with what came from which message.</summary>
+    /// <param name="conversation">Messages and tools.</param>
+    /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
+    public ChatRendering Render(ChatConversation conversation) => Template.RenderWithRoles(conversation, _options);
+
+    /// <summary>The tokens of a rendered conversation, and which of them the assistant wrote in the messages that are chosen.</summary>
+    /// <param name="rendering">The rendered conversation.</param>
+    /// <param name="chosen">For every message whether it is; null for all.</param>
+    public (int[] Ids, bool[] Assistant) EncodeWithAssistant(ChatRendering rendering, IReadOnlyList<bool>? chosen = null)
     {
-        ChatRendering rendering = Template.RenderWithRoles(conversation, _options);
+        ArgumentNullException.ThrowIfNull(rendering);
         TokenEncoding encoding = Tokenizer.EncodeWithOffsets(rendering.Text, addSpecialTokens: false);
+        RoleSpan[] spans = [.. rendering.Assistant.Where(s => chosen is null || chosen[s.Message])];
         bool[] assistant = new bool[encoding.Length];
         int span = 0;
         for (int i = 0; i < assistant.Length; i++)
         {
-            while (span < rendering.Assistant.Count && rendering.Assistant[span].End <= encoding.Offsets[i].Start)
+            while (span < spans.Length && spans[span].End <= encoding.Offsets[i].Start)
                 span++;
-            assistant[i] = span < rendering.Assistant.Count && encoding.Offsets[i].End > rendering.Assistant[span].Start;
+            assistant[i] = span < spans.Length && encoding.Offsets[i].End > spans[span].Start;
         }
         return (encoding.Ids, assistant);
     }
