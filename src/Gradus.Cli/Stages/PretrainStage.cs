@@ -23,6 +23,7 @@ internal static class PretrainStage
             throw new InvalidDataException($"model: {recipe.Model.Architecture} does not predict the next token; pretrain a decoder such as gpt2 or llama.");
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
         TextFileSet files = new(context.Files(recipe.Data.Train), context.Files(recipe.Data.Validation), recipe.Data.ValidationFraction, recipe.Data.Columns);
+        files.ThrowIfEmpty();
         Tokenizer tokenizer = recipe.Tokenizer == PerCharacter
             ? CharacterTokenizer.Train(files.TrainDocuments().Concat(files.ValidationDocuments()))
             : Tokenizer.Load(recipe.Tokenizer);

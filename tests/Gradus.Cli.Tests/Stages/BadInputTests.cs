@@ -67,7 +67,7 @@ public sealed class BadInputTests : IClassFixture<BadInputTests.Folder>
     [InlineData("--model=text.txt", "text.txt", "is a file")]
     [InlineData("--data.train=missing.jsonl", "missing.jsonl", "no such file")]
     [InlineData("--data.train=text.txt", "text.txt: line 1", "not a JSON object")]
-    [InlineData("--data.train=words.jsonl", "words.jsonl: line 1", "not a conversation")]
+    [InlineData("--data.train=words.jsonl", "words.jsonl: line 2", "not a conversation")]
     [InlineData("--data.train=long.jsonl", "long.jsonl", "fits 16 tokens")]
     [InlineData("--data.columns={\"q\": \"prompt\"}", "chat.jsonl: line 1", "no field \"q\"")]
     [InlineData("--lora={\"r\": 0}", "lora.r", "1")]

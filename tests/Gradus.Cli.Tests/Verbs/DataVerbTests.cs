@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Gradus.Cli.Tests.Stages;
@@ -97,7 +96,7 @@ public sealed class DataVerbTests : IDisposable
     [InlineData("\"birds\"", "\"../birds\"", "a name has letters")]
     [InlineData("text.txt", "../../text.txt", "a file's name has letters")]
     [InlineData("http://127.0.0.1", "http://example.org", "https://")]
-    [InlineData("\"size\":", "\"size\": -", "size must be")]
+    [InlineData("\"size\": ", "\"size\": -", "size must be")]
     public void A_wrong_registry_is_refused(string what, string instead, string problem)
     {
         _cli.Write("registry.json", Registry(Hash(Text)).Replace(what, instead, StringComparison.Ordinal));

@@ -18,6 +18,14 @@ public sealed record TextFileSet(
     /// <summary>The documents of the files held out.</summary>
     public IEnumerable<string> ValidationDocuments() => TextFiles.Documents(Validation, Columns);
 
+    /// <summary>Refuses files whose documents are all empty.</summary>
+    /// <exception cref="InvalidDataException">They are, or a file cannot be read.</exception>
+    public void ThrowIfEmpty()
+    {
+        if (TrainDocuments().All(string.IsNullOrEmpty))
+            throw new InvalidDataException($"{string.Join(", ", Train)}: all documents are empty; give more text.");
+    }
+
     /// <summary>Whether documents to train on are held out.</summary>
     internal bool HoldsOut => Validation.Count == 0 && ValidationFraction > 0;
 }
@@ -54,7 +62,7 @@ public sealed class PretrainingText : IDisposable
     /// <param name="cache">The folder for shards of large text, or null to keep all in memory.</param>
     /// <param name="progress">Hears of the tokens of large text as they are written.</param>
     /// <param name="cancel">Stops; what is written is kept for the next time.</param>
-    /// <exception cref="InvalidDataException">A file cannot be read, or the text is empty.</exception>
+    /// <exception cref="InvalidDataException">A file cannot be read.</exception>
     public static PretrainingText Read(TextFileSet files, Tokenizer tokenizer, string? cache, IProgress<long>? progress = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(files);
@@ -63,8 +71,6 @@ public sealed class PretrainingText : IDisposable
         try
         {
             validation = files.Validation.Count == 0 ? null : Tokenize(files.Validation, files.ValidationDocuments(), 0);
-            if (train.TextBytes(0, train.Documents) == 0)
-                throw new InvalidDataException($"{string.Join(", ", files.Train)}: all documents are empty; give more text.");
             return new PretrainingText(train, validation, files.HoldsOut ? files.ValidationFraction : 0);
         }
         catch
