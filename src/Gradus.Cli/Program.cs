@@ -1,4 +1,4 @@
-using Gradus.Cli.Configuration;
+using System.CommandLine;
 using Gradus.Cli.Console;
 using Gradus.Cli.Stages;
 using Gradus.Cli.Verbs;
@@ -8,12 +8,9 @@ return new Application(context,
 [
     QuickstartVerb.Create(context),
     DataVerb.Create(context),
-    SmallWorldVerb.Create(context),
     TokenizerVerb.Create(context),
-    PretrainVerb.Create(context),
-    FinetuneVerb.Create(context),
-    EvaluateVerb.Create(context),
-    RunVerb.Create(context),
+    .. StageRecipe.All.Select(stage => stage.CreateVerb(context)).OfType<Command>(),
+    Pipeline.CreateVerb(context),
     InspectVerb.Create(context),
     ConvertVerb.Create(context),
     PullVerb.Create(context),
@@ -21,11 +18,5 @@ return new Application(context,
     ChatVerb.Create(context),
     BenchVerb.Create(context),
     DocsVerb.Create(context),
-    SchemaVerb.Create(context,
-    [
-        new RecipeKind("pretrain", "train a model on text", () => ConfigurationSchema.Write(RecipeJson.Default.PretrainRecipe, new PretrainRecipe())),
-        new RecipeKind("finetune", "train a model on conversations", () => ConfigurationSchema.Write(RecipeJson.Default.FinetuneRecipe, new FinetuneRecipe())),
-        new RecipeKind("evaluate", "measure models", () => ConfigurationSchema.Write(RecipeJson.Default.EvaluateRecipe, new EvaluateRecipe())),
-        new RecipeKind("run", "several stages", () => ConfigurationSchema.Write(RecipeJson.Default.PipelineRecipe, new PipelineRecipe())),
-    ]),
+    SchemaVerb.Create(context),
 ]).Run(args);

@@ -29,11 +29,9 @@ public sealed class ConfigurationSchema
 
     /// <summary>The schema of a root record with its defaults, indented.</summary>
     /// <remarks>Descriptions come from the XML documentation beside the program, and are left out where it is absent.</remarks>
-    /// <typeparam name="T">The root record.</typeparam>
     /// <param name="type">The record's source-generated metadata.</param>
     /// <param name="defaults">The default configuration.</param>
-    public static string Write<T>(JsonTypeInfo<T> type, T defaults)
-        where T : class
+    public static string Write(JsonTypeInfo type, object defaults)
     {
         ConfigurationType root = ConfigurationTree.Root(type);
         JsonObject schema = new ConfigurationSchema().Root(root, root.Serialize(defaults, s_origin));

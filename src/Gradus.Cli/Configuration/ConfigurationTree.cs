@@ -55,8 +55,12 @@ public static class ConfigurationTree
     public static T Load<T>(JsonTypeInfo<T> type, T defaults, string file, IReadOnlyList<string> overrides)
         where T : class
     {
-        return Resolve(type, defaults, ReadFile(file), file, overrides);
+        return (T)Resolve(type, defaults, ReadFile(file), file, overrides);
     }
+
+    /// <inheritdoc cref="Load{T}(JsonTypeInfo{T}, T, string, IReadOnlyList{string})"/>
+    public static object Load(JsonTypeInfo type, object defaults, string file, IReadOnlyList<string> overrides) =>
+        Resolve(type, defaults, ReadFile(file), file, overrides);
 
     /// <summary>Resolves a configuration from a recipe's text.</summary>
     /// <typeparam name="T">The root record.</typeparam>
@@ -70,15 +74,13 @@ public static class ConfigurationTree
         where T : class
     {
         // Half a surrogate pair becomes U+FFFD here; a file with one is not UTF-8 and does not come this far.
-        return Resolve(type, defaults, recipe is null ? null : Encoding.UTF8.GetBytes(recipe), fileName, overrides);
+        return (T)Resolve(type, defaults, recipe is null ? null : Encoding.UTF8.GetBytes(recipe), fileName, overrides);
     }
 
     /// <summary>The resolved tree as it is kept in <c>run.json</c>: every key in the order of declaration, indented, and a recipe itself.</summary>
-    /// <typeparam name="T">The root record.</typeparam>
     /// <param name="type">The record's source-generated metadata.</param>
     /// <param name="value">The configuration.</param>
-    public static string ToJson<T>(JsonTypeInfo<T> type, T value)
-        where T : class
+    public static string ToJson(JsonTypeInfo type, object value)
     {
         ConfigurationNode tree = Root(type).Serialize(value, new Origin(new ConfigurationSource(type.Type.Name)));
         return Encoding.UTF8.GetString(tree.ToUtf8(pretty: true)) + "\n";
@@ -102,8 +104,7 @@ public static class ConfigurationTree
         return $"not valid JSON: {e.Message[..end].TrimEnd('.', ' ')}";
     }
 
-    private static T Resolve<T>(JsonTypeInfo<T> type, T defaults, byte[]? recipe, string fileName, IReadOnlyList<string> overrides)
-        where T : class
+    private static object Resolve(JsonTypeInfo type, object defaults, byte[]? recipe, string fileName, IReadOnlyList<string> overrides)
     {
         ConfigurationType root = Root(type);
         ConfigurationProblems problems = new();
@@ -122,7 +123,7 @@ public static class ConfigurationTree
         ConfigurationConstraints constraints = new(problems);
         constraints.Check(root, tree, "");
         problems.ThrowIfAny();
-        T value = Deserialize(type, tree, origin);
+        object value = Deserialize(type, tree, origin);
         constraints.CheckRules(root, value, tree, origin, "");
         problems.ThrowIfAny();
         return value;
@@ -156,8 +157,7 @@ public static class ConfigurationTree
         return chosen;
     }
 
-    private static T Deserialize<T>(JsonTypeInfo<T> type, ConfigurationNode tree, Origin origin)
-        where T : class
+    private static object Deserialize(JsonTypeInfo type, ConfigurationNode tree, Origin origin)
     {
         try
         {

@@ -1,17 +1,87 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Gradus.Bundle;
 using Gradus.Cli.Reports;
 using Gradus.Cli.Verbs;
 using Gradus.Evaluation.Metrics;
 using Gradus.Evaluation.Tasks;
 using Gradus.Generation;
+using Gradus.Tensors;
 using Gradus.Text.Chat;
 using Gradus.Training.Data;
 using Gradus.Training.Runs;
 
 namespace Gradus.Cli.Stages;
+
+/// <summary>Measure a model.</summary>
+public sealed record EvaluateRecipe : StageRecipe
+{
+    /// <summary>The models by the names that the report calls them.</summary>
+    [MinLength(1)]
+    public Dictionary<string, string> Models { get; init; } = [];
+
+    /// <summary>What to measure.</summary>
+    [MinLength(1)]
+    public TaskRecipe[] Tasks { get; init; } = [];
+
+    /// <summary>How matrix products round their operands.</summary>
+    public Precision Precision { get; init; } = Precision.F32;
+
+    internal override string Summary => "Measure models: losses, and answers by their metrics.";
+
+    internal override StageResult Execute(StageContext context) => EvaluateStage.Run(this, context);
+}
+
+/// <summary>One measurement.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(LossTaskRecipe), "loss")]
+[JsonDerivedType(typeof(AnswerTaskRecipe), "answers")]
+public abstract record TaskRecipe
+{
+    /// <summary>The measurement's name in the report.</summary>
+    [MinLength(1)]
+    public string Name { get; init; } = "";
+
+    /// <summary>The files.</summary>
+    [MinLength(1)]
+    public string[] Data { get; init; } = [];
+
+    /// <summary>What the files call a field, and the name that it is read as: <c>{"question": "prompt", "answer": "completion"}</c>.</summary>
+    public Dictionary<string, string> Columns { get; init; } = [];
+
+    /// <summary>The most records; 0 for all.</summary>
+    [Range(0, int.MaxValue)]
+    public int Limit { get; init; }
+}
+
+/// <summary>Loss, perplexity and bits per byte of text.</summary>
+public sealed record LossTaskRecipe : TaskRecipe;
+
+/// <summary>Answers written by the model, compared with the right ones.</summary>
+public sealed record AnswerTaskRecipe : TaskRecipe
+{
+    /// <summary>Metrics by name.</summary>
+    [MinLength(1)]
+    public string[] Metrics { get; init; } = ["rouge1", "rouge2", "rougeL", "rougeLsum"];
+
+    /// <summary>Solved examples shown before each question.</summary>
+    [Range(0, 100)]
+    public int Shots { get; init; }
+
+    /// <summary>Where the solved examples come from; needed with shots.</summary>
+    public string[] ShotData { get; init; } = [];
+
+    /// <summary>The longest answer, in tokens.</summary>
+    [Range(1, int.MaxValue)]
+    public int MaxTokens { get; init; } = 64;
+
+    /// <summary>Answers kept as examples in the report.</summary>
+    [Range(0, int.MaxValue)]
+    public int Examples { get; init; } = 5;
+}
 
 /// <summary>Measures models on tasks: the figures with their standard errors, and every single answer.</summary>
 internal static class EvaluateStage
@@ -50,7 +120,7 @@ internal static class EvaluateStage
             }
         }
         // Last: a recipe that turned out wrong leaves no run in the way of the right one.
-        RunDescription.Write(run, "evaluate", RecipeJson.Default.EvaluateRecipe, recipe, 0, context.Device);
+        RunDescription.Write(run, recipe, 0, context.Device);
         string report = RunReport.Write(run.FullPath);
         context.Say($"evaluate: done → {Path.GetRelativePath(".", report)}");
         return new StageResult(run.FullPath, facts);

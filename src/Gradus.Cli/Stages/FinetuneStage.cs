@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using Gradus.Adapters;
 using Gradus.Bundle;
@@ -8,11 +9,77 @@ using Gradus.Nn;
 using Gradus.Tensors.Packed;
 using Gradus.Text;
 using Gradus.Text.Chat;
+using Gradus.Training;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
+using Gradus.Training.Optimizers;
 using Gradus.Training.Runs;
 
 namespace Gradus.Cli.Stages;
+
+/// <summary>Train a model on conversations; only the assistant's words count. Models with an encoder learn to write the target of a source.</summary>
+public sealed record FinetuneRecipe : StageRecipe
+{
+    /// <summary>The model to start from: a checkpoint, or a run's folder.</summary>
+    [MinLength(1)]
+    public string Model { get; init; } = "";
+
+    /// <summary>Conversations: messages, sharegpt, alpaca, prompt/completion, dialogue/summary or source/target records; documents: text.</summary>
+    public TextData Data { get; init; } = new();
+
+    /// <summary>The most tokens of a conversation; 0 for the model's context.</summary>
+    [Range(0, int.MaxValue)]
+    public int MaxLength { get; init; }
+
+    /// <summary>What becomes of longer conversations: left out, cut at their beginning, or split into several.</summary>
+    public TooLong TooLong { get; init; } = TooLong.Drop;
+
+    /// <summary>The most tokens per micro-batch.</summary>
+    [Range(1, int.MaxValue)]
+    public int BatchTokens { get; init; } = 2048;
+
+    /// <summary>Micro-batches per step.</summary>
+    [Range(1, int.MaxValue)]
+    public int Accumulation { get; init; } = 1;
+
+    /// <summary>Train an adapter and leave the model as it is; null to train the whole model.</summary>
+    public LoraOptions? Lora { get; init; }
+
+    /// <summary>Quantize the frozen model's linear layers, but for the output head, when it is loaded (QLoRA); only with an adapter.</summary>
+    public QuantizeOptions? Quantize { get; init; }
+
+    /// <summary>Keep the frozen model's weights as they are stored (BF16, F16, a GGUF file's blocks: QLoRA); only with an adapter.</summary>
+    public bool KeepStoredType { get; init; }
+
+    /// <summary>Steps, optimizer, schedule, evaluations and checkpoints.</summary>
+    public TrainingOptions Training { get; init; } = new() { Optimizer = new AdamW(LearningRate: 2e-4) };
+
+    /// <summary>Answers to write along the way.</summary>
+    public SampleOptions Samples { get; init; } = new();
+
+    internal override string Summary => "Train a model, or a low-rank adapter of it, on conversations.";
+
+    internal override StageResult Execute(StageContext context) => FinetuneStage.Run(this, context);
+}
+
+/// <summary>Low-rank adaptation of a frozen model (Hu et al., "LoRA", 2022).</summary>
+/// <param name="R">Rank.</param>
+/// <param name="Alpha">Scale of the update times the rank.</param>
+/// <param name="Dropout">Dropout of the adapter's input.</param>
+public sealed record LoraOptions(
+    [Range(1, int.MaxValue)] int R = 16,
+    [Range(1.0, double.PositiveInfinity)] float Alpha = 32,
+    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Dropout = 0)
+{
+    /// <summary>Names of the linear layers to adapt, or "all-linear".</summary>
+    [MinLength(1)]
+    public string[] TargetModules { get; init; } = ["all-linear"];
+}
+
+/// <summary>How a frozen model's weights are quantized in memory before an adapter is trained over them (Dettmers et al., "QLoRA", 2023).</summary>
+/// <param name="Format">A packed format: NF4, Q4_K, Q8_0 …</param>
+/// <param name="DoubleQuantization">Quantize the scales of NF4's blocks too: 4.127 bits a weight instead of 4.5.</param>
+public sealed record QuantizeOptions(string Format = "NF4", bool DoubleQuantization = false);
 
 /// <summary>Trains a model, or a low-rank adapter of it, on conversations.</summary>
 internal static class FinetuneStage
@@ -53,7 +120,7 @@ internal static class FinetuneStage
             bundle.Model,
             objective,
             run,
-            () => RunDescription.Write(run, "finetune", RecipeJson.Default.FinetuneRecipe, recipe, recipe.Training.Seed, context.Device),
+            () => RunDescription.Write(run, recipe, recipe.Training.Seed, context.Device),
             folder =>
             {
                 if (adapter is null)

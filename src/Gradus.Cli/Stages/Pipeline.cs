@@ -1,11 +1,31 @@
+using System.CommandLine;
+using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Gradus.Cli.Console;
 using Gradus.Cli.Reports;
-using Gradus.Cli.Verbs;
 using Gradus.Files;
 
 namespace Gradus.Cli.Stages;
+
+/// <summary>Several stages, one after the other, with one report.</summary>
+public sealed record PipelineRecipe
+{
+    /// <summary>The folder of the whole run.</summary>
+    [MinLength(1)]
+    public string Run { get; init; } = "";
+
+    /// <summary>The report's title.</summary>
+    public string Title { get; init; } = "";
+
+    /// <summary>What to try with the result, for the report: command lines.</summary>
+    public string[] Next { get; init; } = [];
+
+    /// <summary>The stages in order.</summary>
+    [MinLength(1)]
+    public StageRecipe[] Stages { get; init; } = [];
+}
 
 /// <summary>Runs stages one after the other, each by the same code as its verb, and writes one report of all of them.</summary>
 internal static class Pipeline
@@ -14,6 +34,10 @@ internal static class Pipeline
     private const string RunVariable = "$run";
 
     private const string LockFile = ".lock";
+
+    /// <summary>Makes the verb <c>gradus run</c>.</summary>
+    public static Command CreateVerb(CommandContext context) => RecipeVerb.Create(
+        context, "run", "Run several stages of one recipe, with one report.", RecipeJson.Default.PipelineRecipe, new PipelineRecipe(), (r, c) => Run((PipelineRecipe)r, c));
 
     /// <summary>Runs the stages. A stage that an earlier, interrupted run has finished is not run again.</summary>
     /// <param name="recipe">The stages.</param>
@@ -43,7 +67,7 @@ internal static class Pipeline
             }
             context.Say($"[{i + 1}/{recipe.Stages.Length}] {stage.Title}");
             long start = Stopwatch.GetTimestamp();
-            StageResult result = RunStage(stage, context);
+            StageResult result = stage.Execute(context);
             if (!result.Finished)
                 break;
             JsonObject description = Describe(stage, result, recipe.Run, Stopwatch.GetElapsedTime(start).TotalSeconds);
@@ -54,17 +78,6 @@ internal static class Pipeline
         }
         return done.Count == recipe.Stages.Length;
     }
-
-    /// <summary>Runs one stage.</summary>
-    public static StageResult RunStage(StageRecipe stage, StageContext context) => stage switch
-    {
-        SmallWorldRecipe world => SmallWorldStage.Run(world, context),
-        TokenizerRecipe tokenizer => TokenizerStage.Run(tokenizer, context),
-        PretrainRecipe pretrain => PretrainStage.Run(pretrain, context),
-        FinetuneRecipe finetune => FinetuneStage.Run(finetune, context),
-        EvaluateRecipe evaluate => EvaluateStage.Run(evaluate, context),
-        _ => throw new NotSupportedException($"No code runs the stage {stage.GetType().Name}."),
-    };
 
     // A stage that is skipped must be the one that ran: later stages would build on something else than the recipe says.
     private static void CheckSame(JsonNode done, JsonNode stage, string run)
@@ -120,24 +133,9 @@ internal static class Pipeline
             ["folder"] = Path.GetRelativePath(run, result.Folder),
             ["title"] = stage.Title,
             ["what"] = stage.What,
-            ["command"] = Command(stage, result.Folder),
+            ["command"] = stage.CommandLine(Path.GetRelativePath(".", Path.Combine(result.Folder, RunDescription.RecipeFile))),
             ["seconds"] = Math.Round(seconds, 1),
             ["facts"] = facts,
-        };
-    }
-
-    // The command that does the same as the stage did.
-    private static string Command(StageRecipe stage, string folder)
-    {
-        string recipe = Path.GetRelativePath(".", Path.Combine(folder, RunDescription.RecipeFile));
-        return stage switch
-        {
-            SmallWorldRecipe world => $"gradus small-world -o {world.Run} --seed {world.Seed} --stories {world.Stories} --dialogues {world.Dialogues} --instructions {world.Instructions} --conversations {world.Conversations} --held-out {world.HeldOut}",
-            TokenizerRecipe tokenizer => $"gradus tokenizer train {string.Join(' ', tokenizer.Data)} -o {tokenizer.Run} --vocabulary-size {tokenizer.VocabularySize} --min-frequency {tokenizer.MinFrequency}"
-                + string.Concat(TokenizerTraining.ChatTokens.Select(t => $" --special-token '{t}'")),
-            PretrainRecipe => $"gradus pretrain {recipe}",
-            FinetuneRecipe => $"gradus finetune {recipe}",
-            _ => $"gradus evaluate {recipe}",
         };
     }
 

@@ -1,15 +1,67 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 using Gradus.Bundle;
 using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Text;
+using Gradus.Training;
 using Gradus.Training.Data;
 using Gradus.Training.Data.Tokens;
 using Gradus.Training.Objectives;
 using Gradus.Training.Runs;
 
 namespace Gradus.Cli.Stages;
+
+/// <summary>Train a model on text.</summary>
+public sealed record PretrainRecipe : StageRecipe
+{
+    /// <summary>A tokenizer's folder or file, or "character" for one token per distinct character of the text.</summary>
+    [MinLength(1)]
+    public string Tokenizer { get; init; } = "";
+
+    /// <summary>The text.</summary>
+    public TextData Data { get; init; } = new();
+
+    /// <summary>The architecture; the tokenizer sets its vocabulary.</summary>
+    public ModelConfig Model { get; init; } = new Gpt2Config();
+
+    /// <summary>A model to go on from, instead of a new one.</summary>
+    public string? StartFrom { get; init; }
+
+    /// <summary>How text is cut into micro-batches.</summary>
+    public Batching Batching { get; init; } = new PackedBatching();
+
+    /// <summary>Micro-batches per step.</summary>
+    [Range(1, int.MaxValue)]
+    public int Accumulation { get; init; } = 1;
+
+    /// <summary>Steps, optimizer, schedule, evaluations and checkpoints.</summary>
+    public TrainingOptions Training { get; init; } = new();
+
+    /// <summary>Texts to write along the way.</summary>
+    public SampleOptions Samples { get; init; } = new();
+
+    internal override string Summary => "Train a model on text.";
+
+    internal override StageResult Execute(StageContext context) => PretrainStage.Run(this, context);
+}
+
+/// <summary>How text is cut into micro-batches.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(BlockBatching), "blocks")]
+[JsonDerivedType(typeof(PackedBatching), "packed")]
+public abstract record Batching;
+
+/// <summary>Blocks from random places of the text, all documents joined to one.</summary>
+/// <param name="Length">Tokens per block.</param>
+/// <param name="Count">Blocks per micro-batch.</param>
+public sealed record BlockBatching([Range(1, int.MaxValue)] int Length = 64, [Range(1, int.MaxValue)] int Count = 12) : Batching;
+
+/// <summary>Whole documents end to end; they do not see each other. Longer ones are cut at the model's context.</summary>
+/// <param name="Tokens">The most tokens per micro-batch.</param>
+public sealed record PackedBatching([Range(1, int.MaxValue)] int Tokens = 2048) : Batching;
 
 /// <summary>Trains a model on text.</summary>
 internal static class PretrainStage
@@ -44,7 +96,7 @@ internal static class PretrainStage
             model,
             objective,
             run,
-            () => RunDescription.Write(run, "pretrain", RecipeJson.Default.PretrainRecipe, recipe, recipe.Training.Seed, context.Device),
+            () => RunDescription.Write(run, recipe, recipe.Training.Seed, context.Device),
             folder =>
             {
                 Checkpoint.Write(folder, model);

@@ -13,11 +13,6 @@ namespace Gradus.Cli.Stages;
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     AllowOutOfOrderMetadataProperties = true,
     Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>), typeof(SnakeCaseEnum<TooLong>)])]
-[JsonSerializable(typeof(SmallWorldRecipe))]
-[JsonSerializable(typeof(TokenizerRecipe))]
-[JsonSerializable(typeof(PretrainRecipe))]
-[JsonSerializable(typeof(FinetuneRecipe))]
-[JsonSerializable(typeof(EvaluateRecipe))]
 [JsonSerializable(typeof(StageRecipe))]
 [JsonSerializable(typeof(PipelineRecipe))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

@@ -10,15 +10,13 @@ namespace Gradus.Cli.Stages;
 internal static class RecipeVerb
 {
     /// <summary>Makes the verb of a kind of recipe.</summary>
-    /// <typeparam name="T">The recipe.</typeparam>
     /// <param name="context">The command line.</param>
     /// <param name="name">The verb.</param>
     /// <param name="description">One line of help.</param>
     /// <param name="type">The recipe's metadata.</param>
     /// <param name="defaults">The values of everything that is not given.</param>
     /// <param name="run">Runs the recipe; false where it was asked to stop before its end.</param>
-    public static Command Create<T>(CommandContext context, string name, string description, JsonTypeInfo<T> type, T defaults, Func<T, StageContext, bool> run)
-        where T : class
+    public static Command Create(CommandContext context, string name, string description, JsonTypeInfo type, object defaults, Func<object, StageContext, bool> run)
     {
         Argument<string> recipe = new("RECIPE") { Description = "The recipe, a JSON file; `gradus schema` prints what it can hold." };
         Option<bool> resume = new("--resume") { Description = "Go on with the run that the folder holds." };
@@ -35,7 +33,7 @@ internal static class RecipeVerb
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parse =>
         {
-            T resolved = ConfigurationTree.Load(type, defaults, parse.GetValue(recipe)!, parse.UnmatchedTokens);
+            object resolved = ConfigurationTree.Load(type, defaults, parse.GetValue(recipe)!, parse.UnmatchedTokens);
             StageContext stage = new(context.Out, parse.GetValue(json), parse.GetValue(resume), CpuDevice.Default, context.Cancellation)
             {
                 Data = new NamedData(context, parse.GetValue(fetch)),

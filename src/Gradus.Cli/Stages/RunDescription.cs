@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization.Metadata;
 using Gradus.Cli.Configuration;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
@@ -16,21 +15,17 @@ internal static class RunDescription
     public const string RecipeFile = "recipe.json";
 
     /// <summary>Writes <c>run.json</c> and <c>recipe.json</c>.</summary>
-    /// <typeparam name="T">The recipe's type.</typeparam>
     /// <param name="run">The run's folder.</param>
-    /// <param name="name">The verb.</param>
-    /// <param name="type">The recipe's metadata.</param>
     /// <param name="recipe">The resolved recipe.</param>
     /// <param name="seed">The seed.</param>
     /// <param name="device">Where it is computed.</param>
-    public static void Write<T>(RunFolder run, string name, JsonTypeInfo<T> type, T recipe, long seed, Device device)
-        where T : class
+    public static void Write(RunFolder run, StageRecipe recipe, long seed, Device device)
     {
-        JsonObject config = (JsonObject)JsonNode.Parse(ConfigurationTree.ToJson(type, recipe))!;
+        JsonObject config = (JsonObject)JsonNode.Parse(ConfigurationTree.ToJson(recipe.Metadata, recipe))!;
         run.WriteResult(RecipeFile, config);
         run.WriteRun(new JsonObject
         {
-            ["name"] = name,
+            ["name"] = recipe.Kind,
             ["config"] = config.DeepClone(),
             ["seed"] = seed,
             ["isa"] = (device as CpuDevice)?.IsaName ?? device.Name,

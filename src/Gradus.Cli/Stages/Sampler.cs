@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Gradus.Bundle;
@@ -7,6 +8,19 @@ using Gradus.Text.Chat;
 using Gradus.Training.Runs;
 
 namespace Gradus.Cli.Stages;
+
+/// <summary>Texts that the model writes at every evaluation, so that one sees it improve.</summary>
+/// <param name="MaxTokens">Tokens per text.</param>
+/// <param name="Temperature">0 for the likeliest token each time.</param>
+/// <param name="TopK">Tokens to choose from; 0 for all.</param>
+public sealed record SampleOptions(
+    [Range(1, int.MaxValue)] int MaxTokens = 120,
+    [Range(0.0, 100.0)] float Temperature = 0.8f,
+    [Range(0, int.MaxValue)] int TopK = 50)
+{
+    /// <summary>What the texts begin with (pre-training), or what the user says (fine-tuning).</summary>
+    public string[] Prompts { get; init; } = [];
+}
 
 /// <summary>Lets a model in training write a few texts, always from the same prompts and seeds, so that one sees it improve.</summary>
 internal sealed class Sampler

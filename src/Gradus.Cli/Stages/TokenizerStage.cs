@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
@@ -7,6 +8,36 @@ using Gradus.Training.Data;
 using Gradus.Training.Runs;
 
 namespace Gradus.Cli.Stages;
+
+/// <summary>Train a tokenizer.</summary>
+public sealed record TokenizerRecipe : StageRecipe
+{
+    /// <summary>Files of text, or of records with text, messages, or other known fields.</summary>
+    [MinLength(1)]
+    public string[] Data { get; init; } = [];
+
+    /// <summary>What the files call a field, and the name that it is read as: <c>{"content": "text"}</c>.</summary>
+    public Dictionary<string, string> Columns { get; init; } = [];
+
+    /// <summary>Tokens of the vocabulary, the special ones included.</summary>
+    [Range(256, 10_000_000)]
+    public int VocabularySize { get; init; } = 4096;
+
+    /// <summary>A pair of tokens must occur so often to be joined.</summary>
+    [Range(1, int.MaxValue)]
+    public int MinFrequency { get; init; } = 2;
+
+    internal override string Summary => "Train a tokenizer.";
+
+    internal override string CommandLine(string recipe) =>
+        $"gradus tokenizer train {string.Join(' ', Data)} -o {Run} --vocabulary-size {VocabularySize} --min-frequency {MinFrequency}"
+        + string.Concat(TokenizerTraining.ChatTokens.Select(t => $" --special-token '{t}'"));
+
+    // gradus tokenizer train trains tokenizers of every kind.
+    internal override bool HasRecipeVerb => false;
+
+    internal override StageResult Execute(StageContext context) => TokenizerStage.Run(this, context);
+}
 
 /// <summary>Trains a byte-level BPE tokenizer with the special tokens that the chat template needs.</summary>
 internal static class TokenizerStage
@@ -22,7 +53,7 @@ internal static class TokenizerStage
         trained.Tokenizer.Save(run.FullPath);
         TokenizerTrainingReport report = trained.Report;
         run.WriteResult(TokenizerTraining.ReportFile, TokenizerTraining.Report(report));
-        RunDescription.Write(run, "tokenizer", RecipeJson.Default.TokenizerRecipe, recipe, 0, context.Device);
+        RunDescription.Write(run, recipe, 0, context.Device);
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         List<(string, string)> facts =
         [

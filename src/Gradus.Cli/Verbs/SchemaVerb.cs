@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Gradus.Cli.Configuration;
 using Gradus.Cli.Console;
+using Gradus.Cli.Stages;
 
 namespace Gradus.Cli.Verbs;
 
@@ -14,10 +15,13 @@ internal sealed record RecipeKind(string Name, string Meaning, Func<string> Writ
 internal static class SchemaVerb
 {
     /// <summary>Makes the command.</summary>
-    /// <param name="context">The command line.</param>
-    /// <param name="kinds">The recipes there are.</param>
-    public static Command Create(CommandContext context, IReadOnlyList<RecipeKind> kinds)
+    public static Command Create(CommandContext context)
     {
+        RecipeKind[] kinds =
+        [
+            .. StageRecipe.All.Where(s => s.HasRecipeVerb).Select(s => new RecipeKind(s.Kind, s.Summary, () => ConfigurationSchema.Write(s.Metadata, s))),
+            new RecipeKind("run", "Several stages, one after the other.", () => ConfigurationSchema.Write(RecipeJson.Default.PipelineRecipe, new PipelineRecipe())),
+        ];
         Argument<string?> kind = new("KIND")
         {
             Description = $"The recipe: {string.Join(", ", kinds.Select(k => k.Name))}; none lists them.",

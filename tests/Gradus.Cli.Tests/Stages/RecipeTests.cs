@@ -24,13 +24,9 @@ public sealed class RecipeTests
         Assert.All(sizes, size =>
         {
             string[] overrides = size is null ? [] : [$"--size={size}"];
-            object resolved = Verb(json) switch
-            {
-                "run" => ConfigurationTree.Load(RecipeJson.Default.PipelineRecipe, new PipelineRecipe(), file, overrides),
-                "pretrain" => ConfigurationTree.Load(RecipeJson.Default.PretrainRecipe, new PretrainRecipe(), file, overrides),
-                "finetune" => ConfigurationTree.Load(RecipeJson.Default.FinetuneRecipe, new FinetuneRecipe(), file, overrides),
-                _ => ConfigurationTree.Load(RecipeJson.Default.EvaluateRecipe, new EvaluateRecipe(), file, overrides),
-            };
+            object resolved = Verb(json) == "run"
+                ? ConfigurationTree.Load(RecipeJson.Default.PipelineRecipe, new PipelineRecipe(), file, overrides)
+                : StageRecipe.All.Single(s => s.Kind == Verb(json)) is var stage ? ConfigurationTree.Load(stage.Metadata, stage, file, overrides) : null;
             Assert.NotNull(resolved);
         });
     }
