@@ -45,6 +45,11 @@ public abstract class ParameterSource
     /// <exception cref="InvalidDataException">The stored tensor has another shape.</exception>
     public virtual PackedMatrix? GetPacked(string name, Shape shape, Workspace store) => null;
 
+    /// <summary>Another model's parameter that this model uses as its own, or null: embeddings that two models share.</summary>
+    /// <param name="name">The dotted path of the parameter in this model.</param>
+    /// <param name="shape">Its axes.</param>
+    public virtual Parameter? Shared(string name, Shape shape) => null;
+
     /// <summary>Draws every parameter from a seed, each by its name, so that adding one changes no other.</summary>
     /// <param name="seed">The run's seed.</param>
     public static ParameterSource Random(ulong seed) => new RandomSource(seed);

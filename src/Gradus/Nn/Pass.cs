@@ -78,6 +78,9 @@ public sealed class Pass
     /// <inheritdoc cref="PassInputs.Layout"/>
     public AttentionLayout Layout => Inputs.Layout;
 
+    /// <summary>Whether every token sees all others of its sequence where the model would only let it see those before it: a decoder that fills in masked tokens.</summary>
+    public bool Bidirectional { get; set; }
+
     /// <summary>Whether dropout is on.</summary>
     public bool Training => Noise.IsOn;
 
@@ -110,6 +113,7 @@ public sealed class Pass
         ArgumentNullException.ThrowIfNull(v);
         if (Cache?.Own is { } cache)
             (k, v) = cache.Append(layer, k, v);
+        options = Directed(options);
         if (Observer is { WantsAttention: true })
             Observer.Attention(new ObservedAttention(layer, false, q, k, Layout, options, slopes, bias));
         return Heads(q.Attention(k, v, Layout, Noise.Dropout(options, dropout), slopes, bias));
@@ -125,8 +129,10 @@ public sealed class Pass
     public Tensor Attend(Tensor projected, FusedHeads heads, AttentionOptions options, Tensor? slopes = null, float dropout = 0)
     {
         ArgumentNullException.ThrowIfNull(projected);
-        return Heads(projected.Attention(heads, Layout, Noise.Dropout(options, dropout), slopes));
+        return Heads(projected.Attention(heads, Layout, Noise.Dropout(Directed(options), dropout), slopes));
     }
+
+    private AttentionOptions Directed(AttentionOptions options) => Bidirectional ? options with { Causal = false } : options;
 
     /// <summary>Attention of a layer to all of the source: over its keys and values, which the cache keeps or which are computed here.</summary>
     /// <param name="layer">The decoder layer's number.</param>

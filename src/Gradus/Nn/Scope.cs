@@ -56,6 +56,11 @@ public sealed class Scope
     public Parameter Parameter(string name, Shape shape, Init init)
     {
         string path = Join(name);
+        if (_source.Shared(path, shape) is { } shared)
+        {
+            _parts.Add(shared);
+            return shared;
+        }
         Parameter parameter = new(path, _ofHead ? _source.GetOfHead(path, shape, init, _store) : _source.Get(path, shape, init, _store));
         _parts.Add(parameter);
         return parameter;

@@ -1,0 +1,112 @@
+using Gradus.Files;
+using Gradus.Models;
+using Gradus.Tensors;
+using Gradus.Training.Alignment;
+using Gradus.Training.Data;
+using Gradus.Training.Objectives;
+
+namespace Gradus.Training.Tests.Objectives;
+
+/// <summary>A small model with something to learn, for every objective and every kind of head.</summary>
+internal static class ObjectiveCases
+{
+    private const int Words = TinyTraining.Vocabulary;
+    private const int Classifier = 1, Separator = 2, Mask = 3, Start = 0, End = 2;
+
+    private static readonly bool[] Special = [.. Enumerable.Range(0, Words).Select(i => i < 4)];
+
+    private static readonly Dictionary<string, Func<Device, float, (LanguageModel Model, Objective Objective)>> All = new(StringComparer.Ordinal)
+    {
+        ["next token"] = (d, p) => (Llama(d), TinyTraining.Objective()),
+        ["causal and masked"] = (d, p) => (Llama(d), new CausalAndMasked(Texts(60), Masks(new MaskOptions(0.3)), Texts(8), accumulation: 2)),
+        ["span corruption"] = (d, p) => (T5(d, p), new NextToken(Denoised(60, new SpanDenoiser()), Denoised(8, new SpanDenoiser()))),
+        ["mixture of denoisers"] = (d, p) => (T5(d, p), new NextToken(Denoised(60, [.. Denoising.Ul2(4, 5, 6)]), Denoised(8, new PrefixDenoiser()))),
+        ["masked language"] = (d, p) => (Bert("ForMaskedLM", d, p), new TaskObjective(Masked(60), Masked(8), accumulation: 2)),
+        ["next sentence"] = (d, p) => (Bert("ForPreTraining", d, p), new TaskObjective(Pairs(PairTask.NextSentence, 8), Pairs(PairTask.NextSentence, 3), terms: [new("tokens"), new("pairs")])),
+        ["sentence order"] = (d, p) => (Bert("ForPreTraining", d, p), new TaskObjective(Pairs(PairTask.SentenceOrder, 8), Pairs(PairTask.SentenceOrder, 3), terms: [new("tokens"), new("pairs")])),
+        ["replaced tokens"] = (d, p) => Electra(d, p),
+        ["classes"] = (d, p) => (Bert("ForSequenceClassification", d, p), Labelled(e => new(e) { Classes = [e[0] % 3] })),
+        ["several labels"] = (d, p) => (Bert("ForSequenceClassification", d, p, ProblemType.MultiLabelClassification), Labelled(e => new(e) { Numbers = [e[0] % 2, e[0] % 3 == 0 ? 1 : 0, 1] })),
+        ["numbers"] = (d, p) => (Bert("ForSequenceClassification", d, p, ProblemType.Regression), Labelled(e => new(e) { Numbers = [e[0] / 60f, e.Length / 24f, 0.5f] })),
+        ["tags"] = (d, p) => (Bert("ForTokenClassification", d, p), Labelled(e => new(e) { Classes = [.. e.Select((id, i) => i == 0 ? -100 : id % 3)] })),
+        ["answers"] = (d, p) => (Bert("ForQuestionAnswering", d, p), Labelled(e => new(e) { Span = (Array.IndexOf(e, e.Max()), Array.IndexOf(e, e.Max())) })),
+        ["decoder's classes"] = (d, p) => (Create(new LlamaConfig(Words, 32, 48, 2, 4, 2, MaxPositionEmbeddings: 32) { Architecture = "LlamaForSequenceClassification", Labels = LabelSet.OfCount(3) }, d), Labelled(e => new(e) { Classes = [e[^1] % 3] })),
+        ["preferences"] = (d, p) => Preferences(d, new SigmoidLoss(0.5)),
+        ["preferences with a running mean"] = (d, p) => Preferences(d, new BcoPairLoss()),
+        ["preferences and answers"] = (d, p) => Preferences(d, new OrpoLoss(0.5)),
+        ["rewards"] = (d, p) => (Bert("ForSequenceClassification", d, p, labels: 1), new RewardObjective(new RewardLoss(0.01), Pairs(40), Pairs(6), accumulation: 2)),
+    };
+
+    public static IReadOnlyCollection<string> Known => All.Keys;
+
+    public static TheoryData<string> Names => [.. Known];
+
+    /// <summary>The model, ready to train, and its objective; dispose both.</summary>
+    public static (LanguageModel Model, Objective Objective) Make(string name, Device device, float dropout = 0.1f) => All[name](device, dropout);
+
+    public static TokenMask Masks(MaskOptions options) => new(options, new MaskVocabulary(Mask, Special), 5);
+
+    private static PackedExamples Texts(int count) => new PackedExamples(TinyTraining.Examples(count, seed: count), 160, 5);
+
+    private static MaskedLanguage Masked(int count) => new(Texts(count), Masks(new MaskOptions()));
+
+    private static Denoising Denoised(int count, params Denoiser[] denoisers) => new(Texts(count), denoisers, new DenoisingVocabulary(Words - 1, 12, Start, End), 3);
+
+    private static SentencePairs Pairs(PairTask task, int documents) => new(
+        [.. TinyTraining.Examples(documents * 6, seed: 9).Chunk(6).Select(d => (IReadOnlyList<int[]>)[.. d.Select(e => e.Ids)])],
+        new PairOptions(task, 24), Masks(new MaskOptions(0.15)), Classifier, Separator, 160, 4);
+
+    private static (LanguageModel, Objective) Preferences(Device device, PreferenceLoss loss)
+    {
+        GenerativeModel model = (GenerativeModel)Llama(device);
+        PreferenceExamples train = Pairs(40), validation = Pairs(6);
+        if (loss.UsesReference)
+        {
+            train.SetReference(model, Precision.F32);
+            validation.SetReference(model, Precision.F32);
+        }
+        return (model, new PreferenceObjective(loss, train, validation, accumulation: 2));
+    }
+
+    // The better answer goes on in the language, the worse one repeats itself.
+    private static PreferenceExamples Pairs(int count) => new(
+        [.. TinyTraining.Examples(count, seed: count).Select(e => new PreferenceExample(Answer(e.Ids), Answer([.. e.Ids[..3], .. Enumerable.Repeat(e.Ids[2], e.Ids.Length - 2)])))], 200, 8);
+
+    private static Example Answer(int[] ids) => new(ids, [.. ids.Select((_, i) => i >= 3)]);
+
+    private static TaskObjective Labelled(Func<int[], LabelledExample> label)
+    {
+        return new TaskObjective(Of(60), Of(9), accumulation: 2);
+
+        LabelledExamples Of(int count) => new([.. TinyTraining.Examples(count, seed: count).Select(e => label(e.Ids))], 160, 6);
+    }
+
+    private static (LanguageModel, Objective) Electra(Device device, float dropout)
+    {
+        LanguageModel model = Create(Config("ElectraForPreTraining", 32), device);
+        MaskOptions options = new(0.3, MaskShare: 0.85, RandomShare: 0);
+        return (model, new ReplacedTokens(model, Config("ElectraForMaskedLM", 16), new MaskedLanguage(Texts(60), Masks(options)), new MaskedLanguage(Texts(8), Masks(options)), seed: 7));
+
+        ElectraConfig Config(string architecture, int width) =>
+            new(Words, 16, width, 2, 4, 48, HiddenDropoutProb: dropout, AttentionProbsDropoutProb: dropout, MaxPositionEmbeddings: 32) { Architecture = architecture };
+    }
+
+    private static LanguageModel Bert(string head, Device device, float dropout, ProblemType? problem = null, int labels = 3) => Create(
+        new BertConfig(Words, 32, 2, 4, 48, HiddenDropoutProb: dropout, AttentionProbsDropoutProb: dropout, MaxPositionEmbeddings: 32)
+        {
+            Architecture = $"Bert{head}",
+            Labels = LabelSet.OfCount(labels, problem),
+        },
+        device);
+
+    private static LanguageModel T5(Device device, float dropout) => Create(new T5Config(Words, DModel: 32, DKv: 8, DFf: 48, NumLayers: 2, NumHeads: 4, DropoutRate: dropout), device);
+
+    private static LanguageModel Llama(Device device) => Create(new LlamaConfig(Words, 32, 48, 2, 4, 2, MaxPositionEmbeddings: 32), device);
+
+    private static LanguageModel Create(ModelConfig config, Device device)
+    {
+        LanguageModel model = Checkpoint.Create(config, 3, device);
+        model.SetTrainable(true);
+        return model;
+    }
+}
