@@ -5,7 +5,11 @@ namespace Gradus.Tensors;
 /// <param name="Gradient">g, of as many elements; only read.</param>
 /// <param name="GradientScale">s.</param>
 /// <param name="Parts">The parts, in order.</param>
-public readonly record struct UpdateTask(Tensor Value, Tensor Gradient, float GradientScale, ReadOnlyMemory<UpdatePart> Parts);
+public readonly record struct UpdateTask(Tensor Value, Tensor Gradient, float GradientScale, ReadOnlyMemory<UpdatePart> Parts)
+{
+    /// <summary>Where u is written instead of being added to the value, which is only read then; null to update the value.</summary>
+    public Tensor? Output { get; init; }
+}
 
 /// <summary>What an <see cref="UpdatePart"/> does.</summary>
 public enum UpdateKind
@@ -24,6 +28,27 @@ public enum UpdateKind
 
     /// <summary><see cref="UpdatePart.Adam"/>.</summary>
     Adam,
+
+    /// <summary><see cref="UpdatePart.AdamVariant"/>.</summary>
+    AdamVariant,
+
+    /// <summary><see cref="UpdatePart.Clamp"/>.</summary>
+    Clamp,
+
+    /// <summary><see cref="UpdatePart.AddAgreeingValue"/>.</summary>
+    AddAgreeingValue,
+
+    /// <summary><see cref="UpdatePart.RootMeanSquare"/>.</summary>
+    RootMeanSquare,
+
+    /// <summary><see cref="UpdatePart.Adamax"/>.</summary>
+    Adamax,
+
+    /// <summary><see cref="UpdatePart.Adadelta"/>.</summary>
+    Adadelta,
+
+    /// <summary><see cref="UpdatePart.Lion"/>.</summary>
+    Lion,
 }
 
 /// <summary>One element-wise part of an update, from which optimizers are put together; the default does nothing.</summary>
@@ -39,6 +64,9 @@ public readonly record struct UpdatePart
     /// <summary>The second.</summary>
     public Tensor? Second { get; private init; }
 
+    /// <summary>The third.</summary>
+    public Tensor? Third { get; private init; }
+
     /// <summary>α, λ, the decay of the trace, or β₁.</summary>
     public float A { get; private init; }
 
@@ -53,6 +81,9 @@ public readonly record struct UpdatePart
 
     /// <summary>1/c₂.</summary>
     public float E { get; private init; }
+
+    /// <summary>The weight of the update in what comes out of <see cref="UpdateKind.AdamVariant"/>.</summary>
+    public float F { get; private init; }
 
     /// <summary>u = αu.</summary>
     public static UpdatePart Scale(float alpha) => new() { Kind = UpdateKind.Scale, A = alpha };
@@ -82,4 +113,50 @@ public readonly record struct UpdatePart
         D = (float)(1 / (1 - Math.Pow(beta1, step))),
         E = (float)(1 / (1 - Math.Pow(beta2, step))),
     };
+
+    /// <summary>Relatives of Adam: m = β₁m + (1 − β₁)u, v = β₂v + (1 − β₂)u², u = (a·m + b·u)/(√(s·v) + ε), where v is the largest so far if that is remembered.</summary>
+    /// <param name="m">First moments, updated.</param>
+    /// <param name="v">Second moments, updated.</param>
+    /// <param name="largest">The largest second moments so far, updated and used in place of v (AMSGrad); or null.</param>
+    /// <param name="beta1">β₁ in [0, 1).</param>
+    /// <param name="beta2">β₂ in [0, 1).</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="momentWeight">a.</param>
+    /// <param name="updateWeight">b.</param>
+    /// <param name="squareScale">s.</param>
+    public static UpdatePart AdamVariant(
+        Tensor m, Tensor v, Tensor? largest, float beta1, float beta2, float epsilon, double momentWeight, double updateWeight, double squareScale) => new()
+        {
+            Kind = UpdateKind.AdamVariant,
+            First = m,
+            Second = v,
+            Third = largest,
+            A = beta1,
+            B = beta2,
+            C = epsilon,
+            D = (float)momentWeight,
+            E = (float)squareScale,
+            F = (float)updateWeight,
+        };
+
+    /// <summary>u = u, but at most <paramref name="limit"/> in size.</summary>
+    public static UpdatePart Clamp(float limit) => new() { Kind = UpdateKind.Clamp, A = limit };
+
+    /// <summary>u += λ·value where u and the value have the same sign, so that decay never undoes the update.</summary>
+    public static UpdatePart AddAgreeingValue(float lambda) => new() { Kind = UpdateKind.AddAgreeingValue, A = lambda };
+
+    /// <summary>v = decay·v + share·u², u = u/(√v + ε); centred on a running mean g = decay·g + share·u where there is one: √(v − g²).</summary>
+    public static UpdatePart RootMeanSquare(Tensor v, Tensor? mean, float decay, float share, float epsilon) =>
+        new() { Kind = UpdateKind.RootMeanSquare, First = v, Second = mean, A = decay, B = share, C = epsilon };
+
+    /// <summary>m = β₁m + (1 − β₁)u, n = max(β₂n, |u| + ε), u = scale·m/n.</summary>
+    public static UpdatePart Adamax(Tensor m, Tensor largest, float beta1, float beta2, float epsilon, double scale) =>
+        new() { Kind = UpdateKind.Adamax, First = m, Second = largest, A = beta1, B = beta2, C = epsilon, D = (float)scale };
+
+    /// <summary>v = ρv + (1 − ρ)u², u = √(d + ε)/√(v + ε)·u, d = ρd + (1 − ρ)u².</summary>
+    public static UpdatePart Adadelta(Tensor v, Tensor deltas, float decay, float epsilon) =>
+        new() { Kind = UpdateKind.Adadelta, First = v, Second = deltas, A = decay, C = epsilon };
+
+    /// <summary>With c = β₁m + (1 − β₁)u: m = β₂m + (1 − β₂)u, u = sign c.</summary>
+    public static UpdatePart Lion(Tensor m, float beta1, float beta2) => new() { Kind = UpdateKind.Lion, First = m, A = beta1, B = beta2 };
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Gradus.Models;
-using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
@@ -15,37 +14,45 @@ namespace Gradus.Training;
 public sealed class Trainer : IDisposable
 {
     private readonly LanguageModel _model;
-    private readonly Objective _objective;
     private readonly TrainingOptions _options;
+    private readonly RankGroup _ranks;
     private readonly Parameter[] _parameters;
+    private readonly IReadOnlyList<int> _owners;
     private readonly Workspace _workspace;
     private readonly Optimizer _optimizer;
-    private readonly OptimizerOptions _rate;
-    private readonly Schedule _schedule;
 
-    /// <summary>Prepares to train the model's trainable parameters.</summary>
+    /// <summary>Prepares to train the model's trainable parameters, and those of the objective.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="objective">What for.</param>
+    /// <param name="options">How.</param>
+    /// <param name="ranks">The ranks that share every step; null for this one alone.</param>
     /// <exception cref="InvalidOperationException">Nothing is trainable.</exception>
-    public Trainer(LanguageModel model, Objective objective, TrainingOptions options)
+    /// <exception cref="InvalidDataException">A group of the options names no parameter.</exception>
+    public Trainer(LanguageModel model, Objective objective, TrainingOptions options, RankGroup? ranks = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(objective);
         ArgumentNullException.ThrowIfNull(options);
         _model = model;
-        _objective = objective;
+        Objective = objective;
         _options = options;
-        _parameters = [.. model.TrainableParameters];
+        _ranks = ranks ?? RankGroup.Alone;
+        _parameters = [.. model.TrainableParameters, .. objective.Parameters];
         if (_parameters.Length == 0)
             throw new InvalidOperationException("The model has no trainable parameters.");
         _workspace = model.Parts.Store.NewScratch(options.Precision);
-        _rate = options.Optimizer;
-        _schedule = options.Schedule;
-        _optimizer = new Optimizer(_rate.Rules(), _parameters, model.Device);
+        _owners = _ranks.Owners(_parameters);
+        HashSet<Parameter> own = [.. _parameters.Where((_, p) => !_ranks.SharesOptimizerState || _owners[p] == _ranks.Rank)];
+        _optimizer = new Optimizer(ParameterPlan.Of(model, _parameters, options.Optimizer, options.Groups), model.Device, options.Precision, own.Contains);
     }
 
     /// <summary>Steps made so far, those before a resume included.</summary>
-    public long Steps => _optimizer.Steps;
+    public long Steps { get; internal set; }
 
-    /// <summary>The parameters that are trained.</summary>
+    /// <summary>What the model is trained for.</summary>
+    public Objective Objective { get; }
+
+    /// <summary>The parameters that are trained, those of the objective last.</summary>
     public IReadOnlyList<Parameter> Parameters => _parameters;
 
     /// <summary>The optimizer with what it remembers.</summary>
@@ -57,28 +64,60 @@ public sealed class Trainer : IDisposable
     /// <summary>Bytes taken for activations and gradients and kept for the next step; settles after a few steps.</summary>
     public long ReservedActivationBytes => _workspace.ReservedBytes;
 
-    /// <summary>One optimizer step.</summary>
-    /// <exception cref="TrainingDivergedException">The loss or the gradient is not a number; the parameters are as before the step.</exception>
+    /// <summary>One step of the objective: one update of the parameters, or as many as it asks for.</summary>
+    /// <exception cref="TrainingDivergedException">The loss or the gradient is not a number; the update was not made.</exception>
     public StepReport Step()
     {
-        long start = Stopwatch.GetTimestamp(), step = Steps;
-        IReadOnlyList<MicroBatch> batches = _objective.Batches(step);
-        long targets = batches.Sum(b => (long)b.TargetCount), tokens = batches.Sum(b => (long)b.Tokens.Count + (b.Tokens.Source?.Count ?? 0));
-        double loss = 0;
-        for (int i = 0; i < batches.Count; i++)
-            loss += Accumulate(batches[i], Math.Max(1, targets), CounterRandom.Derive(CounterRandom.Derive((ulong)_options.Seed, (ulong)step), (ulong)i));
-        loss /= Math.Max(1, targets);
-        double norm = GradientNorm(_parameters);
+        long start = Stopwatch.GetTimestamp(), step = Steps, tokens = 0;
+        double factor = _options.Schedule.Factor(step, _options.Steps), loss = 0, norm = 0;
+        int updates = 0;
+        MetricSums metrics = new();
+        ulong key = CounterRandom.Derive((ulong)_options.Seed, (ulong)step);
+        foreach (Update update in Objective.Updates(new StepContext(_model, step, key, _ranks)))
+        {
+            // The first update has the step's key itself.
+            ulong updateKey = updates == 0 ? key : CounterRandom.Derive(CounterRandom.Derive(key, "update"), (ulong)updates);
+            (double value, double size, long count) = MakeUpdate(update, updateKey, factor, metrics);
+            loss += value;
+            norm += size;
+            tokens += count;
+            updates++;
+        }
+        Steps++;
+        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        updates = Math.Max(1, updates);
+        return new StepReport(step + 1, loss / updates, _options.Optimizer.LearningRate * factor, norm / updates, tokens, seconds) { Metrics = metrics.Means(_ranks) };
+    }
+
+    private (double Loss, double Norm, long Tokens) MakeUpdate(Update update, ulong key, double factor, MetricSums metrics)
+    {
+        LossSums sums = new(Objective.Terms);
+        // In a run of several ranks the tokens are theirs together.
+        double[] totals = [.. sums.AddWeights(update.Batches), update.Batches.Sum(b => (double)b.TokenCount)];
+        _ranks.Sum(totals);
+        sums.Weights = totals[..^1];
+        for (int i = 0; i < update.Batches.Count; i++)
+        {
+            _workspace.Reset();
+            LossContext context = new(_workspace, CounterRandom.Derive(key, (ulong)(update.First + i)), training: true, _options.Recompute, metrics);
+            Tape tape = _workspace.StartTape();
+            tape.Backward(sums.Add(Objective.Losses(_model, update.Batches[i], context)));
+            _workspace.Reset();
+        }
+        _ranks.Sum(sums.Values);
+        sums.Report(metrics, _ranks);
+        _ranks.SumGradients(_parameters);
+        double loss = sums.Loss, norm = Gradients.Norm(_parameters, _options.ClipNormType);
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
         {
             foreach (Parameter parameter in _parameters)
                 parameter.ClearGradient();
-            throw new TrainingDivergedException(step + 1, $"the loss is {loss} and the gradient's norm {norm}; the step was not made");
+            throw new TrainingDivergedException(Steps + 1, $"the loss is {loss} and the gradient's norm {norm}; the step was not made");
         }
-        double rate = _rate.LearningRate * _schedule.Factor(step, _options.Steps);
-        _optimizer.Step(rate, _options.ClipNorm > 0 ? ClipScale(norm, _options.ClipNorm) : 1f);
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return new StepReport(step + 1, loss, rate, norm, tokens, seconds);
+        _optimizer.Step(factor, _options.ClipNorm > 0 ? Gradients.ClipScale(norm, _options.ClipNorm) : 1f, (float)_options.ClipValue);
+        if (_ranks.SharesOptimizerState)
+            _ranks.ShareParameters(_parameters, _owners);
+        return (loss, norm, (long)totals[^1]);
     }
 
     /// <summary>The loss on held-out data, or null where the objective has none.</summary>
@@ -86,22 +125,33 @@ public sealed class Trainer : IDisposable
     /// <exception cref="TrainingDivergedException">The loss is infinite or not a number.</exception>
     public EvaluationReport? Evaluate(CancellationToken cancellation = default)
     {
-        IEnumerable<MicroBatch> batches = _objective.Validation();
+        IEnumerable<TrainingBatch> batches = Objective.Validation();
         if (_options.EvaluateBatches > 0)
             batches = batches.Take(_options.EvaluateBatches);
-        double loss = 0;
-        long targets = 0;
-        foreach (MicroBatch batch in batches)
+        LossSums sums = new(Objective.Terms);
+        MetricSums metrics = new();
+        ulong key = CounterRandom.Derive((ulong)_options.Seed, "evaluation");
+        int number = 0;
+        foreach (TrainingBatch batch in batches)
         {
             if (cancellation.IsCancellationRequested)
                 return null;
-            loss += _objective.Loss(_model, batch, new Pass(batch.Tokens, _workspace)).Item();
-            targets += batch.TargetCount;
+            LossContext context = new(_workspace, CounterRandom.Derive(key, (ulong)number++), training: false, recompute: false, metrics);
+            sums.Weights = sums.AddWeights([batch]);
+            sums.Add(Objective.Losses(_model, batch, context));
             _workspace.Reset();
         }
+        if (sums.Weights.All(w => w == 0))
+            return null;
+        sums.Report(metrics, RankGroup.Alone);
+        double loss = sums.Loss;
         if (!double.IsFinite(loss))
             throw new TrainingDivergedException(Steps, $"the loss on held-out data is {loss}");
-        return targets == 0 ? null : new EvaluationReport(Steps, loss / targets, targets, _objective.ValidationBytesPerTarget);
+        return new EvaluationReport(Steps, loss, (long)sums.Weights[0], Objective.ValidationBytesPerTarget)
+        {
+            Metrics = metrics.Means(RankGroup.Alone),
+            IsLikelihood = Objective.IsLikelihood,
+        };
     }
 
     /// <summary>Refuses parameters that an update has made infinite or not a number: no step can be made from them.</summary>
@@ -111,29 +161,6 @@ public sealed class Trainer : IDisposable
         if (_parameters.FirstOrDefault(p => !double.IsFinite(p.Value.Device.SumOfSquares(p.Value))) is { } parameter)
             throw new TrainingDivergedException(Steps, $"the parameter {parameter.Name} is no longer finite");
     }
-
-    private double Accumulate(MicroBatch batch, long targets, ulong key)
-    {
-        _workspace.Reset();
-        Tape tape = _workspace.StartTape();
-        Pass pass = new(batch.Tokens, _workspace) { Recompute = _options.Recompute };
-        pass.Train(key);
-        Tensor sum = _objective.Loss(_model, batch, pass);
-        double loss = sum.Item();
-        tape.Backward(sum.Scale(1f / targets));
-        _workspace.Reset();
-        return loss;
-    }
-
-    /// <summary>The Euclidean norm of all gradients together.</summary>
-    public static double GradientNorm(IEnumerable<Parameter> parameters)
-    {
-        Tensor[] gradients = [.. parameters.Select(p => p.Gradient).OfType<Tensor>()];
-        return gradients.Length == 0 ? 0 : Math.Sqrt(gradients[0].Device.SumOfSquares(gradients));
-    }
-
-    /// <summary>The factor that brings gradients of a norm down to the largest allowed (Pascanu et al., 2013); 1 where they are smaller.</summary>
-    public static float ClipScale(double norm, double largest) => (float)Math.Min(1, largest / (norm + 1e-6));
 
     /// <summary>Frees the optimizer's state and the activations; not the model.</summary>
     public void Dispose()
@@ -152,6 +179,9 @@ public sealed class Trainer : IDisposable
 /// <param name="Seconds">Wall-clock time.</param>
 public sealed record StepReport(long Step, double Loss, double LearningRate, double GradientNorm, long Tokens, double Seconds)
 {
+    /// <summary>What the objective reports besides, by name.</summary>
+    public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
+
     /// <summary>Tokens per second of this step.</summary>
     public double TokensPerSecond => Seconds > 0 ? Tokens / Seconds : 0;
 }
@@ -163,8 +193,14 @@ public sealed record StepReport(long Step, double Loss, double LearningRate, dou
 /// <param name="BytesPerTarget">UTF-8 bytes per target, or 0 where unknown.</param>
 public sealed record EvaluationReport(long Step, double Loss, long Targets, double BytesPerTarget)
 {
-    /// <summary>e to the loss.</summary>
-    public double Perplexity => Math.Exp(Loss);
+    /// <summary>Whether the loss is −log p of tokens.</summary>
+    public bool IsLikelihood { get; init; } = true;
+
+    /// <summary>What the objective reports besides, by name.</summary>
+    public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>e to the loss where that is −log p of tokens, and finite; else null.</summary>
+    public double? Perplexity => IsLikelihood && double.IsFinite(Math.Exp(Loss)) ? Math.Exp(Loss) : null;
 
     /// <summary>The loss in bits per byte of text, comparable between tokenizers; null where the bytes are unknown.</summary>
     public double? BitsPerByte => BytesPerTarget > 0 ? Loss / Math.Log(2) / BytesPerTarget : null;

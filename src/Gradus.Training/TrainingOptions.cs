@@ -7,6 +7,8 @@ namespace Gradus.Training;
 /// <summary>How a model is trained, whatever for.</summary>
 /// <param name="Steps">Optimizer steps.</param>
 /// <param name="ClipNorm">Gradients are scaled down to this norm over all parameters; 0 for no clipping.</param>
+/// <param name="ClipNormType">p of the norm that is clipped and logged, (Σ|g|ᵖ)^(1/p), ≥ 1; 0 for the largest size of an element (p = ∞).</param>
+/// <param name="ClipValue">Elements of gradients are cut to this size; 0 for no clipping. Needs clip_norm 0.</param>
 /// <param name="Recompute">Compute activations again in the backward pass rather than keep them: less memory, a third more time.</param>
 /// <param name="Precision">How matrix products round their operands.</param>
 /// <param name="EvaluateEvery">Steps between evaluations on held-out data; 0 only at the end.</param>
@@ -17,17 +19,31 @@ namespace Gradus.Training;
 public sealed record TrainingOptions(
     [Range(1, int.MaxValue)] int Steps = 1000,
     [Range(0, double.PositiveInfinity)] double ClipNorm = 1.0,
+    [Range(0, double.PositiveInfinity)] double ClipNormType = 2,
+    [Range(0, double.PositiveInfinity)] double ClipValue = 0,
     bool Recompute = false,
     Precision Precision = Precision.F32,
     [Range(0, int.MaxValue)] int EvaluateEvery = 0,
     [Range(0, int.MaxValue)] int EvaluateBatches = 0,
     [Range(0, int.MaxValue)] int CheckpointEvery = 0,
     [Range(1, int.MaxValue)] int KeepCheckpoints = 2,
-    [Range(0, long.MaxValue)] long Seed = 1)
+    [Range(0, long.MaxValue)] long Seed = 1) : IValidatableObject
 {
     /// <summary>The optimizer.</summary>
     public OptimizerOptions Optimizer { get; init; } = new AdamW();
 
     /// <summary>The learning rate's course.</summary>
     public Schedule Schedule { get; init; } = new ConstantSchedule();
+
+    /// <summary>Parameters that are trained otherwise than the rest: with other rates, or another optimizer. The first group that names a parameter has it.</summary>
+    public ParameterGroup[] Groups { get; init; } = [];
+
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (ClipValue > 0 && ClipNorm > 0)
+            yield return new ValidationResult("clips elements while clip_norm clips the norm (1 unless given); set clip_norm to 0, or leave clip_value out", [nameof(ClipValue)]);
+        if (ClipNormType is > 0 and < 1)
+            yield return new ValidationResult("must be at least 1, or 0 for the largest element", [nameof(ClipNormType)]);
+    }
 }

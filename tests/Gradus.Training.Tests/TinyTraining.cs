@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using Gradus.Adapters;
 using Gradus.Files;
 using Gradus.Models;
-using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
 using Gradus.Training.Data;
@@ -135,15 +134,15 @@ internal sealed class Threads(int count) : IDisposable
 }
 
 /// <summary>Given micro-batches for every step.</summary>
-internal sealed class GivenMicroBatches(params MicroBatch[] batches) : Objective
+internal sealed class GivenMicroBatches(params MicroBatch[] batches) : Objective<MicroBatch>(batches.Length)
 {
     private readonly NextToken _next = new(new PackedExamples([new Example([0, 1])], 2, 0));
 
-    public override IReadOnlyList<MicroBatch> Batches(long step) => batches;
+    public override MicroBatch Batch(long step, int index) => batches[index];
 
-    public override IEnumerable<MicroBatch> Validation() => [];
+    public override IEnumerable<TrainingBatch> Validation() => [];
 
-    public override Tensor Loss(LanguageModel model, MicroBatch batch, Pass pass) => _next.Loss(model, batch, pass);
+    public override IReadOnlyList<Tensor> Losses(LanguageModel model, MicroBatch batch, LossContext context) => _next.Losses(model, batch, context);
 }
 
 /// <summary>Another objective whose loss is not a number from a step on.</summary>
@@ -151,18 +150,18 @@ internal sealed class BrokenFrom(long step, Objective inner) : Objective
 {
     private bool _broken;
 
-    public override IReadOnlyList<MicroBatch> Batches(long at)
+    public override IEnumerable<Update> Updates(StepContext context)
     {
-        _broken = at >= step;
-        return inner.Batches(at);
+        _broken = context.Step >= step;
+        return inner.Updates(context);
     }
 
-    public override IEnumerable<MicroBatch> Validation() => inner.Validation();
+    public override IEnumerable<TrainingBatch> Validation() => inner.Validation();
 
-    public override Tensor Loss(LanguageModel model, MicroBatch batch, Pass pass)
+    public override IReadOnlyList<Tensor> Losses(LanguageModel model, TrainingBatch batch, LossContext context)
     {
-        Tensor loss = inner.Loss(model, batch, pass);
-        return _broken ? loss.Scale(float.NaN) : loss;
+        IReadOnlyList<Tensor> losses = inner.Losses(model, batch, context);
+        return _broken ? [losses[0].Scale(float.NaN)] : losses;
     }
 }
 

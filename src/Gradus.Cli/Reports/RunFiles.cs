@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 
 namespace Gradus.Cli.Reports;
 
-/// <summary>One line of <c>log.jsonl</c>; <see cref="Kind"/> "step" has the training values, "evaluation" the validation ones.</summary>
+/// <summary>One line of <c>log.jsonl</c>; <see cref="Kind"/> "step" has the training values, "evaluation" the validation ones; both may have the metrics of the objective.</summary>
 internal sealed record LogLine(
     string? Kind = null,
     long? Step = null,
@@ -16,7 +16,8 @@ internal sealed record LogLine(
     double? TokensPerSecond = null,
     double? Seconds = null,
     double? Perplexity = null,
-    double? BitsPerByte = null);
+    double? BitsPerByte = null,
+    Dictionary<string, double?>? Metrics = null);
 
 /// <summary>One file of <c>samples/</c>: what the model wrote at one step.</summary>
 internal sealed record SampleFile(long? Step = null, string? Title = null, Sample?[]? Samples = null);

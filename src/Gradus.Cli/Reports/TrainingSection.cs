@@ -6,6 +6,9 @@ internal static class TrainingSection
     /// <summary>Evaluations in the table of numbers; more are thinned.</summary>
     private const int MostRows = 200;
 
+    /// <summary>Curves of an objective's metrics; a log with more names has been written by something else.</summary>
+    private const int MostMetrics = 60;
+
     public static void Write(ReportPage page, string id, LogContents log)
     {
         HtmlWriter html = page.Main;
@@ -18,11 +21,12 @@ internal static class TrainingSection
         html.Add($"""<h3 id="{id}-training">Training</h3>""");
         WriteTiles(html, log);
         Curve train = Curve.Of(log.Steps, line => line.Loss), validation = Curve.Of(log.Evaluations, line => line.Loss);
-        WriteLoss(page, id, train, validation);
+        WriteLoss(page, id, train, validation, log.Evaluations.Any(line => line.Perplexity is not null) ? "loss (nats per token)" : "loss");
         html.Add($"""<div class="charts">""");
         WriteSmall(page, id, "rate", "Learning rate", "learning rate", "rate", Curve.Of(log.Steps, line => line.LearningRate), smooth: false);
         WriteSmall(page, id, "gradient", "Gradient norm", "L2 norm", "number", Curve.Of(log.Steps, line => line.GradientNorm), smooth: true);
         WriteSmall(page, id, "speed", "Speed", "tokens per second", "count", Curve.Of(log.Steps, line => line.TokensPerSecond), smooth: true);
+        WriteMetrics(page, id, log);
         html.Add($"</div>");
         WriteNotes(html, log, train, validation);
         WriteEvaluations(html, log.Evaluations);
@@ -63,7 +67,7 @@ internal static class TrainingSection
         return countsUp && double.IsFinite(curve.Values[^1]) ? curve.Values[^1] : null;
     }
 
-    private static void WriteLoss(ReportPage page, string id, Curve train, Curve validation)
+    private static void WriteLoss(ReportPage page, string id, Curve train, Curve validation, string axis)
     {
         if (train.Finite + validation.Finite == 0)
         {
@@ -75,7 +79,7 @@ internal static class TrainingSection
         if (validation.Steps.Length > 0)
             series.Add(new ChartSeries("validation", SeriesRole.Validation, validation));
         string summary = string.Join(" ", series.Where(s => s.Role != SeriesRole.Raw).Select(Describe));
-        WriteChart(page, new Chart($"{id}-loss", id, "loss (nats per token)", "number", true, series), "Loss", summary);
+        WriteChart(page, new Chart($"{id}-loss", id, axis, "number", true, series), "Loss", summary);
     }
 
     private static void WriteSmall(ReportPage page, string id, string part, string title, string axis, string format, Curve curve, bool smooth)
@@ -87,6 +91,25 @@ internal static class TrainingSection
             series.Add(new ChartSeries("logged", SeriesRole.Trend, curve));
         if (curve.Finite > 0)
             WriteChart(page, new Chart($"{id}-{part}", id, axis, format, false, series), title, Describe(series[^1]));
+    }
+
+    /// <summary>A small chart for each metric of the objective: in training, and on held-out data.</summary>
+    private static void WriteMetrics(ReportPage page, string id, LogContents log)
+    {
+        string[] names = [.. log.Steps.Concat(log.Evaluations).SelectMany(line => line.Metrics?.Keys.AsEnumerable() ?? []).Distinct(StringComparer.Ordinal).Take(MostMetrics)];
+        for (int i = 0; i < names.Length; i++)
+        {
+            string name = names[i];
+            Curve train = Curve.Of(log.Steps, Value), validation = Curve.Of(log.Evaluations, Value);
+            List<ChartSeries> series = [];
+            AddTrain(series, "train", train);
+            if (validation.Steps.Length > 0)
+                series.Add(new ChartSeries("validation", SeriesRole.Validation, validation));
+            if (train.Finite + validation.Finite > 0)
+                WriteChart(page, new Chart($"{id}-metric-{i}", id, name, "number", false, series), name, string.Join(" ", series.Where(s => s.Role != SeriesRole.Raw).Select(Describe)));
+
+            double? Value(LogLine line) => line.Metrics?.GetValueOrDefault(name);
+        }
     }
 
     /// <summary>A short curve as it is; a long one as single values with their moving mean over them.</summary>
@@ -145,6 +168,8 @@ internal static class TrainingSection
         (string Name, Func<LogLine, double?> Value)[] columns =
         [
             .. new (string, Func<LogLine, double?>)[] { ("Loss", line => line.Loss), ("Perplexity", line => line.Perplexity), ("Bits per byte", line => line.BitsPerByte) }
+                .Concat(all.SelectMany(line => line.Metrics?.Keys.AsEnumerable() ?? []).Distinct(StringComparer.Ordinal).Take(MostMetrics)
+                    .Select(name => (name, (Func<LogLine, double?>)(line => line.Metrics?.GetValueOrDefault(name)))))
                 .Where(column => all.Any(line => column.Item2(line) is not null)),
         ];
         string left = shown < all.Count ? $", {Figures.Count(shown)} shown" : "";

@@ -76,10 +76,11 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
             case Evaluated { Report: var evaluation }:
                 _first ??= evaluation;
                 _last = evaluation;
-                context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {evaluation.Step,6:N0}  validation loss {evaluation.Loss:0.0000}  perplexity {evaluation.Perplexity:0.00}{(evaluation.BitsPerByte is { } bits ? $"  bits per byte {bits:0.000}" : "")}"));
+                context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {evaluation.Step,6:N0}  validation loss {evaluation.Loss:0.0000}{(evaluation.Perplexity is { } perplexity ? $"  perplexity {perplexity:0.00}" : "")}{(evaluation.BitsPerByte is { } bits ? $"  bits per byte {bits:0.000}" : "")}{Figures(evaluation.Metrics)}"));
                 JsonObject line = new() { ["kind"] = "evaluation", ["step"] = evaluation.Step, ["loss"] = evaluation.Loss };
-                if (double.IsFinite(evaluation.Perplexity))
-                    line["perplexity"] = evaluation.Perplexity;
+                if (evaluation.Perplexity is { } value)
+                    line["perplexity"] = value;
+                TrainingSession.AddMetrics(line, evaluation.Metrics);
                 context.Emit(line);
                 sampler?.Write(run, evaluation.Step);
                 break;
@@ -93,7 +94,7 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
     private void Show(StepReport step)
     {
         _speed = _speed == 0 ? step.TokensPerSecond : (0.95 * _speed) + (0.05 * step.TokensPerSecond);
-        context.Emit(new JsonObject
+        JsonObject line = new()
         {
             ["kind"] = "step",
             ["step"] = step.Step,
@@ -101,11 +102,17 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
             ["learning_rate"] = step.LearningRate,
             ["gradient_norm"] = step.GradientNorm,
             ["tokens_per_second"] = Math.Round(step.TokensPerSecond, 1),
-        });
+        };
+        TrainingSession.AddMetrics(line, step.Metrics);
+        context.Emit(line);
         if (context.Json || (step.Step != options.Steps && _lastLine != 0 && Stopwatch.GetElapsedTime(_lastLine).TotalSeconds < SecondsBetweenLines))
             return;
         _lastLine = Stopwatch.GetTimestamp();
         double left = _speed > 0 ? (options.Steps - step.Step) * step.Tokens / _speed : 0;
-        context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {step.Step,6:N0}/{options.Steps:N0}  loss {step.Loss:0.0000}  lr {step.LearningRate:0.00e0}  gradient {step.GradientNorm:0.00}  {_speed:N0} tokens/s  {StageContext.Duration(left)} left"));
+        context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {step.Step,6:N0}/{options.Steps:N0}  loss {step.Loss:0.0000}  lr {step.LearningRate:0.00e0}  gradient {step.GradientNorm:0.00}{Figures(step.Metrics)}  {_speed:N0} tokens/s  {StageContext.Duration(left)} left"));
     }
+
+    // As many as fit a line; the log has all.
+    private static string Figures(IReadOnlyDictionary<string, double> metrics) =>
+        string.Concat(metrics.Take(4).Select(m => string.Create(CultureInfo.InvariantCulture, $"  {m.Key} {m.Value:0.000}")));
 }

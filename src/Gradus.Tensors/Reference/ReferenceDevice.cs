@@ -257,7 +257,10 @@ public sealed unsafe partial class ReferenceDevice : Device
                 double u = (double)task.GradientScale * task.Gradient.Floats[i];
                 foreach (UpdatePart part in task.Parts.Span)
                     u = Updated(part, u, task.Value.Floats[i], i);
-                task.Value.Floats[i] = (float)(task.Value.Floats[i] + u);
+                if (task.Output is { } output)
+                    output.Floats[i] = (float)u;
+                else
+                    task.Value.Floats[i] = (float)(task.Value.Floats[i] + u);
             }
         }
     }
@@ -277,10 +280,38 @@ public sealed unsafe partial class ReferenceDevice : Device
                 double m = part.First!.Floats[i] = (float)(((double)part.A * part.First.Floats[i]) + ((1.0 - part.A) * u));
                 double v = part.Second!.Floats[i] = (float)(((double)part.B * part.Second.Floats[i]) + ((1.0 - part.B) * u * u));
                 return m * part.D / (Math.Sqrt(v * part.E) + part.C);
+            case UpdateKind.Clamp:
+                return Math.Clamp(u, -part.A, part.A);
+            case UpdateKind.AddAgreeingValue:
+                return u * value > 0 ? u + ((double)part.A * value) : u;
+            case UpdateKind.RootMeanSquare:
+                double square = Decay(part.First!, part.A, part.B * u * u, i);
+                double mean = part.Second is { } means ? Decay(means, part.A, part.B * u, i) : 0;
+                return u / (Math.Sqrt(Math.Max(0, square - (mean * mean))) + part.C);
+            case UpdateKind.AdamVariant:
+                double moment = Decay(part.First!, part.A, (1.0 - part.A) * u, i), scale = Decay(part.Second!, part.B, (1.0 - part.B) * u * u, i);
+                if (part.Third is { } highest)
+                    scale = highest.Floats[i] = Math.Max(highest.Floats[i], (float)scale);
+                return ((moment * part.D) + (u * part.F)) / (Math.Sqrt(scale * part.E) + part.C);
+            case UpdateKind.Adamax:
+                double first = Decay(part.First!, part.A, (1.0 - part.A) * u, i);
+                double norm = part.Second!.Floats[i] = (float)Math.Max((double)part.B * part.Second.Floats[i], Math.Abs(u) + part.C);
+                return part.D * first / norm;
+            case UpdateKind.Adadelta:
+                double delta = Math.Sqrt((double)part.Second!.Floats[i] + part.C) / Math.Sqrt(Decay(part.First!, part.A, (1.0 - part.A) * u * u, i) + part.C) * u;
+                Decay(part.Second, part.A, (1.0 - part.A) * delta * delta, i);
+                return delta;
+            case UpdateKind.Lion:
+                double blend = ((double)part.A * part.First!.Floats[i]) + ((1.0 - part.A) * u);
+                Decay(part.First, part.B, (1.0 - part.B) * u, i);
+                return Math.Sign(blend);
             default:
                 return u;
         }
     }
+
+    // x = decay·x + added.
+    private static double Decay(Tensor x, float decay, double added, long i) => x.Floats[i] = (float)(((double)decay * x.Floats[i]) + added);
 
     private static float ToBF16(float x) => BFloat16.ToSingle(BFloat16.FromSingle(x));
 

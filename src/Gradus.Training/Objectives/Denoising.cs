@@ -142,7 +142,7 @@ public sealed class Denoising : BatchSource
     public override MicroBatch this[long index] => Cut(_texts[index], index);
 
     /// <inheritdoc/>
-    public override long BatchesPerEpoch => _texts.BatchesPerEpoch;
+    public override long BatchesOf(long passes) => _texts.BatchesOf(passes);
 
     /// <inheritdoc/>
     public override IEnumerable<MicroBatch> All() => _texts.All().Select((batch, i) => Cut(batch, (1L << 40) + i));

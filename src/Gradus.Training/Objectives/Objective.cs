@@ -1,70 +1,103 @@
 using Gradus.Models;
-using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Training.Data;
 
 namespace Gradus.Training.Objectives;
 
-/// <summary>What a model is trained for: the data of every step and the loss.</summary>
+/// <summary>
+/// What a model is trained for: the data of every step and the loss. An objective may hold other models (a reference, a teacher, a
+/// generator), write texts with the model before it learns from them, and update the model several times with one batch of them.
+/// </summary>
+/// <remarks>
+/// Everything an objective draws or chooses is a function of the step's number and its key, so that a resumed run goes on with the same bits.
+/// Most objectives derive from <see cref="Objective{TBatch}"/>.
+/// </remarks>
 public abstract class Objective
 {
-    /// <summary>The micro-batches of an optimizer step, a function of its number. Their losses are summed and divided by all their targets together.</summary>
-    /// <param name="step">The step, from 0.</param>
-    public abstract IReadOnlyList<MicroBatch> Batches(long step);
+    /// <summary>The terms of the loss: Σ coefficient · (sum of the losses / sum of the weights).</summary>
+    public virtual IReadOnlyList<LossTerm> Terms { get; } = [new("loss")];
 
-    /// <summary>The held-out data; empty where there is none.</summary>
-    public abstract IEnumerable<MicroBatch> Validation();
+    /// <summary>Whether the loss is −log p of tokens, so that its exponential is a perplexity.</summary>
+    public virtual bool IsLikelihood => false;
 
     /// <summary>UTF-8 bytes per validation target, or 0 where unknown.</summary>
     public virtual double ValidationBytesPerTarget => 0;
 
-    /// <summary>The sum of the losses of a micro-batch's targets, in nats: one value.</summary>
+    /// <summary>Parameters that are trained along with the model's own: those of a generator or of a value head. Their names are none of the model's.</summary>
+    public virtual IReadOnlyList<Parameter> Parameters => [];
+
+    /// <summary>Numbers that the objective carries from step to step, by name: what a checkpoint must hold besides parameters.</summary>
+    public virtual IReadOnlyDictionary<string, double> State => new Dictionary<string, double>();
+
+    /// <summary>Takes the numbers of a checkpoint back.</summary>
+    /// <param name="state">What <see cref="State"/> gave.</param>
+    /// <exception cref="InvalidDataException">A number is missing: the checkpoint is another objective's.</exception>
+    public virtual void Restore(IReadOnlyDictionary<string, double> state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        if (!state.Keys.Order(StringComparer.Ordinal).SequenceEqual(State.Keys.Order(StringComparer.Ordinal)))
+            throw new InvalidDataException($"The checkpoint holds the numbers [{string.Join(", ", state.Keys)}] of its objective, but this one has [{string.Join(", ", State.Keys)}]; resume with the recipe of run.json.");
+    }
+
+    /// <summary>The updates of a step, this rank's share of them, in order: one for most objectives. Later ones are asked for when the earlier ones have been made.</summary>
+    /// <param name="context">The model and the step.</param>
+    public abstract IEnumerable<Update> Updates(StepContext context);
+
+    /// <summary>The held-out data; empty where there is none.</summary>
+    public abstract IEnumerable<TrainingBatch> Validation();
+
+    /// <summary>For each term the sum of its losses over a micro-batch: one value.</summary>
     /// <param name="model">The model.</param>
     /// <param name="batch">The micro-batch.</param>
-    /// <param name="pass">The forward pass over its tokens.</param>
-    public abstract Tensor Loss(LanguageModel model, MicroBatch batch, Pass pass);
+    /// <param name="context">Runs models, draws numbers and takes metrics.</param>
+    public abstract IReadOnlyList<Tensor> Losses(LanguageModel model, TrainingBatch batch, LossContext context);
 }
 
-/// <summary>
-/// Predict the next token: pre-training on documents, supervised fine-tuning where only answers count (the targets say which), and
-/// writing a target for a source (models with an encoder, batches with a <see cref="Nn.TokenBatch.Source"/>).
-/// A sparse model whose configuration asks for it (<c>output_router_logits</c>) is also trained to keep its experts equally busy.
-/// </summary>
-/// <param name="train">Training data.</param>
-/// <param name="validation">Held-out data, or null.</param>
-/// <param name="accumulation">Micro-batches per step, ≥ 1.</param>
-public sealed class NextToken(BatchSource train, BatchSource? validation = null, int accumulation = 1) : Objective
+/// <summary>An objective with one update a step, whose micro-batches are a function of the step and their number in it.</summary>
+/// <typeparam name="TBatch">Its micro-batches.</typeparam>
+/// <param name="batchesPerStep">Micro-batches per step over all ranks, ≥ 1.</param>
+public abstract class Objective<TBatch>(int batchesPerStep = 1) : Objective
+    where TBatch : TrainingBatch
 {
-    /// <inheritdoc/>
-    public override double ValidationBytesPerTarget => validation?.BytesPerTarget ?? 0;
+    /// <summary>Micro-batches per step over all ranks.</summary>
+    public int BatchesPerStep { get; } = batchesPerStep > 0 ? batchesPerStep : throw new ArgumentOutOfRangeException(nameof(batchesPerStep), batchesPerStep, "must be at least 1");
+
+    /// <summary>A micro-batch of a step.</summary>
+    /// <param name="step">The step, from 0.</param>
+    /// <param name="index">Its number in the step, from 0.</param>
+    public abstract TBatch Batch(long step, int index);
+
+    /// <inheritdoc cref="Objective.Losses"/>
+    public abstract IReadOnlyList<Tensor> Losses(LanguageModel model, TBatch batch, LossContext context);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<MicroBatch> Batches(long step)
+    public sealed override IEnumerable<Update> Updates(StepContext context)
     {
-        MicroBatch[] batches = new MicroBatch[accumulation];
-        for (int i = 0; i < accumulation; i++)
-            batches[i] = train[(step * accumulation) + i];
-        return batches;
+        ArgumentNullException.ThrowIfNull(context);
+        (int first, int count) = context.Ranks.Share(BatchesPerStep);
+        TBatch[] batches = new TBatch[count];
+        for (int i = 0; i < count; i++)
+            batches[i] = Batch(context.Step, first + i);
+        yield return new Update(batches, first);
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<MicroBatch> Validation() => validation?.All() ?? [];
-
-    /// <inheritdoc/>
-    public override Tensor Loss(LanguageModel model, MicroBatch batch, Pass pass)
-    {
-        ArgumentNullException.ThrowIfNull(batch);
-        ArgumentNullException.ThrowIfNull(pass);
-        if (model is not GenerativeModel writer)
-            throw new NotSupportedException("Next-token training needs a model that scores the next token.");
-        if (!pass.Training || writer.LoadBalancing is not { InTraining: true } balancing)
-            return writer.Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
-        List<Tensor> routerLogits = [];
-        pass.RouterLogits = routerLogits;
-        Tensor loss = writer.Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
-        // The sum is divided by the number of targets later on, but this loss is a mean already.
-        return routerLogits.Count == 0
-            ? loss
-            : loss.Add(balancing.Loss(routerLogits).Scale(balancing.Coefficient * batch.TargetCount));
-    }
+    public sealed override IReadOnlyList<Tensor> Losses(LanguageModel model, TrainingBatch batch, LossContext context) => Losses(model, (TBatch)batch, context);
 }
+
+/// <summary>A term of a loss.</summary>
+/// <param name="Name">Its name in the log, where there are several.</param>
+/// <param name="Coefficient">What its mean is multiplied by.</param>
+public readonly record struct LossTerm(string Name, double Coefficient = 1);
+
+/// <summary>One update of the parameters.</summary>
+/// <param name="Batches">This rank's micro-batches; may be none.</param>
+/// <param name="First">The number of the first of them among those of all ranks.</param>
+public readonly record struct Update(IReadOnlyList<TrainingBatch> Batches, int First = 0);
+
+/// <summary>A step as an objective sees it before it gives the step's data.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Step">The step, from 0.</param>
+/// <param name="Key">What to derive all random numbers of the step from.</param>
+/// <param name="Ranks">The ranks that share the step.</param>
+public sealed record StepContext(LanguageModel Model, long Step, ulong Key, RankGroup Ranks);

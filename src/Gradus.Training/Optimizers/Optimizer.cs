@@ -1,107 +1,41 @@
-using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Serialization;
 using Gradus.Tensors;
 
 namespace Gradus.Training.Optimizers;
 
-/// <summary>An optimizer as a run's configuration names it.</summary>
-/// <param name="LearningRate">The learning rate that the schedule's factor multiplies, &gt; 0.</param>
-[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
-[JsonDerivedType(typeof(AdamW), "adamw")]
-[JsonDerivedType(typeof(Adam), "adam")]
-[JsonDerivedType(typeof(Sgd), "sgd")]
-public abstract record OptimizerOptions(double LearningRate)
-{
-    /// <summary>The parts, in order.</summary>
-    public abstract IReadOnlyList<UpdateRule> Rules();
-}
-
-/// <summary>Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019).</summary>
-/// <param name="LearningRate">The learning rate, &gt; 0.</param>
-/// <param name="Beta1">Decay of the first moment, in [0, 1).</param>
-/// <param name="Beta2">Decay of the second moment, in [0, 1).</param>
-/// <param name="Epsilon">ε &gt; 0.</param>
-/// <param name="WeightDecay">λ ≥ 0.</param>
-/// <param name="DecayMatricesOnly">Leave out biases and the scales of norms.</param>
-public sealed record AdamW(
-    [Range(0.0, double.PositiveInfinity, MinimumIsExclusive = true)] double LearningRate = 3e-4,
-    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Beta1 = 0.9f,
-    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Beta2 = 0.999f,
-    float Epsilon = 1e-8f,
-    [Range(0.0, double.PositiveInfinity)] float WeightDecay = 0.01f,
-    bool DecayMatricesOnly = true)
-    : OptimizerOptions(LearningRate)
-{
-    /// <inheritdoc/>
-    public override IReadOnlyList<UpdateRule> Rules() =>
-        [new ScaleByAdam(Beta1, Beta2, Epsilon), new AddDecayedWeights(WeightDecay, DecayMatricesOnly), new ScaleByLearningRate()];
-}
-
-/// <summary>Adam with L2 regularization (Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2015).</summary>
-/// <param name="LearningRate">The learning rate, &gt; 0.</param>
-/// <param name="Beta1">Decay of the first moment, in [0, 1).</param>
-/// <param name="Beta2">Decay of the second moment, in [0, 1).</param>
-/// <param name="Epsilon">ε &gt; 0.</param>
-/// <param name="WeightDecay">λ ≥ 0.</param>
-public sealed record Adam(
-    [Range(0.0, double.PositiveInfinity, MinimumIsExclusive = true)] double LearningRate = 1e-3,
-    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Beta1 = 0.9f,
-    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Beta2 = 0.999f,
-    float Epsilon = 1e-8f,
-    [Range(0.0, double.PositiveInfinity)] float WeightDecay = 0)
-    : OptimizerOptions(LearningRate)
-{
-    /// <inheritdoc/>
-    public override IReadOnlyList<UpdateRule> Rules() =>
-        [new AddDecayedWeights(WeightDecay), new ScaleByAdam(Beta1, Beta2, Epsilon), new ScaleByLearningRate()];
-}
-
-/// <summary>Stochastic gradient descent, with momentum on request.</summary>
-/// <param name="LearningRate">The learning rate, &gt; 0.</param>
-/// <param name="Momentum">Decay of the running sum of updates, in [0, 1); 0 for none.</param>
-/// <param name="Dampening">Share of a new gradient that momentum leaves out.</param>
-/// <param name="Nesterov">Nesterov's momentum.</param>
-/// <param name="WeightDecay">λ ≥ 0.</param>
-public sealed record Sgd(
-    [Range(0.0, double.PositiveInfinity, MinimumIsExclusive = true)] double LearningRate = 1e-2,
-    [Range(0.0, 1.0, MaximumIsExclusive = true)] float Momentum = 0,
-    float Dampening = 0,
-    bool Nesterov = false,
-    [Range(0.0, double.PositiveInfinity)] float WeightDecay = 0)
-    : OptimizerOptions(LearningRate)
-{
-    /// <inheritdoc/>
-    public override IReadOnlyList<UpdateRule> Rules() => Momentum == 0
-        ? [new AddDecayedWeights(WeightDecay), new ScaleByLearningRate()]
-        : [new AddDecayedWeights(WeightDecay), new Trace(Momentum, Dampening, Nesterov), new ScaleByLearningRate()];
-}
-
-/// <summary>Applies the parts of an optimizer to parameters, and keeps what the parts remember.</summary>
+/// <summary>
+/// Applies the parts of optimizers to parameters, and keeps what the parts remember. Parameters whose parts are all element-wise are
+/// updated together in one pass over memory; the others one by one, their element-wise parts still in one pass each.
+/// </summary>
 public sealed class Optimizer : IDisposable
 {
-    private readonly IReadOnlyList<UpdateRule> _rules;
-    private readonly IReadOnlyList<Parameter> _parameters;
+    private readonly IReadOnlyList<ParameterPlan> _plans;
+    private readonly Func<Parameter, bool>? _owned;
     private readonly Device _device;
     private readonly Workspace _store;
+    private readonly Workspace _scratch;
     private readonly Tensor[][][] _state;
-    private readonly UpdatePart[] _parts;
+    private readonly UpdatePart[][] _parts;
+    private readonly bool[] _elementwise;
     private readonly UpdateTask[] _tasks;
 
-    /// <summary>Prepares the parameters' state, all zeros.</summary>
-    /// <param name="rules">The parts, in order.</param>
-    /// <param name="parameters">The parameters to train.</param>
+    /// <summary>Prepares the parameters' state.</summary>
+    /// <param name="plans">The parameters to train, and how.</param>
     /// <param name="device">The parameters' device.</param>
-    public Optimizer(IReadOnlyList<UpdateRule> rules, IReadOnlyList<Parameter> parameters, Device device)
+    /// <param name="precision">How products of matrices round their operands.</param>
+    /// <param name="owned">Which parameters are updated here, and their state kept; null for all. The others are somebody else's.</param>
+    public Optimizer(IReadOnlyList<ParameterPlan> plans, Device device, Precision precision = Precision.F32, Func<Parameter, bool>? owned = null)
     {
-        ArgumentNullException.ThrowIfNull(rules);
-        ArgumentNullException.ThrowIfNull(parameters);
-        _rules = rules;
-        _parameters = parameters;
+        ArgumentNullException.ThrowIfNull(plans);
+        _plans = plans;
+        _owned = owned;
         _device = device;
         _store = new Workspace(device);
-        _state = [.. parameters.Select(p => rules.Select(r => r.StateNames.Select(_ => _store.Zeros(p.Shape)).ToArray()).ToArray())];
-        _parts = new UpdatePart[parameters.Count * rules.Count];
-        _tasks = new UpdateTask[parameters.Count];
+        _scratch = new Workspace(device, precision);
+        _state = [.. plans.Select(plan => Owns(plan.Parameter) ? plan.Rules.Select(r => r.State(plan.Parameter.Shape).Select(Make).ToArray()).ToArray() : [])];
+        // One part more for clipping by value.
+        _parts = [.. plans.Select(plan => new UpdatePart[plan.Rules.Count + 1])];
+        _elementwise = [.. plans.Select(plan => plan.Rules.All(r => r is ElementwiseRule))];
+        _tasks = new UpdateTask[plans.Count];
     }
 
     /// <summary>Updates made so far.</summary>
@@ -116,12 +50,13 @@ public sealed class Optimizer : IDisposable
         get
         {
             Dictionary<string, Tensor> state = new(StringComparer.Ordinal);
-            for (int p = 0; p < _parameters.Count; p++)
+            for (int p = 0; p < _plans.Count; p++)
             {
-                for (int r = 0; r < _rules.Count; r++)
+                for (int r = 0; r < _state[p].Length; r++)
                 {
+                    IReadOnlyList<StateTensor> about = _plans[p].Rules[r].State(_plans[p].Parameter.Shape);
                     for (int i = 0; i < _state[p][r].Length; i++)
-                        state[$"{_parameters[p].Name}.{_rules[r].StateNames[i]}"] = _state[p][r][i];
+                        state[$"{_plans[p].Parameter.Name}.{about[i].Name}"] = _state[p][r][i];
                 }
             }
             return state;
@@ -129,36 +64,76 @@ public sealed class Optimizer : IDisposable
     }
 
     /// <summary>Updates all parameters that have a gradient, and clears the gradients.</summary>
-    /// <param name="learningRate">The learning rate of this step.</param>
-    /// <param name="gradientScale">Factor of all gradients first: what clipping asks for.</param>
-    public void Step(double learningRate, float gradientScale = 1f)
+    /// <param name="rateFactor">What the schedule multiplies learning rates by in this step.</param>
+    /// <param name="gradientScale">Factor of all gradients first: what clipping by norm asks for.</param>
+    /// <param name="clipValue">The largest size of a gradient's element; 0 for any.</param>
+    public void Step(double rateFactor, float gradientScale = 1f, float clipValue = 0)
     {
         Steps++;
         int count = 0;
-        for (int p = 0; p < _parameters.Count; p++)
+        for (int p = 0; p < _plans.Count; p++)
         {
-            if (_parameters[p].Gradient is { } gradient)
-                _tasks[count++] = new UpdateTask(_parameters[p].Value, gradient, gradientScale, Parts(p, learningRate));
+            if (_elementwise[p] && _plans[p].Parameter.Gradient is { } gradient && Owns(_plans[p].Parameter))
+                _tasks[count++] = new UpdateTask(_plans[p].Parameter.Value, gradient, gradientScale * _plans[p].Sign, Parts(p, 0, _plans[p].Rules.Count, rateFactor, clipValue));
         }
         _device.Update(_tasks.AsSpan(0, count));
         Array.Clear(_tasks);
-        foreach (Parameter parameter in _parameters)
+        for (int p = 0; p < _plans.Count; p++)
         {
-            if (parameter.Gradient is null)
+            if (_plans[p].Parameter.Gradient is not { } gradient)
                 continue;
-            parameter.ClearGradient();
-            parameter.MarkChanged();
+            if (!_elementwise[p] && Owns(_plans[p].Parameter))
+                StepAlone(p, gradient, rateFactor, gradientScale * _plans[p].Sign, clipValue);
+            _plans[p].Parameter.ClearGradient();
+            _plans[p].Parameter.MarkChanged();
         }
     }
 
-    private ReadOnlyMemory<UpdatePart> Parts(int parameter, double learningRate)
+    private void StepAlone(int p, Tensor update, double rateFactor, float scale, float clipValue)
     {
-        Memory<UpdatePart> parts = _parts.AsMemory(parameter * _rules.Count, _rules.Count);
-        for (int r = 0; r < _rules.Count; r++)
-            parts.Span[r] = _rules[r].Part(new UpdateContext(_parameters[parameter], _state[parameter][r], Steps, learningRate));
-        return parts;
+        ParameterPlan plan = _plans[p];
+        for (int first = 0; first <= plan.Rules.Count; first++)
+        {
+            int end = first;
+            while (end < plan.Rules.Count && plan.Rules[end] is ElementwiseRule)
+                end++;
+            Tensor? output = end < plan.Rules.Count ? _scratch.Empty(update.Shape) : null;
+            _device.Update([new UpdateTask(plan.Parameter.Value, update, scale, Parts(p, first, end, rateFactor, clipValue)) { Output = output }]);
+            if (output is null)
+                break;
+            update = ((TensorRule)plan.Rules[end]).Apply(output, Context(p, end, rateFactor), _scratch);
+            (first, scale, clipValue) = (end, 1, 0);
+        }
+        _scratch.Reset();
+    }
+
+    private ReadOnlyMemory<UpdatePart> Parts(int p, int first, int end, double rateFactor, float clipValue)
+    {
+        Span<UpdatePart> parts = _parts[p];
+        int count = 0;
+        if (clipValue > 0)
+            parts[count++] = UpdatePart.Clamp(clipValue);
+        for (int r = first; r < end; r++)
+            parts[count++] = ((ElementwiseRule)_plans[p].Rules[r]).Part(Context(p, r, rateFactor));
+        return _parts[p].AsMemory(0, count);
+    }
+
+    private UpdateContext Context(int p, int rule, double rateFactor) => new(_plans[p].Parameter, _state[p][rule], Steps, _plans[p].LearningRate * rateFactor);
+
+    private bool Owns(Parameter parameter) => _owned?.Invoke(parameter) ?? true;
+
+    private Tensor Make(StateTensor about)
+    {
+        Tensor tensor = _store.Zeros(about.Shape);
+        if (about.Initial != 0)
+            _device.Fill(tensor, about.Initial);
+        return tensor;
     }
 
     /// <summary>Frees the remembered tensors.</summary>
-    public void Dispose() => _store.Dispose();
+    public void Dispose()
+    {
+        _scratch.Dispose();
+        _store.Dispose();
+    }
 }

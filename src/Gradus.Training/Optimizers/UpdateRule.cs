@@ -4,20 +4,46 @@ namespace Gradus.Training.Optimizers;
 
 /// <summary>
 /// One part of an optimizer: it turns a parameter's update, at first the gradient, into the next part's. An optimizer is a list of
-/// parts that reads as a sentence: AdamW is "scale by Adam, add decayed weights, scale by the learning rate".
+/// parts that reads as a sentence: AdamW is "scale by Adam, add decayed weights, scale by the learning rate". Most parts are an
+/// <see cref="ElementwiseRule"/>, of which any number run in one pass; what needs a whole tensor is a <see cref="TensorRule"/>.
 /// </summary>
 public abstract class UpdateRule
 {
-    /// <summary>The names of the tensors of a parameter's shape that this part remembers; none for most parts.</summary>
-    public virtual IReadOnlyList<string> StateNames => [];
+    private protected UpdateRule()
+    {
+    }
 
-    /// <summary>What this part does with the update of one parameter in one step, element by element; the default is nothing.</summary>
+    /// <summary>The tensors that this part remembers of a parameter; none for most parts.</summary>
+    /// <param name="shape">The parameter's shape.</param>
+    public virtual IReadOnlyList<StateTensor> State(Shape shape) => [];
+}
+
+/// <summary>A part that treats every element by itself.</summary>
+public abstract class ElementwiseRule : UpdateRule
+{
+    /// <summary>What this part does with the update of one parameter in one step; the default is nothing.</summary>
     public abstract UpdatePart Part(in UpdateContext context);
 }
 
+/// <summary>A part that needs a parameter's whole update: rows and columns, a norm, products of matrices.</summary>
+public abstract class TensorRule : UpdateRule
+{
+    /// <summary>The next part's update.</summary>
+    /// <param name="update">The update so far, of the parameter's shape; may be overwritten.</param>
+    /// <param name="context">The parameter in this step.</param>
+    /// <param name="workspace">Where values live until the parameter is updated; its precision is that of the products.</param>
+    public abstract Tensor Apply(Tensor update, in UpdateContext context, Workspace workspace);
+}
+
+/// <summary>A tensor that a part remembers.</summary>
+/// <param name="Name">Its name in checkpoints, behind the parameter's.</param>
+/// <param name="Shape">Its shape.</param>
+/// <param name="Initial">Its values at first.</param>
+public readonly record struct StateTensor(string Name, Shape Shape, float Initial = 0);
+
 /// <summary>What a part of an optimizer works on: one parameter, in one step.</summary>
 /// <param name="Parameter">The parameter.</param>
-/// <param name="State">The tensors that the part remembers, in the order of its names; zeros at first.</param>
+/// <param name="State">The tensors that the part remembers, in its order.</param>
 /// <param name="Step">The number of this update, from 1.</param>
 /// <param name="LearningRate">The learning rate of this step.</param>
 public readonly record struct UpdateContext(Parameter Parameter, IReadOnlyList<Tensor> State, long Step, double LearningRate);
@@ -26,10 +52,10 @@ public readonly record struct UpdateContext(Parameter Parameter, IReadOnlyList<T
 /// <param name="beta1">Decay of the first moment, in [0, 1).</param>
 /// <param name="beta2">Decay of the second moment, in [0, 1).</param>
 /// <param name="epsilon">ε &gt; 0.</param>
-public sealed class ScaleByAdam(float beta1, float beta2, float epsilon) : UpdateRule
+public sealed class ScaleByAdam(float beta1, float beta2, float epsilon) : ElementwiseRule
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> StateNames { get; } = ["m", "v"];
+    public override IReadOnlyList<StateTensor> State(Shape shape) => [new("m", shape), new("v", shape)];
 
     /// <inheritdoc/>
     public override UpdatePart Part(in UpdateContext context) =>
@@ -40,10 +66,10 @@ public sealed class ScaleByAdam(float beta1, float beta2, float epsilon) : Updat
 /// <param name="decay">Decay of the sum, in [0, 1).</param>
 /// <param name="dampening">Share of a new update that is left out, as in torch; not of the first one.</param>
 /// <param name="nesterov">Look ahead by one more step.</param>
-public sealed class Trace(float decay, float dampening = 0, bool nesterov = false) : UpdateRule
+public sealed class Trace(float decay, float dampening = 0, bool nesterov = false) : ElementwiseRule
 {
     /// <inheritdoc/>
-    public override IReadOnlyList<string> StateNames { get; } = ["trace"];
+    public override IReadOnlyList<StateTensor> State(Shape shape) => [new("trace", shape)];
 
     /// <inheritdoc/>
     public override UpdatePart Part(in UpdateContext context)
@@ -58,16 +84,22 @@ public sealed class Trace(float decay, float dampening = 0, bool nesterov = fals
 /// <summary>Adds λ·w: before the other parts it is L2 regularization, behind them decoupled weight decay (Loshchilov and Hutter, 2019).</summary>
 /// <param name="rate">λ ≥ 0.</param>
 /// <param name="matricesOnly">Leave out vectors: biases and the scales of norms.</param>
-public sealed class AddDecayedWeights(float rate, bool matricesOnly = false) : UpdateRule
+/// <param name="cautious">Leave out weights that the update so far does not move towards zero.</param>
+public sealed class AddDecayedWeights(float rate, bool matricesOnly = false, bool cautious = false) : ElementwiseRule
 {
     /// <inheritdoc/>
-    public override UpdatePart Part(in UpdateContext context) =>
-        rate == 0 || (matricesOnly && context.Parameter.Shape.Rank < 2) ? default : UpdatePart.AddValue(rate);
+    public override UpdatePart Part(in UpdateContext context)
+    {
+        if (rate == 0 || (matricesOnly && context.Parameter.Shape.Rank < 2))
+            return default;
+        return cautious ? UpdatePart.AddAgreeingValue(rate) : UpdatePart.AddValue(rate);
+    }
 }
 
 /// <summary>Multiplies by minus the learning rate: the last part.</summary>
-public sealed class ScaleByLearningRate : UpdateRule
+/// <param name="decay">The rate of update t is divided by 1 + (t − 1) times this.</param>
+public sealed class ScaleByLearningRate(double decay = 0) : ElementwiseRule
 {
     /// <inheritdoc/>
-    public override UpdatePart Part(in UpdateContext context) => UpdatePart.Scale((float)-context.LearningRate);
+    public override UpdatePart Part(in UpdateContext context) => UpdatePart.Scale((float)(-context.LearningRate / (1 + ((context.Step - 1) * decay))));
 }

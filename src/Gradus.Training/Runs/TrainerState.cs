@@ -9,6 +9,7 @@ public static class TrainerState
 {
     private const string StateFile = "trainer/state.json";
     private const string OptimizerFile = "trainer/optimizer.safetensors";
+    private const string ObjectiveFile = "trainer/objective.safetensors";
 
     /// <summary>Writes the trainer's state into a checkpoint that is being written.</summary>
     /// <param name="folder">The checkpoint.</param>
@@ -19,7 +20,14 @@ public static class TrainerState
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(trainer);
-        Checkpoint.WriteObject(folder, StateFile, new JsonObject { ["step"] = trainer.Steps, ["seed"] = seed, ["tokens"] = tokens });
+        JsonObject state = new() { ["step"] = trainer.Steps, ["seed"] = seed, ["tokens"] = tokens };
+        if (trainer.Optimizer.Steps != trainer.Steps)
+            state["updates"] = trainer.Optimizer.Steps;
+        if (trainer.Objective.State is { Count: > 0 } numbers)
+            state["objective"] = new JsonObject(numbers.Select(n => KeyValuePair.Create(n.Key, (JsonNode?)n.Value)));
+        Checkpoint.WriteObject(folder, StateFile, state);
+        if (trainer.Objective.Parameters.Count > 0)
+            Checkpoint.WriteTensors(folder.Create(ObjectiveFile), trainer.Objective.Parameters);
         Checkpoint.WriteTensors(folder.Create(OptimizerFile), trainer.Optimizer.State);
     }
 
@@ -38,14 +46,11 @@ public static class TrainerState
         long step = Number(state, "step", path), tokens = Number(state, "tokens", path), stored = Number(state, "seed", path);
         if (stored != seed)
             throw new InvalidDataException($"{path}: the run was started with seed {stored}, not {seed}; give the same seed to go on.");
-        using (TensorFile weights = TensorFile.Open(folder))
-        {
-            foreach (Parameter parameter in trainer.Parameters)
-            {
-                Fill(weights, parameter.Name, parameter.Value);
-                parameter.MarkChanged();
-            }
-        }
+        trainer.Objective.Restore(Numbers(state, path));
+        IReadOnlyList<Parameter> further = trainer.Objective.Parameters;
+        Fill(folder, trainer.Parameters.Take(trainer.Parameters.Count - further.Count));
+        if (further.Count > 0)
+            Fill(Path.Combine(folder, ObjectiveFile), further);
         IReadOnlyDictionary<string, Tensor> optimizer = trainer.Optimizer.State;
         if (optimizer.Count > 0)
         {
@@ -53,8 +58,31 @@ public static class TrainerState
             foreach ((string name, Tensor value) in optimizer)
                 Fill(moments, name, value);
         }
-        trainer.Optimizer.Steps = step;
+        trainer.Steps = step;
+        trainer.Optimizer.Steps = state.ContainsKey("updates") ? Number(state, "updates", path) : step;
         return tokens;
+    }
+
+    private static void Fill(string file, IEnumerable<Parameter> parameters)
+    {
+        using TensorFile weights = TensorFile.Open(file);
+        foreach (Parameter parameter in parameters)
+        {
+            Fill(weights, parameter.Name, parameter.Value);
+            parameter.MarkChanged();
+        }
+    }
+
+    private static Dictionary<string, double> Numbers(JsonObject state, string path)
+    {
+        Dictionary<string, double> numbers = new(StringComparer.Ordinal);
+        foreach ((string key, JsonNode? value) in state["objective"] as JsonObject ?? [])
+        {
+            numbers[key] = value is JsonValue given && given.TryGetValue(out double number)
+                ? number
+                : throw new InvalidDataException($"{path}: objective.{key} is not a number; the checkpoint is damaged, remove it to go on from an older one.");
+        }
+        return numbers;
     }
 
     private static void Fill(TensorFile file, string name, Tensor value)

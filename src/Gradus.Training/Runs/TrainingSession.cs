@@ -102,28 +102,42 @@ public sealed class TrainingSession
         return new Saved(_trainer.Steps, path);
     }
 
-    // JSON has no infinity.
     private static JsonObject Line(EvaluationReport report)
     {
         JsonObject line = new() { ["kind"] = "evaluation", ["step"] = report.Step, ["loss"] = report.Loss };
-        if (double.IsFinite(report.Perplexity))
-            line["perplexity"] = report.Perplexity;
+        if (report.Perplexity is { } perplexity)
+            line["perplexity"] = perplexity;
         if (report.BitsPerByte is { } bits)
             line["bits_per_byte"] = bits;
+        AddMetrics(line, report.Metrics);
         return line;
     }
 
-    private JsonObject Line(StepReport report) => new()
+    private JsonObject Line(StepReport report)
     {
-        ["kind"] = "step",
-        ["step"] = report.Step,
-        ["loss"] = report.Loss,
-        ["learning_rate"] = report.LearningRate,
-        ["gradient_norm"] = report.GradientNorm,
-        ["tokens"] = _tokens,
-        ["tokens_per_second"] = Math.Round(report.TokensPerSecond, 1),
-        ["seconds"] = Math.Round(_seconds, 3),
-    };
+        JsonObject line = new()
+        {
+            ["kind"] = "step",
+            ["step"] = report.Step,
+            ["loss"] = report.Loss,
+            ["learning_rate"] = report.LearningRate,
+            ["gradient_norm"] = report.GradientNorm,
+            ["tokens"] = _tokens,
+            ["tokens_per_second"] = Math.Round(report.TokensPerSecond, 1),
+            ["seconds"] = Math.Round(_seconds, 3),
+        };
+        AddMetrics(line, report.Metrics);
+        return line;
+    }
+
+    /// <summary>Adds an objective's metrics to a line of the log, as <c>metrics</c>; those that JSON can hold.</summary>
+    public static void AddMetrics(JsonObject line, IReadOnlyDictionary<string, double> metrics)
+    {
+        ArgumentNullException.ThrowIfNull(line);
+        ArgumentNullException.ThrowIfNull(metrics);
+        if (metrics.Count > 0)
+            line["metrics"] = new JsonObject(metrics.Where(m => double.IsFinite(m.Value)).Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value)));
+    }
 }
 
 /// <summary>Something that happened in a run.</summary>

@@ -9,7 +9,7 @@ public sealed class RunLogTests
     {
         LogContents log = Read("""
             {"kind":"step","step":1,"loss":2.5,"learning_rate":1e-3,"gradient_norm":0.5,"tokens":64,"tokens_per_second":100.5,"seconds":0.6,"new":[1]}
-            {"kind":"evaluation","step":1,"loss":2.25,"perplexity":9.4,"bits_per_byte":1.5}
+            {"kind":"evaluation","step":1,"loss":2.25,"perplexity":9.4,"bits_per_byte":1.5,"metrics":{"accuracy":0.75,"unknown":null}}
             {"kind":"checkpoint","step":1}
 
             {"kind":"step","step":2,"loss":2}
@@ -18,6 +18,8 @@ public sealed class RunLogTests
         Assert.Equal(new LogLine("step", 1, 2.5, 1e-3, 0.5, 64, 100.5, 0.6), log.Steps[0]);
         Assert.Null(log.Steps[1].GradientNorm);
         Assert.Equal(1.5, Assert.Single(log.Evaluations).BitsPerByte);
+        Assert.Equal(0.75, log.Evaluations[0].Metrics!["accuracy"]);
+        Assert.Null(log.Evaluations[0].Metrics!["unknown"]);
         Assert.Equal((0, false, 0), (log.UnreadableLines, log.LastLineCutOff, log.Resumes));
     }
 

@@ -52,6 +52,8 @@ internal static partial class DeviceCases
             b.Device.Update([.. counts.Select((n, i) => new UpdateTask(
                 b.Updated(n), b.Normal(n), 0.1f + i, Enumerable.Range(0, i % 4).Select(j => Part(b, kinds[(i + j) % kinds.Length], n)).ToArray()))]);
         });
+        yield return new(nameof(Device.Update), "into another tensor", b => b.Device.Update([
+            new UpdateTask(b.Normal(20_001), b.Normal(20_001), 0.7f, new[] { UpdatePart.AddValue(0.2f), UpdatePart.Clamp(0.5f) }) { Output = b.Output(20_001) }]));
         yield return new(nameof(Device.Update), "AdamW", b => b.Device.Update([new UpdateTask(
             b.Updated(70_001), b.Normal(70_001), 1, new[] { Part(b, UpdateKind.Adam, 70_001), UpdatePart.AddValue(0.01f), UpdatePart.Scale(-3e-4f) })]));
     }
@@ -62,8 +64,25 @@ internal static partial class DeviceCases
         UpdateKind.AddValue => UpdatePart.AddValue(0.2f),
         UpdateKind.Trace => UpdatePart.Trace(b.Updated(n), 0.9f, 0.7f, 0.8f, 0.3f),
         UpdateKind.Adam => UpdatePart.Adam(b.Updated(n), Squared(b.Updated(n)), 0.9f, 0.95f, 1e-8f, 3),
-        _ => default,
+        UpdateKind.AdamVariant => UpdatePart.AdamVariant(
+            b.Updated(n), Squared(b.Updated(n)), n % 2 == 0 ? Squared(b.Updated(n)) : null, 0.9f, 0.95f, 1e-4f, 0.8, n % 2 == 0 ? 0 : 0.3, 1.2),
+        UpdateKind.Clamp => UpdatePart.Clamp(0.4f),
+        UpdateKind.AddAgreeingValue => UpdatePart.AddAgreeingValue(0.2f),
+        UpdateKind.RootMeanSquare => UpdatePart.RootMeanSquare(Squared(b.Updated(n)), n % 2 == 0 ? Scaled(b.Updated(n)) : null, 0.9f, 0.1f, 1e-2f),
+        UpdateKind.Adamax => UpdatePart.Adamax(b.Updated(n), Squared(b.Updated(n)), 0.9f, 0.95f, 1e-4f, 1.1),
+        UpdateKind.Adadelta => UpdatePart.Adadelta(Squared(b.Updated(n)), Squared(b.Updated(n)), 0.9f, 1e-4f),
+        UpdateKind.Lion => UpdatePart.Lion(b.Updated(n), 0.9f, 0.99f),
+        UpdateKind.None => default,
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
     };
+
+    // So small that its square never exceeds a mean square.
+    private static Tensor Scaled(Tensor x)
+    {
+        foreach (ref float v in x.Span())
+            v *= 1e-3f;
+        return x;
+    }
 
     private static void InPlace(Bench b, BinaryOp op)
     {

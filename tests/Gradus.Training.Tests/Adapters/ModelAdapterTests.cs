@@ -4,6 +4,7 @@ using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Testing;
+using Gradus.Training.Optimizers;
 
 namespace Gradus.Training.Tests.Adapters;
 
@@ -112,7 +113,7 @@ public sealed class ModelAdapterTests
             using DecoderModel model = AdapterFixture.Llama();
             // Without an update B stays random, so only dropout moves the loss.
             using ModelAdapter adapter = ModelAdapter.Attach(model, new LoraConfig(R: 4, LoraAlpha: 32, LoraDropout: dropout, InitLoraWeights: LoraInit.Random), 1);
-            using Trainer trainer = new(model, AdapterFixture.Objective(), new TrainingOptions(3, Seed: (long)seed) { Optimizer = new Optimizers.Sgd(1e-30) });
+            using Trainer trainer = new(model, AdapterFixture.Objective(), new TrainingOptions(3, Seed: (long)seed) { Optimizer = new Sgd(1e-30) });
             return [.. Enumerable.Range(0, 3).Select(_ => trainer.Step().Loss)];
         }
 

@@ -74,28 +74,28 @@ internal sealed class PaddedBatch
 /// Given batches in turn, where a step's loss is the mean of its batches' means, as a loop of transformers computes it; the trainer
 /// itself divides by all targets together.
 /// </summary>
-internal sealed class GivenBatches(IReadOnlyList<MicroBatch> batches, int accumulation = 1) : Objective
+internal sealed class GivenBatches(IReadOnlyList<MicroBatch> batches, int accumulation = 1) : Objective<MicroBatch>(accumulation)
 {
     /// <summary>The mean loss of every micro-batch so far.</summary>
-    public List<double> Losses { get; } = [];
+    public List<double> Means { get; } = [];
 
     private long _targets;
 
-    public override IReadOnlyList<MicroBatch> Batches(long step)
+    public override MicroBatch Batch(long step, int index)
     {
-        MicroBatch[] chosen = [.. Enumerable.Range(0, accumulation).Select(a => batches[(int)(((step * accumulation) + a) % batches.Count)])];
-        _targets = chosen.Sum(b => (long)b.TargetCount);
+        MicroBatch chosen = batches[(int)(((step * BatchesPerStep) + index) % batches.Count)];
+        _targets = (index == 0 ? 0 : _targets) + chosen.TargetCount;
         return chosen;
     }
 
-    public override IEnumerable<MicroBatch> Validation() => [batches[0]];
+    public override IEnumerable<TrainingBatch> Validation() => [batches[0]];
 
-    public override Tensor Loss(LanguageModel model, MicroBatch batch, Pass pass)
+    public override IReadOnlyList<Tensor> Losses(LanguageModel model, MicroBatch batch, LossContext context)
     {
-        Tensor sum = ((GenerativeModel)model).Losses(pass, pass.Workspace.From(batch.Targets)).Sum();
-        if (!pass.Training)
-            return sum;
-        Losses.Add((double)sum.Item() / batch.TargetCount);
-        return sum.Scale((float)((double)_targets / batch.TargetCount / accumulation));
+        Tensor sum = ((GenerativeModel)model).Losses(context.Pass(batch.Tokens), context.Workspace.From(batch.Targets)).Sum();
+        if (!context.Training)
+            return [sum];
+        Means.Add((double)sum.Item() / batch.TargetCount);
+        return [sum.Scale((float)((double)_targets / batch.TargetCount / BatchesPerStep))];
     }
 }

@@ -50,7 +50,7 @@ public sealed class TrajectoryGoldens
             string at = $"{name}/{run} step {step}";
             Near((double)log[step]!["lr"]!, report.LearningRate, 1e-12, $"{at}: learning rate");
             for (int i = 0; i < accumulation; i++)
-                Near((double)log[step]!["losses"]![i]!, objective.Losses[^(accumulation - i)], 1e-4, $"{at}: loss {i}");
+                Near((double)log[step]!["losses"]![i]!, objective.Means[^(accumulation - i)], 1e-4, $"{at}: loss {i}");
             if (log[step]!["grad_norm_before_clip"] is { } norm)
                 Near((double)norm, report.GradientNorm, 1e-4, $"{at}: gradient norm");
         }

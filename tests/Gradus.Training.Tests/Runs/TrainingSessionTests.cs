@@ -231,7 +231,8 @@ public sealed class TrainingSessionTests
         using FileStream other = new(Path.Combine(run.FullPath, "log.jsonl"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         using StreamReader reader = new(other, Encoding.UTF8);
         Assert.Equal("é\n\"", (string?)JsonNode.Parse(reader.ReadLine()!)!["text"]);
-        Assert.Equal(double.PositiveInfinity, new EvaluationReport(1, 1000, 1, 0).Perplexity);
+        Assert.Null(new EvaluationReport(1, 1000, 1, 0).Perplexity);
+        Assert.Null(new EvaluationReport(1, 1, 1, 0) { IsLikelihood = false }.Perplexity);
         Assert.Equal(1 / Math.Log(2) / 4, new EvaluationReport(1, 1, 1, 4).BitsPerByte!.Value, 1e-12);
         Assert.Null(new EvaluationReport(1, 1, 1, 0).BitsPerByte);
     }

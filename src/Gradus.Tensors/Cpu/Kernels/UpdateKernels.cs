@@ -21,6 +21,7 @@ internal sealed unsafe partial class CpuDevice<T>
     {
         public float* Value;
         public float* Gradient;
+        public float* Output;
         public long Count;
         public long FirstItem;
         public float Scale;
@@ -33,11 +34,13 @@ internal sealed unsafe partial class CpuDevice<T>
         public UpdateKind Kind;
         public float* First;
         public float* Second;
+        public float* Third;
         public float A;
         public float B;
         public float C;
         public float D;
         public float E;
+        public float F;
     }
 
     public override void Update(ReadOnlySpan<UpdateTask> tasks)
@@ -55,6 +58,7 @@ internal sealed unsafe partial class CpuDevice<T>
             {
                 Value = task.Value.Floats,
                 Gradient = task.Gradient.Floats,
+                Output = task.Output is { } output ? output.Floats : null,
                 Count = task.Value.Count,
                 FirstItem = items,
                 Scale = task.GradientScale,
@@ -81,11 +85,13 @@ internal sealed unsafe partial class CpuDevice<T>
         Kind = part.Kind,
         First = part.First is { } first ? first.Floats : null,
         Second = part.Second is { } second ? second.Floats : null,
+        Third = part.Third is { } third ? third.Floats : null,
         A = part.A,
         B = part.B,
         C = part.C,
         D = part.D,
         E = part.E,
+        F = part.F,
     };
 
     private static void UpdatePiece(void* context, int item, int worker)
@@ -128,10 +134,14 @@ internal sealed unsafe partial class CpuDevice<T>
                     AdamUpdate(step, step.First + start, step.Second + start, u, count);
                     break;
                 default:
+                    OtherUpdate(step, start, value, u, count);
                     break;
             }
         }
-        MapRun(default(Plus), count, value, value, u, null);
+        if (run->Output != null)
+            MapRun(default(Same), count, run->Output + start, u, null, null);
+        else
+            MapRun(default(Plus), count, value, value, u, null);
     }
 
     private static void ScaleUpdate(float factor, float* x, float* u, int count) => MapRun(new Times(factor), count, u, x, null, null);
