@@ -27,7 +27,7 @@ public sealed record Ia3Config(
     string? TaskType = "CAUSAL_LM",
     string? BaseModelNameOrPath = null,
     bool InferenceMode = false)
-    : PeftConfig(TargetModules, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
+    : TunerConfig(TargetModules, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
     // The last of each is the feed-forward layer. PEFT's own, and for families that it has none for the layers of the same part.
     private static readonly Dictionary<string, string[]> Usual = new()

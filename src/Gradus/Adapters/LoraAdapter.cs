@@ -6,7 +6,7 @@ namespace Gradus.Adapters;
 /// <summary>
 /// LoRA on a linear layer: y = W·x + b + s·B·A·drop(x), A (r, in), B (out, r) (Hu et al., 2021). As DoRA (Liu et al., 2024) the rows
 /// of W + s·B·A get trained lengths m: y = (m/n − 1)·W·x + (m/n)·s·B·A·x + W·x + b with n = ‖W + s·B·A‖ per row, through which no
-/// gradient flows. As PiSSA (Meng et al., 2024) the weight gives up what A and B start out with: W − s·B₀·A₀ takes W's place.
+/// gradient flows. As PiSSA or OLoRA the weight gives up what A and B start out with: W − s·B₀·A₀ takes W's place.
 /// The weight itself is never written to, so it may be stored in any form.
 /// </summary>
 public sealed class LoraAdapter : Adapter
@@ -22,6 +22,12 @@ public sealed class LoraAdapter : Adapter
     /// <param name="config">Rank, scale and variant.</param>
     /// <param name="place">Where the parameters come from.</param>
     public LoraAdapter(Linear layer, LoraConfig config, Scope place)
+        : this(layer, config, place, null)
+    {
+    }
+
+    /// <summary>Makes the adapter of a layer, whose factors start out with given ones.</summary>
+    internal LoraAdapter(Linear layer, LoraConfig config, Scope place, (Tensor A, Tensor B)? first)
     {
         ArgumentNullException.ThrowIfNull(layer);
         ArgumentNullException.ThrowIfNull(config);
@@ -33,9 +39,14 @@ public sealed class LoraAdapter : Adapter
         _store = place.Parts.Store;
         LoraInit init = config.InitLoraWeights ?? LoraInit.Default;
         if (init == LoraInit.Pissa)
-            (_firstA, _firstB) = PrincipalPart.Of(layer, Rank, Scale, _store);
-        A = place.Parameter("lora_A.weight", new Shape(Rank, inputs), InitA(init, inputs));
-        B = place.Parameter("lora_B.weight", new Shape(outputs, Rank), InitB(init));
+            (_firstA, _firstB) = LoraStart.Principal(layer, Rank, Scale, _store);
+        else if (init == LoraInit.Olora)
+            (_firstA, _firstB) = LoraStart.Orthonormal(layer, Rank, Scale, _store);
+        (Tensor A, Tensor B)? start = first ?? (_firstA is null ? null : (_firstA, _firstB!));
+        Shape a = new(Rank, inputs), b = new(outputs, Rank);
+        Init initA = start is null ? InitA(layer, config, init) : new CopyInit(start.Value.A), initB = start is null ? InitB(layer, init) : new CopyInit(start.Value.B);
+        A = config.FreezeA ? place.Buffer("lora_A.weight", a, initA) : place.Parameter("lora_A.weight", a, initA);
+        B = place.Parameter("lora_B.weight", b, initB);
         if (config.UseDora)
             Magnitude = place.Parameter("lora_magnitude_vector", new Shape(outputs), new RowLengths(this, layer));
         Parameters = Magnitude is null ? [A, B] : [A, B, Magnitude];
@@ -80,6 +91,13 @@ public sealed class LoraAdapter : Adapter
         }
         Tensor change = ratio.Subtract(ratio.Workspace.From([1f], new Shape(1)));
         return Frozen(layer, x, layer.Bias?.Value).Add(Frozen(layer, dropped, bias: null).Multiply(change)).Add(low.Multiply(ratio));
+    }
+
+    /// <inheritdoc/>
+    public override Tensor? Change(Tensor x, Pass pass)
+    {
+        ArgumentNullException.ThrowIfNull(pass);
+        return Magnitude is null && _firstA is null ? pass.Dropout(x, Dropout).Linear(A.Value).Scale(Scale).Linear(B.Value) : null;
     }
 
     /// <inheritdoc/>
@@ -129,18 +147,25 @@ public sealed class LoraAdapter : Adapter
             lengths[i] = MathF.Sqrt(from[i]);
     }
 
-    private Init InitA(LoraInit init, int inputs)
+    private Init InitA(Linear layer, LoraConfig config, LoraInit init)
     {
-        if (init == LoraInit.Gaussian)
-            return Init.Normal(1f / Rank);
-        return init == LoraInit.Pissa ? new CopyInit(_firstA!) : Init.Uniform(1f / MathF.Sqrt(inputs));
+        int inputs = layer.Weight.Inputs;
+        if (init == LoraInit.Orthogonal)
+        {
+            return Rank % 2 == 0
+                ? new OrthogonalInit(layer.Path, Rank, inputs, 0)
+                : throw new InvalidDataException($"init_lora_weights: \"orthogonal\" needs an even r, but that of {layer.Path} is {Rank}.");
+        }
+        if (init == LoraInit.Eva && config.Start?.Directions.GetValueOrDefault(layer.Path) is { } directions)
+            return new GivenInit(directions[..(Rank * inputs)]);
+        return init == LoraInit.Gaussian ? Init.Normal(1f / Rank) : Init.Uniform(1f / MathF.Sqrt(inputs));
     }
 
-    private Init InitB(LoraInit init)
+    private Init InitB(Linear layer, LoraInit init)
     {
-        if (init == LoraInit.Random)
-            return Init.Uniform(1f / MathF.Sqrt(Rank));
-        return init == LoraInit.Pissa ? new CopyInit(_firstB!) : Init.Zeros;
+        if (init == LoraInit.Orthogonal)
+            return new OrthogonalInit(layer.Path, Rank, layer.Weight.Outputs, 1);
+        return init == LoraInit.Random ? Init.Uniform(1f / MathF.Sqrt(Rank)) : Init.Zeros;
     }
 
     // The lengths that the rows have at the start: nothing changes yet.

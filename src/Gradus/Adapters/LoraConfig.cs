@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using Gradus.Nn;
@@ -8,7 +7,7 @@ namespace Gradus.Adapters;
 /// <summary>
 /// LoRA (Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021), with rank stabilization (Kalajdzievski, 2023) and
 /// DoRA (Liu et al., "DoRA: Weight-Decomposed Low-Rank Adaptation", 2024). Left out, and refused where a file asks for them: biases
-/// on B, LoftQ, EVA, CorDA, QA-LoRA, replicated layers, single parameters and tokens as targets.
+/// on B, CorDA, LoRA-GA, QA-LoRA, replicated layers, single parameters as targets.
 /// </summary>
 /// <param name="R">Rank r, ≥ 1.</param>
 /// <param name="LoraAlpha">α: the adapter's output is scaled by α/r.</param>
@@ -25,9 +24,12 @@ namespace Gradus.Adapters;
 /// <param name="ExcludeModules">Layers that get none though they are targets.</param>
 /// <param name="ModulesToSave">Ends of the paths of modules that are trained as a whole beside the adapters.</param>
 /// <param name="FanInFanOut">Whether the targets store their weights as (in, out), as GPT-2 does; here the model itself knows, and files are written right.</param>
+/// <param name="LoftqConfig">How LoftQ quantizes.</param>
+/// <param name="TrainableTokenIndices">Tokens whose vectors are trained beside the adapters.</param>
 /// <param name="TaskType">What the model is for; only handed on.</param>
 /// <param name="BaseModelNameOrPath">Where the base model comes from; only handed on.</param>
 /// <param name="InferenceMode">Whether PEFT is to load it frozen.</param>
+[UnusedKeys("eva_config")]
 public sealed record LoraConfig(
     int R = 8,
     double LoraAlpha = 8,
@@ -44,15 +46,17 @@ public sealed record LoraConfig(
     ModuleNames? ExcludeModules = null,
     IReadOnlyList<string>? ModulesToSave = null,
     bool FanInFanOut = false,
+    LoftqConfig? LoftqConfig = null,
+    TokenIndices? TrainableTokenIndices = null,
     string? TaskType = "CAUSAL_LM",
     string? BaseModelNameOrPath = null,
     bool InferenceMode = false)
-    : PeftConfig(TargetModules, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
+    : BlockTunerConfig(TargetModules, LayersToTransform, LayersPattern, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
     private static readonly string[] QueryValue = ["q_proj", "v_proj"];
 
     // PEFT's own (TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING), and for families that it has none for the layers of the same part.
-    private static readonly Dictionary<string, string[]> Usual = new()
+    internal static readonly Dictionary<string, string[]> Usual = new()
     {
         ["bart"] = QueryValue,
         ["bert"] = ["query", "value"],
@@ -87,37 +91,33 @@ public sealed record LoraConfig(
     [JsonIgnore]
     public override IReadOnlyDictionary<string, string[]> UsualTargets => Usual;
 
+    /// <summary>Whether A stays as it was drawn and only B is trained: LoRA-FA (Zhang et al., 2023). Files do not say.</summary>
+    [JsonIgnore]
+    public bool FreezeA { get; init; }
+
+    /// <summary>What A starts out with, by the paths of layers (<see cref="EvaStart"/>); needed where <see cref="LoraInit.Eva"/> starts a new adapter.</summary>
+    [JsonIgnore]
+    public EvaStart? Start { get; init; }
+
     /// <inheritdoc/>
     public override IEnumerable<string> Problems() => base.Problems().Concat(new[]
     {
-        R < 1 ? $"r: must be at least 1, but is {R}." : null,
+        AtLeastOne("r", R),
         double.IsFinite(LoraAlpha) ? null : $"lora_alpha: must be a number, but is {LoraAlpha}.",
-        LoraDropout is >= 0 and < 1 ? null : $"lora_dropout: must lie in [0, 1), but is {LoraDropout}.",
-        RankPattern?.Where(p => p.Value < 1).Select(p => $"rank_pattern.{p.Key}: must be at least 1, but is {p.Value}.").FirstOrDefault(),
-        TargetModules is { IsPattern: true, IsAllLinear: false } && LayersToTransform is not null
-            ? "layers_to_transform: works with a list of target_modules only, not with a regular expression." : null,
-        LayersPattern is { Values.Count: > 0 } && LayersToTransform is not { Values.Count: > 0 }
-            ? "layers_pattern: needs layers_to_transform beside it." : null,
+        Probability("lora_dropout", LoraDropout),
+        RankProblem("rank_pattern", RankPattern),
+        LoftqConfig is { LoftqBits: not 4 } ? $"loftq_config.loftq_bits: only 4 bits (NF4) are quantized here, not {LoftqConfig.LoftqBits}." : null,
+        LoftqConfig is { LoftqIter: < 1 } ? $"loftq_config.loftq_iter: must be at least 1, but is {LoftqConfig.LoftqIter}." : null,
     }.OfType<string>());
 
     /// <summary>The rank of a layer's adapter.</summary>
-    public int RankOf(string path) => Of("rank_pattern", RankPattern, path, R);
+    public int RankOf(string path) => Pattern("rank_pattern", RankPattern, path, R);
 
     /// <summary>The factor s of a layer's adapter: α/r, or α/√r.</summary>
     public float ScaleOf(string path)
     {
-        double alpha = Of("alpha_pattern", AlphaPattern, path, LoraAlpha), rank = RankOf(path);
+        double alpha = Pattern("alpha_pattern", AlphaPattern, path, LoraAlpha), rank = RankOf(path);
         return (float)(alpha / (UseRslora ? Math.Sqrt(rank) : rank));
-    }
-
-    /// <inheritdoc/>
-    public override bool Targets(string path)
-    {
-        if (!base.Targets(path))
-            return false;
-        // A path that is written out in full is meant whatever its number.
-        bool byNumber = LayersToTransform is { Values.Count: > 0 } && !TargetModules!.Values.Contains(path);
-        return !byNumber || (ModulePattern.LayerNumber(LayersPattern?.Values, path) is { } layer && LayersToTransform!.Values.Contains(layer));
     }
 
     /// <inheritdoc/>
@@ -132,25 +132,42 @@ public sealed record LoraConfig(
     /// <inheritdoc/>
     public override JsonObject ToJson()
     {
-        JsonObject json = base.ToJson();
-        // PEFT reads no nulls here.
-        json["rank_pattern"] ??= new JsonObject();
-        json["alpha_pattern"] ??= new JsonObject();
+        JsonObject json = WithPatterns(base.ToJson());
         json["init_lora_weights"] ??= true;
+        if (InitLoraWeights != LoraInit.Loftq || LoftqConfig is null)
+            json["loftq_config"] = new JsonObject();
         return json;
     }
 
-    internal override PeftConfig WithLayout(bool inOut) => this with { FanInFanOut = inOut };
-
-    private static T Of<T>(string key, IReadOnlyDictionary<string, T>? patterns, string path, T other)
+    internal override void Build(AdapterParts parts)
     {
-        foreach ((string pattern, T value) in patterns ?? new Dictionary<string, T>())
+        LoraInit init = InitLoraWeights ?? LoraInit.Default;
+        if (parts.IsNew && init == LoraInit.Eva && Start is null)
+            throw new InvalidDataException("init_lora_weights: \"eva\" starts from what the layers read of the data; give some (EvaStart.Observe).");
+        if (init == LoraInit.Loftq)
         {
-            if (ModulePattern.MatchesEnd(key, pattern, path))
-                return value;
+            LoftqStart start = new(parts, this);
+            BuildWith(parts, (layer, place) => new LoraAdapter(layer, this, place, start.Factors(layer)));
         }
-        return other;
+        else
+        {
+            base.Build(parts);
+        }
+        foreach ((string name, int[] tokens) in TrainableTokenIndices?.Tables ?? new Dictionary<string, int[]>())
+        {
+            Embedding table = name.Length == 0
+                ? TokenVectors.InputTable(parts.Model, "trainable_token_indices")
+                : parts.Model.Parts.Embeddings.FirstOrDefault(e => e.Path == name || e.Path.EndsWith($".{name}", StringComparison.Ordinal))
+                    ?? throw new InvalidDataException($"trainable_token_indices: no embedding table of the model is called {name}; there are {string.Join(", ", parts.Model.Parts.Embeddings.Select(e => e.Path))}.");
+            if (parts.Embeddings.Any(e => e.Layer == table))
+                throw new InvalidDataException($"trainable_token_indices: {table.Path} is a target or saved as a whole already.");
+            TokenVectors vectors = new(table, tokens, copies: true, parts.At(table.Path)["token_adapter"], "trainable_token_indices");
+            parts.Add(table, vectors);
+            vectors.FollowIn(parts, table);
+        }
     }
+
+    internal override PeftConfig WithLayout(bool inOut) => this with { FanInFanOut = inOut };
 }
 
 /// <summary>Which biases of the base model LoRA trains along.</summary>
@@ -168,49 +185,4 @@ public enum LoraBias
     /// <summary>Those of the layers with an adapter.</summary>
     [JsonStringEnumMemberName("lora_only")]
     LoraOnly,
-}
-
-/// <summary>How the matrices of LoRA start out; in files true, false or a name.</summary>
-[JsonConverter(typeof(Converter))]
-public sealed record LoraInit
-{
-    private LoraInit(string name)
-    {
-        Name = name;
-    }
-
-    /// <summary>A even in ±1/√in, B zero: the adapted model begins as the base model.</summary>
-    public static LoraInit Default { get; } = new("true");
-
-    /// <summary>A and B both random: for tests, since the model then begins elsewhere.</summary>
-    public static LoraInit Random { get; } = new("false");
-
-    /// <summary>A normal with deviation 1/r, B zero.</summary>
-    public static LoraInit Gaussian { get; } = new("gaussian");
-
-    /// <summary>The largest singular values of the weight, which the adapter takes over from it (Meng et al., "PiSSA", 2024).</summary>
-    public static LoraInit Pissa { get; } = new("pissa");
-
-    /// <summary>What files call it.</summary>
-    public string Name { get; }
-
-    internal sealed class Converter : JsonConverter<LoraInit>
-    {
-        public override LoraInit Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
-        {
-            JsonTokenType.True => Default,
-            JsonTokenType.False => Random,
-            JsonTokenType.String when reader.ValueTextEquals("gaussian") => Gaussian,
-            JsonTokenType.String when reader.ValueTextEquals("pissa") => Pissa,
-            _ => throw new JsonException("expected true, false, \"gaussian\" or \"pissa\""),
-        };
-
-        public override void Write(Utf8JsonWriter writer, LoraInit value, JsonSerializerOptions options)
-        {
-            if (bool.TryParse(value.Name, out bool flag))
-                writer.WriteBooleanValue(flag);
-            else
-                writer.WriteStringValue(value.Name);
-        }
-    }
 }

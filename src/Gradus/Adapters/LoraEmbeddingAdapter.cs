@@ -5,7 +5,7 @@ namespace Gradus.Adapters;
 
 /// <summary>
 /// LoRA on an embedding table: y = table[ids] + s·B·A[:, ids], A (r, V), B (C, r). A starts out as zeros and B as normal numbers, and
-/// there is no dropout, as in PEFT. Left out: DoRA and PiSSA on tables.
+/// there is no dropout, as in PEFT. Left out: DoRA and starts that take from the table.
 /// </summary>
 public sealed class LoraEmbeddingAdapter : EmbeddingAdapter
 {
@@ -13,13 +13,13 @@ public sealed class LoraEmbeddingAdapter : EmbeddingAdapter
     /// <param name="layer">The table.</param>
     /// <param name="config">Rank and scale.</param>
     /// <param name="place">Where the parameters come from.</param>
-    /// <exception cref="InvalidDataException">The configuration asks for DoRA or PiSSA.</exception>
+    /// <exception cref="InvalidDataException">The configuration asks for DoRA, or a start that takes from the weight.</exception>
     public LoraEmbeddingAdapter(Embedding layer, LoraConfig config, Scope place)
     {
         ArgumentNullException.ThrowIfNull(layer);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(place);
-        if (config.UseDora || config.InitLoraWeights == LoraInit.Pissa)
+        if (config.UseDora || config.InitLoraWeights?.TakesFromBase == true)
             throw new InvalidDataException($"{(config.UseDora ? "use_dora" : "init_lora_weights")}: does not work on the embedding {layer.Path}; take it out of target_modules.");
         int rank = config.RankOf(layer.Path);
         Scale = config.ScaleOf(layer.Path);
@@ -46,7 +46,7 @@ public sealed class LoraEmbeddingAdapter : EmbeddingAdapter
     {
         ArgumentNullException.ThrowIfNull(layer);
         ArgumentNullException.ThrowIfNull(ids);
-        Tensor rows = InStep(A.Value, ids.Workspace).SwapAxes().Gather(ids);              // (N, r)
+        Tensor rows = A.In(ids.Workspace).SwapAxes().Gather(ids);              // (N, r)
         return layer.Base(ids).Add(rows.Scale(Scale).Linear(B.Value));
     }
 
@@ -57,19 +57,5 @@ public sealed class LoraEmbeddingAdapter : EmbeddingAdapter
         ArgumentNullException.ThrowIfNull(workspace);
         Tensor change = workspace.Adopt(A.Value).Scale(Scale).MatMul(workspace.Adopt(B.Value), transposeA: true, transposeB: true);
         return workspace.Adopt(layer.Table.Value).ToF32().Add(change);
-    }
-
-    // An operation on a parameter alone would be computed in the parameter's workspace: move it to the step's first.
-    private static Tensor InStep(Tensor value, Workspace step)
-    {
-        Tensor view = step.View(value, value.Shape, 0);
-        if (step.Tape is not null && value.NeedsGradient)
-            step.Tape.Record(view, new ViewNode(value));
-        return view;
-    }
-
-    private sealed class ViewNode(Tensor value) : Node
-    {
-        public override void Backward(Tensor dy) => value.AddGradient(dy.Workspace.View(dy, dy.Shape, 0));
     }
 }

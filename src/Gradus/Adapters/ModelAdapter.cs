@@ -5,23 +5,22 @@ using Gradus.Tensors;
 namespace Gradus.Adapters;
 
 /// <summary>
-/// An adapter on a model: all the few parameters of one method, on the layers that its configuration names. While it is attached
-/// only they are trained; the model's own parameters stay as they are, but for biases and norms that the configuration has trained
-/// along. Left out: several adapters at once.
+/// An adapter on a model: all the few parameters of one method. While it is attached only they are trained; the model's own
+/// parameters stay as they are, but for biases and norms that the configuration has trained along.
 /// </summary>
 public sealed class ModelAdapter : IDisposable
 {
-    private const string Prefix = "base_model.model";
     private readonly Workspace _store;
-    private readonly List<(Linear Layer, Adapter Adapter)> _linears = [];
-    private readonly List<(Embedding Layer, EmbeddingAdapter Adapter)> _embeddings = [];
-    private readonly List<OwnParameter> _own = [];
+    private readonly AdapterParts _parts;
+    private readonly List<(Linear Layer, Weight Before)> _substituted = [];
+    private Action? _restoreVocabulary;
 
-    private ModelAdapter(LanguageModel model, PeftConfig config)
+    private ModelAdapter(LanguageModel model, PeftConfig config, Workspace store, AdapterParts parts)
     {
         Model = model;
         Config = config;
-        _store = new Workspace(model.Device);
+        _store = store;
+        _parts = parts;
     }
 
     /// <summary>The model.</summary>
@@ -30,22 +29,27 @@ public sealed class ModelAdapter : IDisposable
     /// <summary>The configuration, with the layers it has been resolved to.</summary>
     public PeftConfig Config { get; }
 
-    /// <summary>Whether the adapter is at work; false after <see cref="Detach"/> and <see cref="Merge"/>.</summary>
+    /// <summary>Whether the adapter is at work; false after <see cref="Detach"/> and <see cref="Merge()"/>.</summary>
     public bool IsAttached { get; private set; }
+
+    /// <summary>Whether <see cref="Merge()"/> can write it into the model's weights: methods that add layers or tokens cannot.</summary>
+    public bool CanMerge => _parts.Linears.All(l => l.Adapter.CanMerge);
 
     /// <summary>What training changes.</summary>
     public IReadOnlyList<Parameter> Parameters =>
-        [.. _embeddings.SelectMany(e => e.Adapter.Parameters), .. _linears.SelectMany(l => l.Adapter.Parameters), .. _own.Select(o => o.Parameter)];
+        [.. Adapted.Where(p => !p.IsBuffer), .. _parts.Own.Where(o => o.Trained).Select(o => o.Parameter)];
 
-    /// <summary>The same values under their names in adapter_model.safetensors.</summary>
-    public IReadOnlyDictionary<string, Tensor> Tensors => _embeddings.SelectMany(e => e.Adapter.Parameters)
-        .Concat(_linears.SelectMany(l => l.Adapter.Parameters))
+    /// <summary>All values under their names in adapter_model.safetensors.</summary>
+    public IReadOnlyDictionary<string, Tensor> Tensors => Adapted.Concat(_parts.Shared)
         .Select(p => (p.Name, p.Value))
-        .Concat(_own.Select(o => (o.FileName, o.Parameter.Value)))
+        .Concat(_parts.Own.Select(o => (o.FileName, o.Parameter.Value)))
         .ToDictionary(StringComparer.Ordinal);
 
     /// <summary>The number of values that training changes.</summary>
     public long ParameterCount => Parameters.Sum(p => p.Shape.Count);
+
+    private IEnumerable<Parameter> Adapted =>
+        _parts.Embeddings.SelectMany(e => e.Adapter.Parameters).Concat(_parts.Linears.SelectMany(l => l.Adapter.Parameters));
 
     /// <summary>Attaches a new adapter.</summary>
     /// <param name="model">The model; all of its own parameters are frozen.</param>
@@ -54,11 +58,13 @@ public sealed class ModelAdapter : IDisposable
     /// <exception cref="InvalidDataException">The configuration does not fit the model; nothing is attached.</exception>
     /// <exception cref="InvalidOperationException">The model has an adapter already.</exception>
     public static ModelAdapter Attach(LanguageModel model, PeftConfig config, ulong seed) =>
-        Attach(model, config, ParameterSource.Random(seed));
+        Attach(model, config, ParameterSource.Random(seed), null);
 
-    /// <summary>Attaches an adapter whose parameters come from a source.</summary>
+    /// <summary>Attaches the adapter of a file.</summary>
     /// <inheritdoc cref="Attach(LanguageModel, PeftConfig, ulong)"/>
-    internal static ModelAdapter Attach(LanguageModel model, PeftConfig config, ParameterSource source, Action? check = null)
+    internal static ModelAdapter Attach(LanguageModel model, PeftConfig config, AdapterFile file) => Attach(model, config, file, file);
+
+    private static ModelAdapter Attach(LanguageModel model, PeftConfig config, ParameterSource source, AdapterFile? file)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(config);
@@ -66,21 +72,30 @@ public sealed class ModelAdapter : IDisposable
             throw new InvalidOperationException("The model has an adapter already; merge or detach that one first.");
         if (config.Problems().FirstOrDefault() is { } problem)
             throw new InvalidDataException($"adapter.{problem}");
-        config = config.Resolve(model);
-        Linear[] targets = [.. model.Parts.Linears.Where(l => config.Targets(l.Path))];
-        ModelAdapter adapter = new(model, config.WithLayout(targets.Any(l => l.Weight is DenseWeight { Layout: WeightLayout.InOut })));
+        config = config.For(model);
+        Workspace store = new(model.Device);
+        Action? restore = null;
         try
         {
-            adapter.Make(targets, source);
-            check?.Invoke();
+            restore = file?.VocabularyFor(model) is { } vocabulary ? SharedWeights.Resize(model, vocabulary) : null;
+            HashSet<string> saved = AdapterParts.Modules(model, config.ModulesToSave);
+            if (file is not null)
+                saved.UnionWith(file.WholeModules(model));
+            AdapterParts parts = new(model, source, store, file is null, saved);
+            parts.AddSaved();
+            config.Build(parts);
+            file?.AddBaseLayers(parts);
+            file?.CheckAllUsed();
+            ModelAdapter adapter = new(model, config, store, parts) { _restoreVocabulary = restore };
+            adapter.Install();
+            return adapter;
         }
         catch
         {
-            adapter._store.Dispose();
+            restore?.Invoke();
+            store.Dispose();
             throw;
         }
-        adapter.Install();
-        return adapter;
     }
 
     /// <summary>Takes the adapter off: the model computes what it did before. The adapter's values stay.</summary>
@@ -89,38 +104,42 @@ public sealed class ModelAdapter : IDisposable
         if (!IsAttached)
             return;
         Uninstall();
-        foreach (OwnParameter own in _own)
+        foreach ((Linear layer, Weight before) in _substituted)
+            layer.Weight = before;
+        foreach (OwnParameter own in _parts.Own)
             own.Restore();
+        _restoreVocabulary?.Invoke();
     }
 
     /// <summary>
     /// Writes what the adapter does into the model's weights and takes it off: the model computes the same, faster. Weights keep
-    /// their stored type.
+    /// their stored type. A head that shares the token table gets a weight of its own where only one of the two changes, or both differently.
     /// </summary>
-    /// <exception cref="InvalidDataException">A weight is quantized, or shared with another layer; nothing is changed.</exception>
+    /// <exception cref="InvalidDataException">A weight is quantized, or shared and cannot be untied; nothing is changed.</exception>
+    /// <exception cref="NotSupportedException">The method adds layers or tokens, which no weight can hold (<see cref="CanMerge"/>).</exception>
     /// <exception cref="InvalidOperationException">The adapter is not attached.</exception>
     public void Merge()
     {
         if (!IsAttached)
             throw new InvalidOperationException("The adapter is not attached to the model, so it cannot be merged.");
-        foreach ((Linear layer, _) in _linears)
-            CheckMergeable(layer.Path, layer.Weight is DenseWeight dense ? dense.Parameter : null);
-        foreach ((Embedding layer, _) in _embeddings)
-            CheckMergeable(layer.Path, layer.Packed is null ? layer.Table : null);
+        if (!CanMerge)
+            throw new NotSupportedException($"{(string)Config.ToJson()["peft_type"]!} adds layers or tokens to the model, which its weights cannot hold; keep the adapter beside the model.");
+        foreach ((Linear layer, Adapter adapter) in _parts.Linears)
+            CheckMergeable(layer, adapter);
+        foreach ((Embedding layer, _) in _parts.Embeddings)
+            CheckMergeable(layer);
         using Workspace scratch = new(Model.Device);
-        foreach ((Embedding layer, EmbeddingAdapter adapter) in _embeddings)
+        // Heads first: a table that they share must not have changed yet.
+        foreach ((Linear layer, Adapter adapter) in _parts.Linears.Where(l => !l.Adapter.MergesWithTable))
         {
-            Store(adapter.Merge(layer, scratch), layer.Table);
+            Merge(layer, adapter, scratch);
             scratch.Reset();
         }
-        foreach ((Linear layer, Adapter adapter) in _linears)
+        foreach ((Embedding layer, EmbeddingAdapter adapter) in _parts.Embeddings)
         {
-            DenseWeight dense = (DenseWeight)layer.Weight;
-            Tensor merged = adapter.Merge(layer, scratch);
-            Tensor? bias = adapter.MergeBias(layer, scratch);
-            Store(dense.Layout == WeightLayout.OutIn ? merged : merged.SwapAxes(), dense.Parameter);
-            if (bias is not null)
-                Store(bias, layer.Bias!);
+            if (Head(layer.Table) is { } head && !_parts.Linears.Any(l => l.Layer == head && l.Adapter.MergesWithTable))
+                SharedWeights.Untie(Model, head);
+            OwnParameter.Store(adapter.Merge(layer, scratch), layer.Table);
             scratch.Reset();
         }
         Uninstall();
@@ -133,81 +152,35 @@ public sealed class ModelAdapter : IDisposable
         _store.Dispose();
     }
 
-    private void Make(Linear[] targets, ParameterSource source)
+    private void Merge(Linear layer, Adapter adapter, Workspace scratch)
     {
-        Scope root = new Scope(source, _store)[Prefix];
-        HashSet<string> saved = SavedModules();
-        int adapted = 0;
-        foreach (Embedding layer in Model.Parts.Embeddings)
-        {
-            if (Under(saved, layer.Path))
-                _embeddings.Add((layer, new SavedEmbedding(layer, root[layer.Path])));
-            else if (Config.Targets(layer.Path) && ++adapted > 0)
-                _embeddings.Add((layer, Config.Adapt(layer, root[layer.Path])));
-        }
-        foreach (Linear layer in Model.Parts.Linears)
-        {
-            if (Under(saved, layer.Path))
-                _linears.Add((layer, new SavedLinear(layer, root[layer.Path])));
-            else if (targets.Contains(layer) && ++adapted > 0)
-                _linears.Add((layer, Config.Adapt(layer, root[layer.Path])));
-        }
-        if (adapted == 0)
-        {
-            string names = string.Join(", ", Model.Parts.Linears.Select(l => l.Name).Distinct());
-            throw new InvalidDataException($"target_modules: \"{Config.TargetModules}\" names no layer of the model; its linear layers are {names}.");
-        }
-        MakeOwn(saved, source);
+        Tensor merged = adapter.Merge(layer, scratch);
+        Tensor? bias = adapter.MergeBias(layer, scratch);
+        // What took the weight's place while the adapter was attached gives it back.
+        if (_substituted.FirstOrDefault(s => s.Layer == layer) is { Before: { } before })
+            layer.Weight = before;
+        Parameter parameter = ((DenseWeight)layer.Weight).Parameter;
+        if (Model.Parts.Embeddings.Any(e => e.Uses(parameter)))
+            merged = merged.Scale(SharedWeights.Untie(Model, layer)!.Value);
+        DenseWeight dense = (DenseWeight)layer.Weight;
+        OwnParameter.Store(dense.Layout == WeightLayout.OutIn ? merged : merged.SwapAxes(), dense.Parameter);
+        if (bias is not null)
+            OwnParameter.Store(bias, layer.Bias!);
     }
-
-    // Biases that are trained along, and what modules_to_save names beside layers: norms.
-    private void MakeOwn(HashSet<string> saved, ParameterSource source)
-    {
-        HashSet<string> layers = [.. Model.Parts.Linears.Select(l => l.Path), .. Model.Parts.Embeddings.Select(e => e.Path)];
-        HashSet<string> adapted = [.. _linears.Select(l => l.Layer.Path)];
-        foreach (Parameter parameter in Model.Parameters.Where(p => !p.IsBuffer))
-        {
-            int dot = parameter.Name.LastIndexOf('.');
-            string path = parameter.Name[..Math.Max(0, dot)], name = parameter.Name[(dot + 1)..];
-            bool inSaved = Under(saved, path);
-            if (inSaved ? layers.Contains(path) : !(name == "bias" && Config.TrainsBias(adapted.Contains(path))))
-                continue;
-            if (parameter.Value.DType != DType.F32)
-                throw new InvalidDataException($"{(inSaved ? "modules_to_save" : "bias")}: {parameter.Name} is stored as {parameter.Value.DType} and cannot be trained; load the model in F32.");
-            // PEFT knows the bias of an adapted layer as that of the layer inside the adapter.
-            string file = !inSaved && adapted.Contains(path) ? $"{Prefix}.{path}.base_layer.{name}" : $"{Prefix}.{parameter.Name}";
-            _own.Add(new OwnParameter(parameter, file, source, _store));
-        }
-    }
-
-    private HashSet<string> SavedModules()
-    {
-        if (Config.ModulesToSave is not { Count: > 0 } ends)
-            return [];
-        HashSet<string> modules = [];
-        IEnumerable<string> packed = Model.Parts.Linears.Select(l => l.Path).Concat(Model.Parts.Embeddings.Select(e => e.Path)).Select(p => $"{p}.weight");
-        foreach (string path in Model.Parameters.Select(p => p.Name).Concat(packed))
-        {
-            for (int dot = path.LastIndexOf('.'); dot > 0; dot = path.LastIndexOf('.', dot - 1))
-            {
-                if (ends.Any(e => path.AsSpan(0, dot).EndsWith(e, StringComparison.Ordinal)))
-                    modules.Add(path[..dot]);
-            }
-        }
-        return modules.Count > 0 ? modules : throw new InvalidDataException($"modules_to_save: the model has no module {string.Join(" or ", ends)}.");
-    }
-
-    private static bool Under(HashSet<string> modules, string path) =>
-        modules.Count > 0 && modules.Any(m => path == m || path.StartsWith($"{m}.", StringComparison.Ordinal));
 
     private void Install()
     {
         Model.SetTrainable(false);
-        foreach ((Linear layer, Adapter adapter) in _linears)
+        foreach ((Linear layer, Weight weight) in _parts.Substitutes)
+        {
+            _substituted.Add((layer, layer.Weight));
+            layer.Weight = weight;
+        }
+        foreach ((Linear layer, Adapter adapter) in _parts.Linears)
             layer.Adapter = adapter;
-        foreach ((Embedding layer, EmbeddingAdapter adapter) in _embeddings)
+        foreach ((Embedding layer, EmbeddingAdapter adapter) in _parts.Embeddings)
             layer.Adapter = adapter;
-        foreach (OwnParameter own in _own)
+        foreach (OwnParameter own in _parts.Own)
             own.Install();
         foreach (Parameter parameter in Parameters)
             parameter.Trainable = true;
@@ -216,52 +189,46 @@ public sealed class ModelAdapter : IDisposable
 
     private void Uninstall()
     {
-        foreach ((Linear layer, _) in _linears)
+        foreach ((Linear layer, _) in _parts.Linears)
             layer.Adapter = null;
-        foreach ((Embedding layer, _) in _embeddings)
+        foreach ((Embedding layer, _) in _parts.Embeddings)
             layer.Adapter = null;
-        foreach (OwnParameter own in _own)
+        foreach (OwnParameter own in _parts.Own)
             own.Parameter.Trainable = false;
         IsAttached = false;
     }
 
-    // A table that the head shares would change for both when one of them is merged.
-    private void CheckMergeable(string path, Parameter? parameter)
+    private void CheckMergeable(Linear layer, Adapter adapter)
     {
-        if (parameter is null)
-            throw new InvalidDataException($"{path} is quantized, so the adapter cannot be merged into it; load the model unquantized.");
-        int users = Model.Parts.Linears.Count(l => l.Weight is DenseWeight dense && dense.Parameter == parameter)
-            + Model.Parts.Embeddings.Count(e => e.Uses(parameter));
-        if (users > 1)
-            throw new InvalidDataException($"{path} shares its weight {parameter.Name} with another layer, which merging the adapter would change too; keep the adapter, or untie the layers.");
+        Weight weight = _substituted.FirstOrDefault(s => s.Layer == layer).Before ?? layer.Weight;
+        if (weight is not DenseWeight dense)
+            throw Quantized(layer.Path);
+        bool ofTable = Model.Parts.Embeddings.Any(e => e.Uses(dense.Parameter));
+        bool ofOthers = Model.Parts.Linears.Count(l => l.Weight is DenseWeight other && other.Parameter == dense.Parameter) > 1;
+        if (ofOthers || (ofTable && !adapter.MergesWithTable && (Head(dense.Parameter) != layer || Model.Config.Untie() is null)))
+            throw Shared(layer.Path, dense.Parameter);
     }
 
-    private static void Store(Tensor value, Parameter parameter)
+    private void CheckMergeable(Embedding layer)
     {
-        parameter.Value.MakeWritable();
-        parameter.Value.Device.Convert(value, parameter.Value);
-        parameter.MarkChanged();
+        if (layer.Packed is not null)
+            throw Quantized(layer.Path);
+        int heads = Model.Parts.Linears.Count(l => l.Weight is DenseWeight dense && dense.Parameter == layer.Table);
+        bool follows = _parts.Linears.Any(l => l.Adapter.MergesWithTable && SharedWeights.IsTied(l.Layer, layer));
+        if (Model.Parts.Embeddings.Count(e => e.Uses(layer.Table)) > 1 || (heads > 0 && !follows && (Head(layer.Table) is null || Model.Config.Untie() is null)))
+            throw Shared(layer.Path, layer.Table);
     }
 
-    /// <summary>A parameter of the model itself that is trained along, with what it was before.</summary>
-    private sealed class OwnParameter(Parameter parameter, string fileName, ParameterSource source, Workspace store)
+    // The output head of the model, where it alone of all linear layers uses a parameter.
+    private Linear? Head(Parameter table)
     {
-        private readonly Tensor _before = Copy(parameter, store);
-        private readonly Tensor _first = source.Get(fileName, parameter.Shape, new CopyInit(parameter.Value), store);
-
-        public Parameter Parameter => parameter;
-
-        public string FileName => fileName;
-
-        public void Install() => Store(_first, parameter);
-
-        public void Restore() => Store(_before, parameter);
-
-        private static Tensor Copy(Parameter parameter, Workspace store)
-        {
-            Tensor copy = store.Empty(parameter.Shape);
-            parameter.Value.Device.Convert(parameter.Value, copy);
-            return copy;
-        }
+        Linear[] users = [.. Model.Parts.Linears.Where(l => l.Weight is DenseWeight dense && dense.Parameter == table)];
+        return users.Length == 1 && Model is GenerativeModel writer && writer.Head == users[0] ? users[0] : null;
     }
+
+    private static InvalidDataException Quantized(string path) =>
+        new($"{path} is quantized, so the adapter cannot be merged into it; load the model unquantized.");
+
+    private static InvalidDataException Shared(string path, Parameter parameter) =>
+        new($"{path} shares its weight {parameter.Name} with another layer, which merging the adapter would change too, and this architecture cannot untie them; keep the adapter.");
 }

@@ -19,10 +19,15 @@ public sealed record ModuleNames(IReadOnlyList<string> Values, bool IsPattern = 
     public static ModuleNames AllLinear { get; } = new([AllLinearWord], IsPattern: true);
 
     /// <summary>Whether this is <see cref="AllLinear"/>, in upper or lower case.</summary>
-    public bool IsAllLinear => IsPattern && string.Equals(Values[0], AllLinearWord, StringComparison.OrdinalIgnoreCase);
+    public bool IsAllLinear => IsPattern && MeansAllLinear(Values[0]);
+
+    /// <summary>Whether all linear layers are among the names: the word alone, or in a list beside others.</summary>
+    internal bool HasAllLinear => IsAllLinear || (!IsPattern && Values.Any(MeansAllLinear));
 
     /// <summary>Names without an expression.</summary>
     public static ModuleNames Of(params string[] names) => new(names);
+
+    internal static bool MeansAllLinear(string name) => string.Equals(name, AllLinearWord, StringComparison.OrdinalIgnoreCase);
 
     /// <inheritdoc/>
     public bool Equals(ModuleNames? other) => other is not null && other.IsPattern == IsPattern && Values.SequenceEqual(other.Values);

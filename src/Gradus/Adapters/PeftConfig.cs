@@ -1,102 +1,56 @@
+using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Gradus.Models;
-using Gradus.Nn;
 
 namespace Gradus.Adapters;
 
 /// <summary>
 /// A method of fine-tuning with few parameters, with the names of PEFT's adapter_config.json. A new method is a file beside this
-/// and a line here. Source: https://huggingface.co/docs/peft, version 0.17.
+/// and a line here. Source: https://huggingface.co/docs/peft, versions 0.17 to 0.20.
 /// </summary>
-/// <param name="TargetModules">The layers that get an adapter; where null, those that are usual for the architecture.</param>
-/// <param name="ExcludeModules">Layers that get none though they are targets.</param>
 /// <param name="ModulesToSave">Ends of the paths of modules that are trained as a whole beside the adapters.</param>
 /// <param name="TaskType">What the model is for: <c>CAUSAL_LM</c> and so on; only handed on.</param>
 /// <param name="BaseModelNameOrPath">Where the base model comes from; only handed on.</param>
 /// <param name="InferenceMode">Whether PEFT is to load it frozen; always true in files.</param>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "peft_type")]
-[JsonDerivedType(typeof(LoraConfig), "LORA")]
+[JsonDerivedType(typeof(AdaLoraConfig), "ADALORA")]
 [JsonDerivedType(typeof(Ia3Config), "IA3")]
+[JsonDerivedType(typeof(LnTuningConfig), "LN_TUNING")]
+[JsonDerivedType(typeof(LohaConfig), "LOHA")]
+[JsonDerivedType(typeof(LokrConfig), "LOKR")]
+[JsonDerivedType(typeof(LoraConfig), "LORA")]
+[JsonDerivedType(typeof(MissConfig), "MISS")]
+[JsonDerivedType(typeof(OftConfig), "OFT")]
+[JsonDerivedType(typeof(TrainableTokensConfig), "TRAINABLE_TOKENS")]
+[JsonDerivedType(typeof(VeraConfig), "VERA")]
 public abstract record PeftConfig(
-    ModuleNames? TargetModules,
-    ModuleNames? ExcludeModules,
     IReadOnlyList<string>? ModulesToSave,
     string? TaskType,
     string? BaseModelNameOrPath,
     bool InferenceMode)
 {
-    // Written by PEFT; they change nothing that is computed from the adapter's tensors.
-    private static readonly HashSet<string> Ignored = ["auto_mapping", "megatron_core", "peft_version", "qalora_group_size", "revision"];
+    // Written by PEFT; they change nothing that is computed from the adapter's tensors, or only beside a key that is refused (eps: coft).
+    private static readonly HashSet<string> Ignored = ["auto_mapping", "eps", "megatron_core", "peft_version", "qalora_group_size", "revision", "use_effective_conv2d"];
 
     /// <summary>The methods by their <c>peft_type</c>, sorted.</summary>
     public static IReadOnlyList<string> PeftTypes { get; } = [.. Methods().Select(m => m.Name).Order(StringComparer.Ordinal)];
 
-    /// <summary>The layers that usually get an adapter of this method, by <c>model_type</c>.</summary>
-    [JsonIgnore]
-    public abstract IReadOnlyDictionary<string, string[]> UsualTargets { get; }
-
     /// <summary>What is wrong with the values, one line each, naming the key; empty when all is well.</summary>
-    public virtual IEnumerable<string> Problems() =>
-        TargetModules is { IsPattern: false, Values.Count: 0 } ? ["target_modules: names no layer."] : [];
+    public virtual IEnumerable<string> Problems() => [];
 
-    /// <summary>The adapter of a linear layer.</summary>
-    /// <param name="layer">The layer.</param>
-    /// <param name="place">The layer's place in the adapter's file, from which its parameters come.</param>
-    public abstract Adapter Adapt(Linear layer, Scope place);
+    /// <summary>This configuration with all that it leaves to the model filled in.</summary>
+    /// <exception cref="InvalidDataException">The architecture does not say.</exception>
+    internal virtual PeftConfig Resolve(LanguageModel model) => this;
 
-    /// <summary>The adapter of an embedding table.</summary>
-    /// <param name="layer">The table.</param>
-    /// <param name="place">The table's place in the adapter's file, from which its parameters come.</param>
-    /// <exception cref="InvalidDataException">The method has none.</exception>
-    public virtual EmbeddingAdapter Adapt(Embedding layer, Scope place)
-    {
-        ArgumentNullException.ThrowIfNull(layer);
-        throw new InvalidDataException($"target_modules: {layer.Path} is an embedding, which this method does not adapt; take it out, or name it in modules_to_save.");
-    }
+    /// <summary><see cref="Resolve"/>, with what it says about the storage of the model's weights set right.</summary>
+    internal virtual PeftConfig For(LanguageModel model) => Resolve(model);
 
-    /// <summary>Whether a layer gets an adapter, by PEFT's rules.</summary>
-    public virtual bool Targets(string path)
-    {
-        ArgumentNullException.ThrowIfNull(path);
-        if (ExcludeModules is { } excluded && Names("exclude_modules", excluded, path))
-            return false;
-        if (ModulesToSave?.Any(m => ModulePattern.Contains("modules_to_save", m, path)) == true)
-            return false;
-        return TargetModules is { } targets && Names("target_modules", targets, path);
-    }
-
-    /// <summary>Whether training also changes a layer's bias.</summary>
-    /// <param name="adapted">Whether the layer has an adapter.</param>
-    public virtual bool TrainsBias(bool adapted) => false;
-
-    /// <summary>Whether names or an expression name a path.</summary>
-    private protected static bool Names(string key, ModuleNames names, string path) => names.IsPattern
-        ? ModulePattern.MatchesAll(key, names.Values[0], path)
-        : names.Values.Any(n => path == n || path.EndsWith($".{n}", StringComparison.Ordinal));
-
-    /// <summary>This configuration with its target layers named: the architecture's usual ones, or all linear ones.</summary>
-    /// <exception cref="InvalidDataException">The architecture has no usual ones.</exception>
-    internal virtual PeftConfig Resolve(LanguageModel model)
-    {
-        if (TargetModules is null)
-        {
-            string type = (string)Architectures.ToJson(model.Config)["model_type"]!;
-            return UsualTargets.TryGetValue(type, out string[]? usual)
-                ? this with { TargetModules = new ModuleNames(usual) }
-                : throw new InvalidDataException($"target_modules: models of the type {type} have no usual targets; name the layers, or write \"{ModuleNames.AllLinearWord}\".");
-        }
-        if (!TargetModules.IsAllLinear)
-            return this;
-        Linear? head = model is GenerativeModel decoder ? decoder.Head : null;
-        return this with { TargetModules = new ModuleNames([.. model.Parts.Linears.Where(l => l != head).Select(l => l.Path).Order(StringComparer.Ordinal)]) };
-    }
-
-    /// <summary>This configuration with what it says about the storage of the targets' weights set right.</summary>
-    /// <param name="inOut">Whether they are stored as (in, out).</param>
-    internal virtual PeftConfig WithLayout(bool inOut) => this;
+    /// <summary>Makes what the method adds to a model.</summary>
+    /// <exception cref="InvalidDataException">The configuration does not fit the model.</exception>
+    internal abstract void Build(AdapterParts parts);
 
     /// <summary>Reads an adapter_config.json.</summary>
     /// <param name="json">The parsed file.</param>
@@ -109,6 +63,7 @@ public abstract record PeftConfig(
         if (Methods().FirstOrDefault(m => m.Name == name).Type is not { } type)
             throw new InvalidDataException($"{source}: peft_type {(name is null ? "is missing" : $"\"{name}\" is not supported")}; supported are {string.Join(", ", PeftTypes)}.");
         Dictionary<string, bool> known = PeftJson.Default.Options.GetTypeInfo(type).Properties.ToDictionary(p => p.Name, p => Nullable(p), StringComparer.Ordinal);
+        string[] unused = type.GetCustomAttribute<UnusedKeysAttribute>()?.Keys ?? [];
         JsonObject kept = [];
         foreach ((string key, JsonNode? field) in json)
         {
@@ -118,7 +73,7 @@ public abstract record PeftConfig(
                 if (field is not null || nullable)
                     kept[key] = field?.DeepClone();
             }
-            else if (!Ignored.Contains(key) && !IsOff(field))
+            else if (!Ignored.Contains(key) && !unused.Contains(key) && !IsOff(field))
             {
                 throw new InvalidDataException($"{source}: {key}: {Shorten(field!.ToJsonString())} is not supported here; only adapters without {key} can be used.");
             }
@@ -138,6 +93,10 @@ public abstract record PeftConfig(
     /// <summary>The configuration as PEFT writes it, fields at their defaults included.</summary>
     public virtual JsonObject ToJson() => (JsonObject)JsonSerializer.SerializeToNode(this, PeftJson.Default.PeftConfig)!;
 
+    private protected static string? AtLeastOne(string key, int value) => value >= 1 ? null : $"{key}: must be at least 1, but is {value}.";
+
+    private protected static string? Probability(string key, float value) => value is >= 0 and < 1 ? null : $"{key}: must lie in [0, 1), but is {value}.";
+
     private static IEnumerable<(string Name, Type Type)> Methods() => typeof(PeftConfig)
         .GetCustomAttributes(typeof(JsonDerivedTypeAttribute), false)
         .Cast<JsonDerivedTypeAttribute>()
@@ -155,6 +114,13 @@ public abstract record PeftConfig(
     };
 
     private static string Shorten(string text) => text.Length <= 60 ? text : $"{text[..60]}…";
+}
+
+/// <summary>Keys that PEFT writes for a method, or reads when it starts one, that change nothing that is computed from the adapter's tensors.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+internal sealed class UnusedKeysAttribute(params string[] keys) : Attribute
+{
+    public string[] Keys { get; } = keys;
 }
 
 /// <summary>Source-generated JSON of adapter configurations.</summary>

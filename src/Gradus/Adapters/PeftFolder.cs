@@ -1,6 +1,5 @@
 using Gradus.Files;
 using Gradus.Models;
-using Gradus.Nn;
 using Gradus.Tensors;
 
 namespace Gradus.Adapters;
@@ -46,11 +45,9 @@ public static class PeftFolder
         if (!File.Exists(path))
             throw new InvalidDataException($"{path}: no such file; an adapter's folder holds {ConfigFile} and {WeightsFile}.");
         using TensorFile file = TensorFile.Open(path);
-        // What PEFT writes for "lora_only" lacks the biases.
-        AdapterSource source = new(file, biasesMayLack: config is LoraConfig { Bias: LoraBias.LoraOnly });
         try
         {
-            return ModelAdapter.Attach(model, config, source, source.CheckAllUsed);
+            return ModelAdapter.Attach(model, config, new AdapterFile(file, config));
         }
         catch (InvalidDataException e) when (!e.Message.StartsWith(path, StringComparison.Ordinal))
         {
@@ -80,48 +77,5 @@ public static class PeftFolder
         using AtomicFolder folder = AtomicFolder.Begin(path);
         Write(folder, adapter, type);
         folder.Commit();
-    }
-
-    /// <summary>Parameters read from an adapter's tensors by their names.</summary>
-    private sealed class AdapterSource(TensorFile file, bool biasesMayLack) : ParameterSource
-    {
-        private readonly HashSet<string> _used = new(StringComparer.Ordinal);
-
-        public override Tensor Get(string name, Shape shape, Init init, Workspace store)
-        {
-            Tensor value = store.Empty(shape);
-            if (Find(name) is not { } entry)
-            {
-                if (!biasesMayLack || !name.EndsWith(".bias", StringComparison.Ordinal))
-                    throw new InvalidDataException($"{file.Path}: tensor \"{name}\" is missing; does {ConfigFile} belong to it, and is it an adapter of this base model?");
-                init.Fill(value.Span(), 0);
-                return value;
-            }
-            if (entry.Shape != shape)
-                throw new InvalidDataException($"{file.Path}: tensor \"{entry.Name}\" has the shape {entry.Shape}, but the base model and {ConfigFile} make it {shape}; it belongs to another base model, or the rank is wrong.");
-            _used.Add(entry.Name);
-            file.Read(entry, value.Span());
-            return value;
-        }
-
-        /// <summary>Every tensor has found its place.</summary>
-        public void CheckAllUsed()
-        {
-            string[] unused = [.. file.Entries.Select(e => e.Name).Where(n => !_used.Contains(n))];
-            if (unused.Length > 0)
-                throw new InvalidDataException($"{file.Path}: {unused.Length} tensors have no place in this model: {string.Join(", ", unused.Take(5))}{(unused.Length > 5 ? ", …" : "")}; does {ConfigFile} belong to it, and is it an adapter of this base model?");
-        }
-
-        // Other names under which versions of PEFT store the same.
-        private TensorEntry? Find(string name)
-        {
-            string[] names = [name, name.Replace(".base_layer.", ".", StringComparison.Ordinal), $"{name}.weight"];
-            foreach (string candidate in names)
-            {
-                if (file.TryGet(candidate, out TensorEntry? entry))
-                    return entry;
-            }
-            return null;
-        }
     }
 }

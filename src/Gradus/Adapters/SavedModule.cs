@@ -11,9 +11,11 @@ internal sealed class SavedLinear : Adapter
 
     public SavedLinear(Linear layer, Scope place)
     {
-        if (layer.Weight is not DenseWeight dense)
-            throw new InvalidDataException($"modules_to_save: {layer.Path} is quantized and cannot be trained as a whole; load it unquantized or take it out.");
-        _weight = new DenseWeight(place.Parameter("weight", dense.Parameter.Shape, new CopyInit(dense.Parameter.Value)), dense.Layout);
+        // A quantized layer's copy is whole.
+        (Shape shape, Init init, WeightLayout layout) = layer.Weight is DenseWeight dense
+            ? (dense.Parameter.Shape, new CopyInit(dense.Parameter.Value), dense.Layout)
+            : (new Shape(layer.Weight.Outputs, layer.Weight.Inputs), (Init)new DenseInit(layer), WeightLayout.OutIn);
+        _weight = new DenseWeight(place.Parameter("weight", shape, init), layout);
         if (layer.Bias is { } bias)
             _bias = place.Parameter("bias", bias.Shape, new CopyInit(bias.Value));
         Parameters = _bias is null ? [_weight.Parameter] : [_weight.Parameter, _bias];
@@ -26,6 +28,15 @@ internal sealed class SavedLinear : Adapter
     public override Tensor Merge(Linear layer, Workspace workspace) => _weight.Dense(workspace);
 
     public override Tensor? MergeBias(Linear layer, Workspace workspace) => _bias is null ? null : workspace.Adopt(_bias.Value);
+
+    private sealed record DenseInit(Linear Layer) : Init
+    {
+        public override void Fill(Span<float> values, ulong key)
+        {
+            using Workspace scratch = new(((PackedWeight)Layer.Weight).Matrix.Device);
+            Layer.Weight.Dense(scratch).Values().CopyTo(values);
+        }
+    }
 }
 
 /// <summary>An embedding of modules_to_save: a trained copy of the table that takes its place.</summary>
@@ -35,9 +46,7 @@ internal sealed class SavedEmbedding : EmbeddingAdapter
 
     public SavedEmbedding(Embedding layer, Scope place)
     {
-        if (layer.Packed is not null)
-            throw new InvalidDataException($"modules_to_save: {layer.Path} is quantized and cannot be trained as a whole; load it unquantized or take it out.");
-        _table = place.Parameter("weight", layer.Table.Shape, new CopyInit(layer.Table.Value));
+        _table = place.Parameter("weight", new Shape(layer.Count, layer.Width), layer.Packed is null ? new CopyInit(layer.Table.Value) : new RowsInit(layer));
         Parameters = [_table];
     }
 
@@ -46,4 +55,13 @@ internal sealed class SavedEmbedding : EmbeddingAdapter
     public override Tensor Forward(Embedding layer, Tensor ids) => _table.Value.Gather(ids);
 
     public override Tensor Merge(Embedding layer, Workspace workspace) => workspace.Adopt(_table.Value);
+
+    private sealed record RowsInit(Embedding Layer) : Init
+    {
+        public override void Fill(Span<float> values, ulong key)
+        {
+            using Workspace scratch = new(Layer.Packed!.Device);
+            Layer.Packed.Dense(scratch).Values().CopyTo(values);
+        }
+    }
 }

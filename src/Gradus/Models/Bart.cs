@@ -80,6 +80,8 @@ public sealed record BartConfig(
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
 
+    internal override (ModelConfig Config, float HeadScale)? Untie() => TieWordEmbeddings ? (this with { TieWordEmbeddings = false }, 1) : null;
+
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
     {

@@ -35,6 +35,8 @@ public abstract record DecoderConfig : ModelConfig
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
 
+    internal override (ModelConfig Config, float HeadScale)? Untie() => TieWordEmbeddings ? (this with { TieWordEmbeddings = false }, 1) : null;
+
     /// <summary>What is wrong with the measures that all decoders have, whatever they are called.</summary>
     private protected IEnumerable<ValidationResult> Measures(
         (string Name, int Value) width, (string Name, int Value) layers, (string Name, int Value) heads, (string Name, int Value) context) => new[]

@@ -14,7 +14,7 @@ public abstract class LanguageModel : IDisposable
     }
 
     /// <summary>The hyperparameters.</summary>
-    public ModelConfig Config { get; }
+    public ModelConfig Config { get; internal set; }
 
     /// <summary>Parameters and linear layers by name.</summary>
     public ModelParts Parts { get; }

@@ -80,6 +80,9 @@ public abstract record ModelConfig : IValidatableObject
     /// <summary>This configuration with another number of token ids: a recipe leaves it to the tokenizer.</summary>
     public abstract ModelConfig WithVocabulary(int vocabulary);
 
+    /// <summary>The same model with a head of its own instead of the token table, and the factor of the table's values in it; null where there is no such form.</summary>
+    internal virtual (ModelConfig Config, float HeadScale)? Untie() => null;
+
     /// <summary>What is wrong with the values, each with the property it is about; empty when all is well.</summary>
     public abstract IEnumerable<ValidationResult> Validate(ValidationContext validationContext);
 

@@ -76,6 +76,9 @@ public sealed record T5Config(
     /// <inheritdoc/>
     public override ModelConfig WithVocabulary(int vocabulary) => this with { VocabSize = vocabulary };
 
+    internal override (ModelConfig Config, float HeadScale)? Untie() =>
+        TieWordEmbeddings ? (this with { TieWordEmbeddings = false }, 1f / MathF.Sqrt(DModel)) : null;
+
     /// <inheritdoc/>
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) => new[]
     {
@@ -138,7 +141,7 @@ public sealed class T5 : EncoderDecoderModel
 
     /// <inheritdoc/>
     protected override Tensor HeadInput(Tensor hidden) =>
-        _config.TieWordEmbeddings ? hidden.Scale(1f / MathF.Sqrt(_config.DModel)) : hidden;
+        ((T5Config)Config).TieWordEmbeddings ? hidden.Scale(1f / MathF.Sqrt(_config.DModel)) : hidden;
 
     // Encoder and decoder differ in the direction of their biases and in the attention to the source.
     private sealed class Half : Stack

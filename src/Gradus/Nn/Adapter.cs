@@ -14,7 +14,32 @@ public abstract class Adapter
     /// <param name="pass">The forward pass.</param>
     public abstract Tensor Forward(Linear layer, Tensor x, Pass pass);
 
+    /// <summary>residual + dropout(the adapted layer of x).</summary>
+    /// <param name="layer">The layer it sits on.</param>
+    /// <param name="residual">(N, out).</param>
+    /// <param name="x">(N, in).</param>
+    /// <param name="pass">The forward pass.</param>
+    /// <param name="dropout">Dropout in training, in [0, 1).</param>
+    public virtual Tensor AddTo(Linear layer, Tensor residual, Tensor x, Pass pass, float dropout)
+    {
+        ArgumentNullException.ThrowIfNull(residual);
+        ArgumentNullException.ThrowIfNull(pass);
+        return residual.Add(pass.Dropout(Forward(layer, x, pass), dropout));
+    }
+
+    /// <summary>What the adapter adds to the layer's own result, (…, out), where that is all it does; else null.</summary>
+    /// <param name="x">The layer's input.</param>
+    /// <param name="pass">The forward pass.</param>
+    public virtual Tensor? Change(Tensor x, Pass pass) => null;
+
+    /// <summary>Whether there is a matrix that computes the same (<see cref="Merge"/>).</summary>
+    public virtual bool CanMerge => true;
+
+    /// <summary>Whether merging the table that this layer shares merges the layer too.</summary>
+    public virtual bool MergesWithTable => false;
+
     /// <summary>The matrix (out, in) that computes the same without the adapter, F32 in the given workspace.</summary>
+    /// <exception cref="NotSupportedException">There is none (<see cref="CanMerge"/>).</exception>
     public abstract Tensor Merge(Linear layer, Workspace workspace);
 
     /// <summary>The bias (out) that goes with <see cref="Merge"/>, or null where it stays the layer's own.</summary>

@@ -11,6 +11,9 @@ public abstract record Init
     /// <summary>All ones.</summary>
     public static Init Ones { get; } = new ConstantInit(1);
 
+    /// <summary>The same value everywhere.</summary>
+    public static Init Constant(float value) => new ConstantInit(value);
+
     /// <summary>Normal numbers of mean 0.</summary>
     /// <param name="deviation">Their standard deviation, ≥ 0.</param>
     public static Init Normal(float deviation) => new NormalInit(deviation);

@@ -6,7 +6,7 @@ namespace Gradus.Nn;
 /// <summary>A table of vectors, one for each token or position.</summary>
 public sealed class Embedding
 {
-    private readonly Parameter? _table;
+    private Parameter? _table;
 
     internal Embedding(string path, Parameter table, int? padding = null)
     {
@@ -28,6 +28,12 @@ public sealed class Embedding
     /// <exception cref="InvalidDataException">The table is kept in blocks.</exception>
     public Parameter Table => _table ?? throw new InvalidDataException($"{Path} is quantized and can only be looked up in; load the model unquantized.");
 
+    /// <summary>Rows.</summary>
+    public int Count => Packed?.Rows ?? Table.Shape[0];
+
+    /// <summary>Columns.</summary>
+    public int Width => Packed?.Columns ?? Table.Shape[1];
+
     /// <summary>The table in blocks, where it is kept so; there is no <see cref="Table"/> then.</summary>
     public PackedMatrix? Packed { get; }
 
@@ -42,6 +48,9 @@ public sealed class Embedding
 
     /// <summary>The lookup without its adapter.</summary>
     public Tensor Base(Tensor ids) => Packed?.Gather(ids) ?? Table.Value.Gather(ids, Padding);
+
+    /// <summary>Uses another parameter as the table.</summary>
+    internal void Replace(Parameter table) => _table = table;
 
     /// <summary>Whether this is the table of a parameter.</summary>
     internal bool Uses(Parameter parameter) => _table == parameter;

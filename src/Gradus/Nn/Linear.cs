@@ -53,6 +53,11 @@ public sealed class Linear
     {
         ArgumentNullException.ThrowIfNull(residual);
         ArgumentNullException.ThrowIfNull(pass);
+        if (Adapter is { } adapter)
+        {
+            pass.Observer?.LinearInput(this, x);
+            return adapter.AddTo(this, residual, x, pass, dropout);
+        }
         return pass.Noise.Drops(dropout) ? residual.Add(pass.Dropout(Forward(x, pass), dropout)) : Forward(x, pass, Epilogue.Residual(residual));
     }
 

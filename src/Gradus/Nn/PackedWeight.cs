@@ -14,6 +14,9 @@ public sealed class PackedWeight(PackedMatrix matrix, Parameter? copyOf = null) 
     /// <summary>The parameter of which this is a copy, or null: an output head that is tied to the embedding table.</summary>
     public Parameter? CopyOf { get; } = copyOf;
 
+    /// <summary>Whether these are the blocks of an embedding table, or a copy of it.</summary>
+    internal bool IsOf(Embedding layer) => layer.Packed == Matrix || (CopyOf is { } parameter && layer.Uses(parameter));
+
     /// <inheritdoc/>
     public override int Inputs => Matrix.Columns;
 

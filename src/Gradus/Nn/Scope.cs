@@ -268,6 +268,13 @@ public sealed class ModelParts
         _parameters.Add(parameter);
     }
 
+    /// <summary>Puts another parameter of the same name in the place of one.</summary>
+    internal void Replace(Parameter old, Parameter other)
+    {
+        _parameters[_parameters.IndexOf(old)] = other;
+        _byName[other.Name] = other;
+    }
+
     /// <summary>Takes a parameter out that nothing uses any more, and frees its memory.</summary>
     internal void Remove(Parameter parameter)
     {

@@ -21,7 +21,26 @@ public sealed class ModelAdapterTests
         ["dora dropout"] = new LoraConfig(R: 4, UseDora: true, LoraDropout: 0.2f),
         ["pissa"] = new LoraConfig(R: 3, LoraAlpha: 6, InitLoraWeights: LoraInit.Pissa),
         ["pissa dora"] = new LoraConfig(R: 3, InitLoraWeights: LoraInit.Pissa, UseDora: true),
+        ["olora"] = new LoraConfig(R: 3, LoraAlpha: 6, InitLoraWeights: LoraInit.Olora),
+        ["orthogonal"] = new LoraConfig(R: 4, InitLoraWeights: LoraInit.Orthogonal),
+        ["lora-fa"] = new LoraConfig(R: 4) { FreezeA = true },
+        ["lora tokens"] = new LoraConfig(R: 4, TrainableTokenIndices: new TokenIndices(new Dictionary<string, int[]> { [""] = [3, 5] })),
         ["ia3"] = new Ia3Config(),
+        ["loha"] = new LohaConfig(R: 3),
+        ["loha dropout"] = new LohaConfig(R: 3, RankDropout: 0.2f, ModuleDropout: 0.1f),
+        ["lokr"] = new LokrConfig(R: 2),
+        ["lokr both"] = new LokrConfig(R: 1, DecomposeBoth: true, InitWeights: LokrInit.Lycoris),
+        ["vera"] = new VeraConfig(R: 8, TargetModules: ModuleNames.AllLinear),
+        ["vera unsaved"] = new VeraConfig(R: 8, SaveProjection: false, ProjectionPrngKey: 7),
+        ["adalora"] = new AdaLoraConfig(TargetR: 2, InitR: 4),
+        ["miss"] = new MissConfig(R: 5),
+        ["miss mini"] = new MissConfig(R: 4, MiniR: 4, InitWeights: MissForm.Mini),
+        ["bat"] = new MissConfig(R: 4, InitWeights: MissForm.Bat),
+        ["oft"] = new OftConfig(OftBlockSize: 4),
+        ["oft exact shared"] = new OftConfig(R: 2, OftBlockSize: 0, BlockShare: true, UseCayleyNeumann: false),
+        ["oft dropout"] = new OftConfig(OftBlockSize: 4, ModuleDropout: 0.3f),
+        ["ln tuning"] = new LnTuningConfig(),
+        ["trainable tokens"] = new TrainableTokensConfig([1, 5, 9]),
     };
 
     public static TheoryData<string, string> Cases()
@@ -62,9 +81,11 @@ public sealed class ModelAdapterTests
         List<double> losses = AdapterFixture.Train(model, 8);
         Assert.True(losses[^1] < losses[0], $"the loss went from {losses[0]} to {losses[^1]}");
         Assert.All(adapter.Parameters.Zip(first), p => Assert.NotEqual(p.Second, AdapterFixture.Values(p.First)));
-        foreach (Parameter p in model.Parameters)
+        foreach (Parameter p in model.Parameters.Except(adapter.Parameters))
             Assert.Equal(before[p.Name], AdapterFixture.Values(p));
         adapter.Detach();
+        foreach (Parameter p in model.Parameters)
+            Assert.Equal(before[p.Name], AdapterFixture.Values(p));
         Assert.Equal(logits, AdapterFixture.Logits(model));
         Assert.Empty(model.TrainableParameters);
     }

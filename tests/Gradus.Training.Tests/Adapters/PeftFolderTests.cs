@@ -9,6 +9,8 @@ namespace Gradus.Training.Tests.Adapters;
 /// <summary>Files of adapters that are damaged, or belong to something else.</summary>
 public sealed class PeftFolderTests : IDisposable
 {
+    private const string Types = "ADALORA, IA3, LN_TUNING, LOHA, LOKR, LORA, MISS, OFT, TRAINABLE_TOKENS, VERA";
+
     private readonly AdapterFixture _fixture = new();
 
     [Theory]
@@ -25,14 +27,14 @@ public sealed class PeftFolderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{}""", "a.json: peft_type is missing; supported are IA3, LORA.")]
-    [InlineData("""{"peft_type": "BOFT"}""", "a.json: peft_type \"BOFT\" is not supported; supported are IA3, LORA.")]
+    [InlineData("""{}""", "a.json: peft_type is missing; supported are " + Types + ".")]
+    [InlineData("""{"peft_type": "BOFT"}""", "a.json: peft_type \"BOFT\" is not supported; supported are " + Types + ".")]
     [InlineData("""{"peft_type": "LORA", "use_qalora": true}""", "a.json: use_qalora: true is not supported here; only adapters without use_qalora can be used.")]
     [InlineData("""{"peft_type": "LORA", "layer_replication": [[0, 4]]}""", "a.json: layer_replication: [[0,4]] is not supported here; only adapters without layer_replication can be used.")]
     [InlineData("""{"peft_type": "LORA", "r": "8"}""", "a.json: r has a wrong value: ")]
     [InlineData("""{"peft_type": "LORA", "r": 0}""", "a.json: r: must be at least 1, but is 0.")]
     [InlineData("""{"peft_type": "LORA", "lora_dropout": 1.0}""", "a.json: lora_dropout: must lie in [0, 1), but is 1.")]
-    [InlineData("""{"peft_type": "LORA", "init_lora_weights": "loftq"}""", "a.json: init_lora_weights has a wrong value: expected true, false, \"gaussian\" or \"pissa\"")]
+    [InlineData("""{"peft_type": "LORA", "init_lora_weights": "corda"}""", "a.json: init_lora_weights has a wrong value: \"corda\" is not supported; expected true, false, \"gaussian\", \"orthogonal\", \"eva\", \"pissa\", \"olora\" or \"loftq\"")]
     [InlineData("""{"peft_type": "LORA", "bias": "some"}""", "a.json: bias has a wrong value: ")]
     [InlineData("""{"peft_type": "LORA", "target_modules": {"a": 1}}""", "a.json: target_modules has a wrong value: expected a string or a list of strings")]
     [InlineData("""{"peft_type": "LORA", "target_modules": ["a", 1]}""", "a.json: target_modules has a wrong value: expected a list of strings")]
@@ -54,7 +56,7 @@ public sealed class PeftFolderTests : IDisposable
         Assert.Equal(
             [
                 "alpha_pattern", "base_model_name_or_path", "bias", "exclude_modules", "fan_in_fan_out", "inference_mode", "init_lora_weights", "layers_pattern",
-                "layers_to_transform", "lora_alpha", "lora_dropout", "modules_to_save", "peft_type", "r", "rank_pattern", "target_modules", "task_type", "use_dora", "use_rslora",
+                "layers_to_transform", "loftq_config", "lora_alpha", "lora_dropout", "modules_to_save", "peft_type", "r", "rank_pattern", "target_modules", "task_type", "trainable_token_indices", "use_dora", "use_rslora",
             ],
             json.Select(p => p.Key).Order(StringComparer.Ordinal));
         Assert.Equal("LORA", (string)json["peft_type"]!);

@@ -1,6 +1,8 @@
 using Gradus.Adapters;
+using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
+using Gradus.Tensors;
 
 namespace Gradus.Training.Tests.Adapters;
 
@@ -70,7 +72,7 @@ public sealed class TargetTests
     {
         using DecoderModel llama = AdapterFixture.Llama(), gpt2 = AdapterFixture.Gpt2();
         using ModelAdapter onLlama = ModelAdapter.Attach(llama, new LoraConfig(), 1), onGpt2 = ModelAdapter.Attach(gpt2, new LoraConfig(), 1);
-        Assert.Equal(["q_proj", "v_proj"], onLlama.Config.TargetModules!.Values);
+        Assert.Equal(["q_proj", "v_proj"], ((LoraConfig)onLlama.Config).TargetModules!.Values);
         Assert.Equal(["q_proj", "v_proj"], llama.Parts.Linears.Where(l => l.Adapter is not null).Select(l => l.Name).Distinct());
         Assert.Equal(["c_attn"], gpt2.Parts.Linears.Where(l => l.Adapter is not null).Select(l => l.Name).Distinct());
         Assert.False(((LoraConfig)onLlama.Config).FanInFanOut);
@@ -85,7 +87,7 @@ public sealed class TargetTests
         using ModelAdapter adapter = ModelAdapter.Attach(model, new LoraConfig(TargetModules: new ModuleNames(["All-Linear"], IsPattern: true)), 1);
         Assert.Equal(model.Parts.Linears.Where(l => l != model.Head), model.Parts.Linears.Where(l => l.Adapter is not null));
         Assert.Null(model.Parts.Embeddings[0].Adapter);
-        Assert.Equal(14, adapter.Config.TargetModules!.Values.Count);
+        Assert.Equal(14, ((LoraConfig)adapter.Config).TargetModules!.Values.Count);
     }
 
     [Theory]
@@ -132,17 +134,75 @@ public sealed class TargetTests
         AdapterFixture.Close(trained, AdapterFixture.Logits(model), 1e-4);
     }
 
-    [Fact]
-    public void ATiedHeadIsTrainedApartAndNotMerged()
+    [Theory]
+    [InlineData("head saved")]
+    [InlineData("table saved")]
+    [InlineData("both saved")]
+    [InlineData("head adapted")]
+    [InlineData("table adapted")]
+    public void MergingUntiesAHeadThatSharesTheTable(string which)
     {
+        LoraConfig config = which switch
+        {
+            "head saved" => new LoraConfig(R: 2, ModulesToSave: ["lm_head"]),
+            "table saved" => new LoraConfig(R: 2, ModulesToSave: ["wte"]),
+            "both saved" => new LoraConfig(R: 2, ModulesToSave: ["wte", "lm_head"]),
+            "head adapted" => new LoraConfig(R: 2, TargetModules: ModuleNames.Of("c_attn", "lm_head")),
+            _ => new LoraConfig(R: 2, TargetModules: ModuleNames.Of("c_attn", "wte")),
+        };
+        using AdapterFixture fixture = new();
         using DecoderModel model = AdapterFixture.Gpt2();
         float[] table = AdapterFixture.Values(model.Parts.Embeddings[0].Table);
-        using ModelAdapter adapter = ModelAdapter.Attach(model, new LoraConfig(R: 2, ModulesToSave: ["lm_head"]), 1);
-        AdapterFixture.Train(model, 2);
-        Assert.Equal(table, AdapterFixture.Values(model.Parts.Embeddings[0].Table));
-        InvalidDataException e = Assert.Throws<InvalidDataException>(adapter.Merge);
-        Assert.StartsWith("lm_head shares its weight transformer.wte.weight", e.Message, StringComparison.Ordinal);
-        Assert.True(adapter.IsAttached);
+        using (ModelAdapter adapter = ModelAdapter.Attach(model, config, 1))
+        {
+            AdapterFixture.Train(model, 3);
+            Assert.Equal(table, AdapterFixture.Values(model.Parts.Embeddings[0].Table));
+            PeftFolder.Save(fixture.At("a"), adapter);
+            float[] trained = AdapterFixture.Logits(model);
+            adapter.Merge();
+            AdapterFixture.Close(trained, AdapterFixture.Logits(model), 1e-4);
+        }
+        Assert.False(((Gpt2Config)model.Config).TieWordEmbeddings);
+        Assert.Equal(which.StartsWith("head", StringComparison.Ordinal), table.SequenceEqual(AdapterFixture.Values(model.Parts.Embeddings[0].Table)));
+        float[] merged = AdapterFixture.Logits(model);
+        using (AtomicFolder folder = AtomicFolder.Begin(fixture.At("merged")))
+        {
+            Checkpoint.Write(folder, model);
+            folder.Commit();
+        }
+        using DecoderModel again = (DecoderModel)Checkpoint.Load(fixture.At("merged"), ReferenceDevice.Instance);
+        Assert.Equal(merged, AdapterFixture.Logits(again));
+    }
+
+    [Fact]
+    public void TrainedTokensKeepTheHeadTied()
+    {
+        using DecoderModel model = AdapterFixture.Gpt2();
+        using ModelAdapter adapter = ModelAdapter.Attach(model, new TrainableTokensConfig([3, 5]), 1);
+        AdapterFixture.Train(model, 3);
+        float[] trained = AdapterFixture.Logits(model);
+        adapter.Merge();
+        AdapterFixture.Close(trained, AdapterFixture.Logits(model), 1e-4);
+        Assert.True(((Gpt2Config)model.Config).TieWordEmbeddings);
+    }
+
+    [Theory]
+    [InlineData("q_proj", "v_porj")]
+    [InlineData("all-linear", "lm_haed")]
+    public void ANameThatNoLayerHasIsRefused(string good, string bad)
+    {
+        using DecoderModel model = AdapterFixture.Llama();
+        InvalidDataException e = Assert.Throws<InvalidDataException>(() => ModelAdapter.Attach(model, new LoraConfig(TargetModules: ModuleNames.Of(good, bad)), 1));
+        Assert.StartsWith($"target_modules: no layer of the model is called {bad}; its linear layers are ", e.Message, StringComparison.Ordinal);
+        Assert.All(model.Parts.Linears, l => Assert.Null(l.Adapter));
+    }
+
+    [Fact]
+    public void AllLinearMayStandBesideTheHead()
+    {
+        using DecoderModel model = AdapterFixture.Llama();
+        using ModelAdapter adapter = ModelAdapter.Attach(model, new LoraConfig(TargetModules: ModuleNames.Of("all-linear", "lm_head")), 1);
+        Assert.All(model.Parts.Linears, l => Assert.IsType<LoraAdapter>(l.Adapter));
     }
 
     [Fact]

@@ -34,7 +34,7 @@ public sealed class GgufAdapter : IDisposable
     public static void Write(Stream stream, string folder, JsonObject baseConfig)
     {
         ArgumentNullException.ThrowIfNull(baseConfig);
-        if (PeftFolder.ReadConfig(folder) is not LoraConfig { UseDora: false, Bias: LoraBias.None } lora || lora.ModulesToSave is { Count: > 0 } || ChangesTheBase(folder))
+        if (PeftFolder.ReadConfig(folder) is not LoraConfig { UseDora: false, Bias: LoraBias.None } lora || lora.ModulesToSave is { Count: > 0 } || lora.InitLoraWeights?.TakesFromBase == true || lora.TrainableTokenIndices is not null)
             throw new InvalidDataException($"{folder}: GGUF stores plain LoRA adapters only (no DoRA, biases, whole modules or other methods); merge this one into its model.");
         HyperParameters config = new(baseConfig, folder);
         GgufFamily family = GgufFamilies.OfCheckpoint(config);
@@ -144,10 +144,6 @@ public sealed class GgufAdapter : IDisposable
         void Add(string name, TensorLayout layout, TensorEntry source, float factor) =>
             planned.Add((new TensorEntry(name, DType.F32, source.Shape), new MappedTensor(name, layout, source), factor));
     }
-
-    // PiSSA and its like take the first factors out of the base model's weights.
-    private static bool ChangesTheBase(string folder) =>
-        Checkpoint.ReadObject(Path.Combine(folder, PeftFolder.ConfigFile))["init_lora_weights"] is JsonValue init && init.TryGetValue(out string? kind) && kind != "gaussian";
 
     // B has the rows of the weight. PEFT gives the factors of a transposed weight the right way round already.
     private static TensorLayout LayoutOf(TensorLayout? weight, TensorEntry b, string path)
