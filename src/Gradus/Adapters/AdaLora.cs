@@ -60,10 +60,6 @@ public sealed record AdaLoraConfig(
     : BlockTunerConfig(TargetModules, LayersToTransform, LayersPattern, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
     /// <inheritdoc/>
-    [JsonIgnore]
-    public override IReadOnlyDictionary<string, string[]> UsualTargets => LoraConfig.Usual;
-
-    /// <inheritdoc/>
     public override IEnumerable<string> Problems() => base.Problems().Concat(new[]
     {
         AtLeastOne("target_r", TargetR),

@@ -1,4 +1,4 @@
-using System.Text.Json.Serialization;
+using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
 
@@ -29,41 +29,8 @@ public sealed record Ia3Config(
     bool InferenceMode = false)
     : TunerConfig(TargetModules, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
-    // The last of each is the feed-forward layer. PEFT's own, and for families that it has none for the layers of the same part.
-    private static readonly Dictionary<string, string[]> Usual = new()
-    {
-        ["bart"] = ["q_proj", "v_proj", "fc2"],
-        ["bert"] = ["key", "value", "output.dense"],
-        ["bloom"] = ["query_key_value", "mlp.dense_4h_to_h"],
-        ["distilbert"] = ["k_lin", "v_lin", "lin2"],
-        ["electra"] = ["key", "value", "output.dense"],
-        ["falcon"] = ["query_key_value", "dense_4h_to_h"],
-        ["gemma"] = ["q_proj", "v_proj", "down_proj"],
-        ["gemma2"] = ["q_proj", "v_proj", "down_proj"],
-        ["gemma3_text"] = ["q_proj", "v_proj", "down_proj"],
-        ["gpt2"] = ["c_attn", "mlp.c_proj"],
-        ["gpt_neox"] = ["query_key_value", "dense_4h_to_h"],
-        ["gptj"] = ["q_proj", "v_proj", "fc_out"],
-        ["llama"] = ["k_proj", "v_proj", "down_proj"],
-        ["mistral"] = ["k_proj", "v_proj", "down_proj"],
-        ["mixtral"] = ["k_proj", "v_proj", "w2"],
-        ["olmo2"] = ["k_proj", "v_proj", "down_proj"],
-        ["opt"] = ["q_proj", "k_proj", "fc2"],
-        ["phi"] = ["q_proj", "v_proj", "fc2"],
-        ["phi3"] = ["qkv_proj", "down_proj"],
-        ["qwen2"] = ["q_proj", "v_proj", "down_proj"],
-        ["qwen3"] = ["q_proj", "v_proj", "down_proj"],
-        ["qwen2_moe"] = ["q_proj", "v_proj", "down_proj"],
-        ["qwen3_moe"] = ["q_proj", "v_proj", "down_proj"],
-        ["roberta"] = ["key", "value", "output.dense"],
-        ["smollm3"] = ["k_proj", "v_proj", "down_proj"],
-        ["starcoder2"] = ["k_proj", "v_proj", "c_proj"],
-        ["t5"] = ["k", "v", "wo"],
-    };
-
     /// <inheritdoc/>
-    [JsonIgnore]
-    public override IReadOnlyDictionary<string, string[]> UsualTargets => Usual;
+    private protected override IReadOnlyList<string>? UsualOf(UsualTargets usual) => usual.Scaled;
 
     /// <inheritdoc/>
     public override Adapter Adapt(Linear layer, Scope place)
@@ -75,7 +42,7 @@ public sealed record Ia3Config(
         return new Ia3Adapter(layer, inputs, InitIa3Weights, place);
     }
 
-    internal override PeftConfig Resolve(Models.LanguageModel model)
+    internal override PeftConfig Resolve(LanguageModel model)
     {
         Ia3Config resolved = (Ia3Config)base.Resolve(model);
         if (FeedforwardModules is not null)

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -25,10 +24,6 @@ public sealed record LnTuningConfig(
     : TunerConfig(TargetModules, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
     /// <inheritdoc/>
-    [JsonIgnore]
-    public override IReadOnlyDictionary<string, string[]> UsualTargets { get; } = new Dictionary<string, string[]>();
-
-    /// <inheritdoc/>
     public override Adapter Adapt(Linear layer, Scope place)
     {
         ArgumentNullException.ThrowIfNull(layer);
@@ -50,7 +45,7 @@ public sealed record LnTuningConfig(
             parts.Train(parameter, "target_modules", $"{path}.ln_tuning_layers.{parameter.Name[(path.Length + 1)..]}");
         }
         if (trained == 0)
-            throw new InvalidDataException($"target_modules: \"{TargetModules}\" names no norm of the model; its norms are {string.Join(", ", Norms(parts.Model).Select(n => n.Path).Distinct().Take(8))}.");
+            throw new InvalidDataException($"target_modules: \"{TargetModules}\" names no norm of the model with gains; it has {(Norms(parts.Model).Any() ? string.Join(", ", Norms(parts.Model).Select(n => n.Path).Distinct().Take(8)) : "none")}.");
     }
 
     // Vectors that belong to no linear layer.

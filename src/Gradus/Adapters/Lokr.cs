@@ -50,10 +50,6 @@ public sealed record LokrConfig(
     : BlockTunerConfig(TargetModules, LayersToTransform, LayersPattern, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
     /// <inheritdoc/>
-    [JsonIgnore]
-    public override IReadOnlyDictionary<string, string[]> UsualTargets => LoraConfig.Usual;
-
-    /// <inheritdoc/>
     public override IEnumerable<string> Problems() => base.Problems().Concat(new[]
     {
         AtLeastOne("r", R),

@@ -53,44 +53,6 @@ public sealed record LoraConfig(
     bool InferenceMode = false)
     : BlockTunerConfig(TargetModules, LayersToTransform, LayersPattern, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
-    private static readonly string[] QueryValue = ["q_proj", "v_proj"];
-
-    // PEFT's own (TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING), and for families that it has none for the layers of the same part.
-    internal static readonly Dictionary<string, string[]> Usual = new()
-    {
-        ["bart"] = QueryValue,
-        ["bert"] = ["query", "value"],
-        ["bloom"] = ["query_key_value"],
-        ["distilbert"] = ["q_lin", "v_lin"],
-        ["electra"] = ["query", "value"],
-        ["falcon"] = ["query_key_value"],
-        ["gemma"] = QueryValue,
-        ["gemma2"] = QueryValue,
-        ["gemma3_text"] = QueryValue,
-        ["gpt2"] = ["c_attn"],
-        ["gpt_neox"] = ["query_key_value"],
-        ["gptj"] = QueryValue,
-        ["llama"] = QueryValue,
-        ["mistral"] = QueryValue,
-        ["mixtral"] = QueryValue,
-        ["olmo2"] = QueryValue,
-        ["opt"] = QueryValue,
-        ["phi"] = ["q_proj", "v_proj", "fc1", "fc2"],
-        ["phi3"] = ["qkv_proj"],
-        ["qwen2"] = QueryValue,
-        ["qwen2_moe"] = QueryValue,
-        ["qwen3"] = QueryValue,
-        ["qwen3_moe"] = QueryValue,
-        ["roberta"] = ["query", "value"],
-        ["smollm3"] = QueryValue,
-        ["starcoder2"] = QueryValue,
-        ["t5"] = ["q", "v"],
-    };
-
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override IReadOnlyDictionary<string, string[]> UsualTargets => Usual;
-
     /// <summary>Whether A stays as it was drawn and only B is trained: LoRA-FA (Zhang et al., 2023). Files do not say.</summary>
     [JsonIgnore]
     public bool FreezeA { get; init; }

@@ -40,10 +40,6 @@ public sealed record MissConfig(
     : BlockTunerConfig(TargetModules, LayersToTransform, LayersPattern, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
     /// <inheritdoc/>
-    [JsonIgnore]
-    public override IReadOnlyDictionary<string, string[]> UsualTargets => LoraConfig.Usual;
-
-    /// <inheritdoc/>
     public override IEnumerable<string> Problems() => base.Problems().Concat(new[]
     {
         AtLeastOne("r", R),

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Gradus.Nn;
 using Gradus.Tensors;
 
@@ -48,10 +47,6 @@ public sealed record OftConfig(
     bool InferenceMode = false)
     : BlockTunerConfig(TargetModules, LayersToTransform, LayersPattern, ExcludeModules, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
-    /// <inheritdoc/>
-    [JsonIgnore]
-    public override IReadOnlyDictionary<string, string[]> UsualTargets => LoraConfig.Usual;
-
     /// <inheritdoc/>
     public override IEnumerable<string> Problems() => base.Problems().Concat(new[]
     {

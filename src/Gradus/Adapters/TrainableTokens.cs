@@ -25,10 +25,6 @@ public sealed record TrainableTokensConfig(
     : TunerConfig(TargetModules, null, ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
     /// <inheritdoc/>
-    [JsonIgnore]
-    public override IReadOnlyDictionary<string, string[]> UsualTargets { get; } = new Dictionary<string, string[]>();
-
-    /// <inheritdoc/>
     public override IEnumerable<string> Problems() => base.Problems().Concat(TokenIndices is { Count: > 0 } ? [] : ["token_indices: names no token."]);
 
     /// <inheritdoc/>

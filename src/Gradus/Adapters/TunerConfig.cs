@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization;
 using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
@@ -22,9 +21,8 @@ public abstract record TunerConfig(
     bool InferenceMode)
     : PeftConfig(ModulesToSave, TaskType, BaseModelNameOrPath, InferenceMode)
 {
-    /// <summary>The layers that usually get an adapter of this method, by <c>model_type</c>.</summary>
-    [JsonIgnore]
-    public abstract IReadOnlyDictionary<string, string[]> UsualTargets { get; }
+    /// <summary>The layers among an architecture's usual ones that get an adapter of this method; null where there are none.</summary>
+    private protected virtual IReadOnlyList<string>? UsualOf(UsualTargets usual) => usual.Attention;
 
     /// <inheritdoc/>
     public override IEnumerable<string> Problems() =>
@@ -73,10 +71,9 @@ public abstract record TunerConfig(
     {
         if (TargetModules is null)
         {
-            string type = (string)Architectures.ToJson(model.Config)["model_type"]!;
-            return UsualTargets.TryGetValue(type, out string[]? usual)
+            return model.Config.UsualTargets is { } targets && UsualOf(targets) is { } usual
                 ? this with { TargetModules = new ModuleNames(usual) }
-                : throw new InvalidDataException($"target_modules: models of the type {type} have no usual targets; name the layers, or write \"{ModuleNames.AllLinearWord}\".");
+                : throw new InvalidDataException($"target_modules: models of the type {(string)Architectures.ToJson(model.Config)["model_type"]!} have no usual targets; name the layers, or write \"{ModuleNames.AllLinearWord}\".");
         }
         if (!TargetModules.HasAllLinear)
             return this;

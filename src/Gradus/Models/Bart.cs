@@ -106,6 +106,18 @@ public sealed record BartConfig(
             ? new ValidationResult($"{DecoderStartTokenId} is no token of {VocabSize}", [nameof(DecoderStartTokenId)]) : null,
     }.OfType<ValidationResult>();
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "fc2"])
+    {
+        Residuals =
+        [
+            new ResidualSite("self_attn.out_proj", "attention_adapters", BlockPart.Attention, "self_attn_layer_norm"),
+            new ResidualSite("encoder_attn.out_proj", "cross_attention_adapters", BlockPart.SourceAttention, "encoder_attn_layer_norm"),
+            new ResidualSite("fc2", "output_adapters", BlockPart.FeedForward, "final_layer_norm"),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => new Bart(this, scope);
 }
 

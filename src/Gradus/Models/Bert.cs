@@ -35,6 +35,17 @@ public sealed record BertConfig(
     [JsonIgnore]
     public override IReadOnlyCollection<string> ArchitectureClasses => Bert.Classes.Keys;
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["query", "value"], ["key", "value", "output.dense"])
+    {
+        Residuals =
+        [
+            new ResidualSite("attention.output.dense", "attention.output", BlockPart.Attention, "attention.output.LayerNorm"),
+            new ResidualSite("output.dense", "output", BlockPart.FeedForward, "output.LayerNorm"),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => Bert.Classes[Architecture](this, scope);
 }
 

@@ -58,6 +58,10 @@ public sealed record BloomConfig(
         }.OfType<ValidationResult>(),
     ];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["query_key_value"], ["query_key_value", "mlp.dense_4h_to_h"]);
+
     internal override LanguageModel Build(Scope scope) => new Bloom(this, scope);
 }
 

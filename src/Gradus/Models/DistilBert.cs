@@ -79,6 +79,17 @@ public sealed record DistilBertConfig(
         Divides(nameof(NHeads), NHeads, Dim, "dim"),
     }.OfType<ValidationResult>();
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_lin", "v_lin"], ["k_lin", "v_lin", "lin2"])
+    {
+        Residuals =
+        [
+            new ResidualSite("attention.out_lin", "attention_adapters", BlockPart.Attention, "sa_layer_norm"),
+            new ResidualSite("ffn.lin2", "output_adapters", BlockPart.FeedForward, "output_layer_norm"),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => DistilBert.Classes[Architecture](this, scope);
 }
 

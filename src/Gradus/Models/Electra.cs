@@ -42,6 +42,17 @@ public sealed record ElectraConfig(
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
         [.. base.Validate(validationContext), .. new[] { AtLeast(nameof(EmbeddingSize), EmbeddingSize, 1) }.OfType<ValidationResult>()];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["query", "value"], ["key", "value", "output.dense"])
+    {
+        Residuals =
+        [
+            new ResidualSite("attention.output.dense", "attention.output", BlockPart.Attention, "attention.output.LayerNorm"),
+            new ResidualSite("output.dense", "output", BlockPart.FeedForward, "output.LayerNorm"),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => Electra.Classes[Architecture](this, scope);
 }
 

@@ -28,6 +28,17 @@ public sealed record GemmaConfig(
     // The first files say "gelu", but the models were trained with the tanh form, which transformers therefore used for them.
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenActivation ?? (HiddenAct == "gelu" ? "gelu_pytorch_tanh" : HiddenAct));
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"])
+    {
+        Residuals =
+        [
+            new ResidualSite("self_attn.o_proj", "attention_adapters", BlockPart.Attention),
+            new ResidualSite("mlp.down_proj", "output_adapters", BlockPart.FeedForward),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => new Gemma(this, scope);
 }
 

@@ -41,6 +41,10 @@ public sealed record Gemma2Config(
 
     internal int? Window(int layer) => Slides(LayerTypes, layer, layer % 2 == 0) ? SlidingWindow : null;
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
+
     internal override LanguageModel Build(Scope scope) => new Gemma2(this, scope);
 }
 

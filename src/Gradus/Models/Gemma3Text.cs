@@ -53,6 +53,10 @@ public sealed record Gemma3TextConfig(
 
     internal bool IsLocal(int layer) => Slides(LayerTypes, layer, (layer + 1) % SlidingWindowPattern != 0);
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
+
     internal override LanguageModel Build(Scope scope) => new Gemma3Text(this, scope);
 }
 

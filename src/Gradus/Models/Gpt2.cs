@@ -64,6 +64,17 @@ public sealed record Gpt2Config(
         }.OfType<ValidationResult>(),
     ];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["c_attn"], ["c_attn", "mlp.c_proj"])
+    {
+        Residuals =
+        [
+            new ResidualSite("attn.c_proj", "attention_adapters", BlockPart.Attention),
+            new ResidualSite("mlp.c_proj", "output_adapters", BlockPart.FeedForward),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => new Gpt2(this, scope);
 }
 

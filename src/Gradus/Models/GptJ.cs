@@ -74,6 +74,10 @@ public sealed record GptJConfig(
         }.OfType<ValidationResult>(),
     ];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "fc_out"]);
+
     internal override LanguageModel Build(Scope scope) => new GptJ(this, scope);
 }
 

@@ -77,6 +77,10 @@ public sealed record GptNeoXConfig(
         }.OfType<ValidationResult>(),
     ];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["query_key_value"], ["query_key_value", "dense_4h_to_h"]);
+
     internal override LanguageModel Build(Scope scope) => new GptNeoX(this, scope);
 }
 

@@ -54,6 +54,17 @@ public sealed record LlamaConfig(
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "down_proj"])
+    {
+        Residuals =
+        [
+            new ResidualSite("self_attn.o_proj", "attention_adapters", BlockPart.Attention),
+            new ResidualSite("mlp.down_proj", "output_adapters", BlockPart.FeedForward),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => new Llama(this, scope);
 }
 

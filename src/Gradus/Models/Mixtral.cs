@@ -38,6 +38,10 @@ public sealed record MixtralConfig(
         .. RouterJitterNoise is >= 0 and < 1 ? [] : new[] { new ValidationResult($"is a noise, at least 0 and under 1, but is {RouterJitterNoise}", [nameof(RouterJitterNoise)]) },
     ];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "w2"]);
+
     internal override LanguageModel Build(Scope scope) => new Mixtral(this, scope);
 }
 

@@ -80,6 +80,10 @@ public abstract record ModelConfig : IValidatableObject
     /// <summary>This configuration with another number of token ids: a recipe leaves it to the tokenizer.</summary>
     public abstract ModelConfig WithVocabulary(int vocabulary);
 
+    /// <summary>What methods of fine-tuning with few parameters usually change; null where nothing is usual.</summary>
+    [JsonIgnore]
+    public virtual UsualTargets? UsualTargets => null;
+
     /// <summary>The same model with a head of its own instead of the token table, and the factor of the table's values in it; null where there is no such form.</summary>
     internal virtual (ModelConfig Config, float HeadScale)? Untie() => null;
 

@@ -24,6 +24,10 @@ public sealed record Olmo2Config(
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "down_proj"]);
+
     internal override LanguageModel Build(Scope scope) => new Olmo2(this, scope);
 }
 

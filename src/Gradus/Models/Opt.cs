@@ -73,6 +73,10 @@ public sealed record OptConfig(
         }.OfType<ValidationResult>(),
     ];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "k_proj", "fc2"]);
+
     internal override LanguageModel Build(Scope scope) => new Opt(this, scope);
 }
 

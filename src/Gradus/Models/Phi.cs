@@ -46,6 +46,10 @@ public sealed record PhiConfig(
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj", "fc1", "fc2"], ["q_proj", "v_proj", "fc2"]);
+
     internal override LanguageModel Build(Scope scope) => new Phi(this, scope);
 }
 

@@ -39,6 +39,10 @@ public sealed record Phi3Config(
         OriginalMaxPositionEmbeddings = RopeScaling.OriginalMaxPositionEmbeddings ?? OriginalMaxPositionEmbeddings,
     };
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["qkv_proj"], ["qkv_proj", "down_proj"]);
+
     internal override LanguageModel Build(Scope scope) => new Phi3(this, scope);
 }
 

@@ -33,6 +33,17 @@ public sealed record Qwen2Config(
 
     internal int? Window(int layer) => UseSlidingWindow && Slides(LayerTypes, layer, layer >= MaxWindowLayers) ? SlidingWindow : null;
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"])
+    {
+        Residuals =
+        [
+            new ResidualSite("self_attn.o_proj", "attention_adapters", BlockPart.Attention),
+            new ResidualSite("mlp.down_proj", "output_adapters", BlockPart.FeedForward),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => new Qwen2(this, scope);
 }
 

@@ -31,6 +31,10 @@ public sealed record Qwen2MoeConfig(
     public override IEnumerable<ValidationResult> Validate(ValidationContext validationContext) =>
         [.. base.Validate(validationContext), .. new[] { AtLeast(nameof(SharedExpertIntermediateSize), SharedExpertIntermediateSize, 1) }.OfType<ValidationResult>()];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
+
     internal override LanguageModel Build(Scope scope) => new Qwen2Moe(this, scope);
 }
 

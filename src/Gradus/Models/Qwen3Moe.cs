@@ -24,6 +24,10 @@ public sealed record Qwen3MoeConfig(
     [JsonIgnore]
     public override string ArchitectureClass => "Qwen3MoeForCausalLM";
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
+
     internal override LanguageModel Build(Scope scope) => new Qwen3Moe(this, scope);
 }
 

@@ -56,6 +56,17 @@ public sealed record RobertaConfig(
         }.OfType<ValidationResult>(),
     ];
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["query", "value"], ["key", "value", "output.dense"])
+    {
+        Residuals =
+        [
+            new ResidualSite("attention.output.dense", "attention.output", BlockPart.Attention, "attention.output.LayerNorm"),
+            new ResidualSite("output.dense", "output", BlockPart.FeedForward, "output.LayerNorm"),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => Roberta.Classes[Architecture](this, scope);
 }
 

@@ -44,6 +44,17 @@ public sealed record SmolLm3Config(
 
     internal int? Window(int layer) => UseSlidingWindow && Slides(LayerTypes, layer, !HasPositions(layer)) ? SlidingWindow : null;
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "down_proj"])
+    {
+        Residuals =
+        [
+            new ResidualSite("self_attn.o_proj", "attention_adapters", BlockPart.Attention),
+            new ResidualSite("mlp.down_proj", "output_adapters", BlockPart.FeedForward),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => new SmolLm3(this, scope);
 }
 

@@ -42,6 +42,17 @@ public sealed record Starcoder2Config(
 
     internal override (string Property, string Name) ActivationChoice => (nameof(HiddenAct), HiddenAct);
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "c_proj"])
+    {
+        Residuals =
+        [
+            new ResidualSite("self_attn.o_proj", "attention_adapters", BlockPart.Attention),
+            new ResidualSite("mlp.c_proj", "output_adapters", BlockPart.FeedForward),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => new Starcoder2(this, scope);
 }
 

@@ -97,6 +97,18 @@ public sealed record T5Config(
             ? new ValidationResult($"{DecoderStartTokenId ?? PadTokenId} is no token of {VocabSize}", [nameof(DecoderStartTokenId)]) : null,
     }.OfType<ValidationResult>();
 
+    /// <inheritdoc/>
+    [JsonIgnore]
+    public override UsualTargets UsualTargets { get; } = new(["q", "v"], ["k", "v", "wo"])
+    {
+        Residuals =
+        [
+            new ResidualSite(".SelfAttention.o", "", BlockPart.Attention),
+            new ResidualSite(".EncDecAttention.o", "", BlockPart.SourceAttention),
+            new ResidualSite(".DenseReluDense.wo", "", BlockPart.FeedForward),
+        ],
+    };
+
     internal override LanguageModel Build(Scope scope) => new T5(this, scope);
 }
 
