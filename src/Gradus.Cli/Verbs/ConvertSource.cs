@@ -41,10 +41,10 @@ internal sealed class ConvertSource(
     public Pooling? Pooling => pooling;
 
     /// <summary>The class of the model.</summary>
-    public string Architecture => Known is { } known ? known.Architecture : (string?)config["architectures"]?[0] ?? (string?)config["model_type"] ?? "unknown";
+    public string Architecture => Known is { } known ? known.Architecture : ((config["architectures"] as JsonArray)?.FirstOrDefault() as JsonValue)?.ToString() ?? Architectures.TypeOf(config) ?? "unknown";
 
     /// <summary>The hyperparameters, or null where this program converts an architecture that it cannot run.</summary>
-    public ModelConfig? Known => (string?)config["model_type"] is { } type && Architectures.ModelTypes.Contains(type) ? Architectures.Parse(config, tensors.Path) : null;
+    public ModelConfig? Known => Architectures.TypeOf(config) is { } type && Architectures.ModelTypes.Contains(type) ? Architectures.Parse(config, tensors.Path) : null;
 
     /// <summary>The type that most of the stored bytes have; F32 for packed ones.</summary>
     public DType StoredType => tensors.Entries

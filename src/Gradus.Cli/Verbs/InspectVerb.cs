@@ -69,7 +69,7 @@ internal static class InspectVerb
 
     private static void AddConfig(JsonObject facts, JsonObject config)
     {
-        facts["architecture"] = config["architectures"]?[0]?.DeepClone();
+        facts["architecture"] = (config["architectures"] as JsonArray)?.FirstOrDefault()?.DeepClone();
         facts["model_type"] = config["model_type"]?.DeepClone();
         // The names that the families have for the longest sequence.
         facts["context_length"] = new[] { "max_position_embeddings", "n_positions", "seq_length" }.Select(n => config[n]).FirstOrDefault(v => v is not null)?.DeepClone();
@@ -95,7 +95,7 @@ internal static class InspectVerb
         {
             // A tied head is the embedding; some programs store it twice.
             bool tied = raw["tie_word_embeddings"] is JsonValue value && value.TryGetValue(out bool tie) && tie;
-            AddTensors(facts, file, [.. file.Entries.Where(e => !tied || e.Name != "lm_head.weight")], tensors);
+            AddTensors(facts, file, [.. file.Entries.Where(e => !tied || e.Name != "lm_head.weight" || !file.Entries.Any(o => o != e && o.Shape == e.Shape))], tensors);
         }
         if (Checkpoint.ReadObject(Path.Combine(location.Folder, Checkpoint.ConfigFile))[QuantizedCheckpoint.ConfigKey] is { } quantization)
             facts["quantization"] = quantization.DeepClone();
@@ -171,14 +171,15 @@ internal static class InspectVerb
         if (facts["architecture"] is { } architecture)
         {
             list.Add("architecture", $"{(string?)architecture} ({(string?)facts["model_type"]})");
-            if (facts["context_length"] is { } length)
-                list.Add("context", $"{(int)length:N0} tokens");
+            // What a GGUF file says is as wide as its writer chose.
+            if (long.TryParse(facts["context_length"]?.ToJsonString(), out long length))
+                list.Add("context", $"{length:N0} tokens");
         }
         list.Add("parameters", $"{parameters:N0} in {facts["tensors"]!.GetValue<int>():N0} tensors");
         list.Add("stored", $"{Facts.Bytes(facts["stored_bytes"]!.GetValue<long>())}: {string.Join(", ", facts["stored_types"]!.AsObject().Select(t => $"{t.Value!.GetValue<long>():N0} {t.Key}"))}");
         list.Add("memory", $"{Facts.Bytes(parameters * 4)} in f32, {Facts.Bytes(parameters * 2)} in bf16 or f16 (weights alone)");
         if (facts["quantization"] is JsonObject quantization)
-            list.Add("quantization", $"{(string?)quantization["quant_method"]}, read as the floats that it stands for");
+            list.Add("quantization", $"{quantization["quant_method"]}, read as the floats that it stands for");
         if (facts["adapter"] is JsonObject adapter)
             list.Add("adapter", $"{(string?)adapter["type"]}, {adapter["parameters"]!.GetValue<long>():N0} parameters, {(string?)adapter["folder"]}");
         if (facts["architecture"] is not null)
@@ -211,7 +212,7 @@ internal static class InspectVerb
     private static void PrintTensors(CommandContext context, Facts list, JsonArray tensors)
     {
         list.Headline("tensors");
-        int width = tensors.Max(t => ((string)t!["name"]!).Length);
+        int width = tensors.Select(t => ((string)t!["name"]!).Length).DefaultIfEmpty().Max();
         foreach (JsonNode? tensor in tensors)
         {
             string shape = string.Join(" × ", tensor!["shape"]!.AsArray());

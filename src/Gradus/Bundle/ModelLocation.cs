@@ -86,6 +86,8 @@ public sealed partial record ModelLocation(string Folder, string? Adapter = null
             return path;
         if (File.Exists(path))
         {
+            if (ForeignFile.Describe(path) is { } foreign)
+                throw new InvalidDataException($"{path}: {foreign}");
             string around = Path.GetDirectoryName(Path.GetFullPath(path))!;
             return WeightsOfFolder().IsMatch(Path.GetFileName(path)) && File.Exists(Path.Combine(around, Checkpoint.ConfigFile))
                 ? around

@@ -96,7 +96,7 @@ public static class Checkpoint
     public static IReadOnlyList<(string Name, TensorEntry Entry)> Match(ModelConfig config, TensorFile file)
     {
         using Workspace store = new(CpuDevice.Default);
-        CheckpointSource source = new(file, keepStoredType: true, readValues: false);
+        CheckpointSource source = new(file, keepStoredType: true, readValues: false, tied: config.TiesHead);
         using LanguageModel model = Build(config, file, source, store);
         return [.. model.Parameters.Select(p => (p.Name, source.Find(p.Name)))];
     }
@@ -114,7 +114,7 @@ public static class Checkpoint
         Workspace store = new(device);
         try
         {
-            return Build(config, file, new CheckpointSource(file, keepStoredType, keepPacked, headSeed: headSeed), store);
+            return Build(config, file, new CheckpointSource(file, keepStoredType, keepPacked, headSeed: headSeed, tied: config.TiesHead), store);
         }
         catch
         {
@@ -249,20 +249,5 @@ public static class Checkpoint
 
     /// <summary>Reads a JSON object.</summary>
     /// <exception cref="InvalidDataException">The file is missing or is not one JSON object.</exception>
-    public static JsonObject ReadObject(string path)
-    {
-        try
-        {
-            return JsonNode.Parse(File.ReadAllBytes(path)) as JsonObject
-                ?? throw new InvalidDataException($"{path}: expected a JSON object.");
-        }
-        catch (JsonException e)
-        {
-            throw new InvalidDataException($"{path}: line {e.LineNumber + 1}: not valid JSON; get the file again.", e);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new InvalidDataException($"{path}: no such file; a checkpoint folder holds {ConfigFile} and {WeightsFile}.", e);
-        }
-    }
+    public static JsonObject ReadObject(string path) => JsonFile.Read(path, $"a checkpoint folder holds {ConfigFile} and {WeightsFile}.");
 }

@@ -11,7 +11,9 @@ namespace Gradus.Files;
 /// <param name="keepPacked">Keep matrices in blocks.</param>
 /// <param name="headSeed">What the parameters of a head are drawn from where they are not stored; null where they must be.</param>
 /// <param name="readValues">Read the values; without them names and shapes are checked, and no memory is touched.</param>
-internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, bool keepPacked = false, ulong? headSeed = null, bool readValues = true) : ParameterSource
+/// <param name="tied">Whether the output layer is the token table, which may then be stored under the layer's name alone.</param>
+internal sealed class CheckpointSource(
+    TensorFile file, bool keepStoredType, bool keepPacked = false, ulong? headSeed = null, bool readValues = true, bool tied = false) : ParameterSource
 {
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly List<string> _left = [];
@@ -112,7 +114,8 @@ internal sealed class CheckpointSource(TensorFile file, bool keepStoredType, boo
             if (TryFindOne(other, out entry))
                 return true;
         }
-        return false;
+        entry = tied ? TiedNames.HeadOf(file, name) : null;
+        return entry is not null;
     }
 
     private bool TryFindOne(string name, [NotNullWhen(true)] out TensorEntry? entry) =>

@@ -67,7 +67,7 @@ internal sealed class GgufPart : IDisposable
     private static (int Tensors, int Values) ReadCounts(ref GgufCursor cursor, MappedFile file)
     {
         if (file.Length < 4 || cursor.Take<uint>() != 0x4655_4747)
-            throw Malformed.File(file.Path, "does not begin with GGUF; it is not a GGUF file.");
+            throw ForeignFile.Refuse(file, "does not begin with GGUF; it is not a GGUF file.");
         uint version = cursor.Take<uint>();
         if (version is not (2 or 3))
         {

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Gradus.Tensors;
 using Gradus.Tensors.Packed;
 
@@ -26,22 +25,22 @@ internal static class GgufType
         [6] = PackedFormats.Get("Q5_0"),
         [7] = PackedFormats.Get("Q5_1"),
         [8] = PackedFormats.Get("Q8_0"),
-        [9] = new Undecoded("Q8_1", 32, 36),
+        [9] = new UndecodedFormat("Q8_1", 32, 36),
         [10] = PackedFormats.Get("Q2_K"),
         [11] = PackedFormats.Get("Q3_K"),
         [12] = PackedFormats.Get("Q4_K"),
         [13] = PackedFormats.Get("Q5_K"),
         [14] = PackedFormats.Get("Q6_K"),
-        [15] = new Undecoded("Q8_K", 256, 292),
-        [16] = new Undecoded("IQ2_XXS", 256, 66),
-        [17] = new Undecoded("IQ2_XS", 256, 74),
-        [18] = new Undecoded("IQ3_XXS", 256, 98),
-        [19] = new Undecoded("IQ1_S", 256, 50),
+        [15] = new UndecodedFormat("Q8_K", 256, 292),
+        [16] = new UndecodedFormat("IQ2_XXS", 256, 66),
+        [17] = new UndecodedFormat("IQ2_XS", 256, 74),
+        [18] = new UndecodedFormat("IQ3_XXS", 256, 98),
+        [19] = new UndecodedFormat("IQ1_S", 256, 50),
         [20] = PackedFormats.Get("IQ4_NL"),
-        [21] = new Undecoded("IQ3_S", 256, 110),
-        [22] = new Undecoded("IQ2_S", 256, 82),
+        [21] = new UndecodedFormat("IQ3_S", 256, 110),
+        [22] = new UndecodedFormat("IQ2_S", 256, 82),
         [23] = PackedFormats.Get("IQ4_XS"),
-        [29] = new Undecoded("IQ1_M", 256, 56),
+        [29] = new UndecodedFormat("IQ1_M", 256, 56),
         [34] = PackedFormats.Get("TQ1_0"),
         [35] = PackedFormats.Get("TQ2_0"),
         [39] = PackedFormats.Get("MXFP4"),
@@ -72,28 +71,5 @@ internal static class GgufType
     {
         number = candidate;
         return true;
-    }
-
-    /// <summary>A format whose blocks can be carried from file to file but not decoded: its code books are not here.</summary>
-    [SuppressMessage("Performance", "CA1812", Justification = "Made in the table above.")]
-    private sealed class Undecoded(string name, int blockSize, int bytesPerBlock) : PackedFormat
-    {
-        /// <inheritdoc/>
-        public override string Name => name;
-
-        /// <inheritdoc/>
-        public override int BlockSize => blockSize;
-
-        /// <inheritdoc/>
-        public override int BytesPerBlock => bytesPerBlock;
-
-        /// <inheritdoc/>
-        protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights) => throw NotHere();
-
-        /// <inheritdoc/>
-        protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => throw NotHere();
-
-        private NotSupportedException NotHere() =>
-            new($"{name} blocks cannot be decoded or encoded here; get the model in one of {string.Join(", ", PackedFormats.All)}.");
     }
 }

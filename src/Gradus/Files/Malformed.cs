@@ -16,6 +16,9 @@ internal static class Malformed
     /// <summary>An error about one tensor of a file.</summary>
     public static InvalidDataException Tensor(string path, string name, string what) => new($"{path}: tensor {Quote(name)} {what}");
 
+    /// <summary>The first line of a message of the runtime.</summary>
+    public static string FirstLine(string message) => message.Split('\r', '\n')[0];
+
     /// <summary>Text from a file, fit for one line of an error message.</summary>
     public static string Quote(string text)
     {

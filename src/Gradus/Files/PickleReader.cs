@@ -29,14 +29,23 @@ internal ref struct PickleReader
     /// <summary>Reads one pickle.</summary>
     /// <exception cref="FormatException">The pickle is damaged; the message says how.</exception>
     /// <exception cref="InvalidDataException">The pickle wants something that <paramref name="objects"/> refuses.</exception>
-    public static object? Read(ReadOnlySpan<byte> bytes, IPickleObjects objects)
+    public static object? Read(ReadOnlySpan<byte> bytes, IPickleObjects objects) => Read(bytes, objects, out _);
+
+    /// <inheritdoc cref="Read(ReadOnlySpan{byte}, IPickleObjects)"/>
+    /// <param name="bytes">The pickle, which may be followed by other bytes.</param>
+    /// <param name="objects">What functions and stored objects mean.</param>
+    /// <param name="length">Bytes of the pickle.</param>
+    public static object? Read(ReadOnlySpan<byte> bytes, IPickleObjects objects, out int length)
     {
         PickleReader reader = new(bytes, objects);
         while (true)
         {
             byte op = reader.TakeByte();
             if (op == (byte)'.')
+            {
+                length = reader._at;
                 return reader.Pop();
+            }
             if (!reader.Constant(op) && !reader.Collection(op) && !reader.Object(op) && !reader.Housekeeping(op))
                 throw new FormatException($"instruction 0x{op:x2} at byte {reader._at - 1} is unknown");
         }

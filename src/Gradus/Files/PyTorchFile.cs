@@ -3,10 +3,10 @@ using Gradus.Tensors;
 namespace Gradus.Files;
 
 /// <summary>
-/// A file of <c>torch.save</c> (a zip archive with a pickle and stored tensors, PyTorch 1.6 and later), memory-mapped, read
-/// without executing anything. Nested dictionaries and lists give names joined by dots; a file whose weights lie together in one
+/// A file of <c>torch.save</c> (a zip archive with a pickle and stored tensors; before PyTorch 1.6 <see cref="PyTorchLegacy"/>), memory-mapped,
+/// read without executing anything. Nested dictionaries and lists give names joined by dots; a file whose weights lie together in one
 /// entry (<c>state_dict</c>, <c>model</c> …) gives their names without it; numbers and texts beside the tensors become metadata.
-/// Left out: files of PyTorch before 1.6, TorchScript, sparse and quantized tensors, big-endian files.
+/// Left out: files of PyTorch before 0.4, TorchScript, sparse and quantized tensors, big-endian files.
 /// </summary>
 public sealed unsafe class PyTorchFile : TensorFile
 {
@@ -62,8 +62,8 @@ public sealed unsafe class PyTorchFile : TensorFile
 
     private static PyTorchContents Read(MappedFile file)
     {
-        if (file.Length >= 4 && file.Span(0, 4).SequenceEqual((ReadOnlySpan<byte>)[0x80, 0x02, 0x8A, 0x0A]))
-            throw Malformed.File(file.Path, "was saved by PyTorch before 1.6, which is not read here; load it in PyTorch and save it again, or convert it to safetensors.");
+        if (file.Length >= PyTorchLegacy.Magic.Length && file.Span(0, PyTorchLegacy.Magic.Length).SequenceEqual(PyTorchLegacy.Magic))
+            return PyTorchContents.Flatten(file.Path, file.Length, PyTorchLegacy.Read(file, LongestPickle));
         ZipDirectory zip = new(file);
         string[] pickles = [.. zip.Places.Keys.Where(n => n.EndsWith("/data.pkl", StringComparison.Ordinal))];
         if (pickles.Length != 1)
@@ -74,7 +74,7 @@ public sealed unsafe class PyTorchFile : TensorFile
         (long offset, long length) = zip.Places[pickles[0]];
         if (length > LongestPickle)
             throw Malformed.File(file.Path, $"has a pickle of {length} bytes, more than the {LongestPickle} allowed; it is not a state dictionary.");
-        return PyTorchContents.Flatten(file.Path, file.Length, PickleReader.Read(file.Span(offset, (int)length), new PyTorchObjects(file.Path, root, zip)));
+        return PyTorchContents.Flatten(file.Path, file.Length, PickleReader.Read(file.Span(offset, (int)length), new PyTorchObjects(file.Path, key => zip.Places.TryGetValue($"{root}data/{key}", out (long, long) place) ? place : null)));
     }
 
     /// <summary>Copies a strided view into row-major order.</summary>

@@ -9,8 +9,15 @@ internal sealed record PyTorchTensor(DType DType, Shape Shape, long[] Strides, l
 /// The few functions that a pickled state dictionary may name, re-done here: dictionaries, storages, tensors, parameters. Anything
 /// else is refused by name. Source: torch/_utils.py, torch/serialization.py.
 /// </summary>
-internal sealed class PyTorchObjects(string path, string root, ZipDirectory zip) : IPickleObjects
+/// <param name="path">The file, for messages.</param>
+/// <param name="place">Where the bytes of a storage lie, by its key; null where the file has none.</param>
+internal sealed class PyTorchObjects(string path, Func<string, (long Offset, long Length)?> place) : IPickleObjects
 {
+    private readonly Dictionary<string, (DType DType, long Count)> _wanted = new(StringComparer.Ordinal);
+
+    /// <summary>The storages that were asked for: type and number of elements, by key.</summary>
+    public IReadOnlyDictionary<string, (DType DType, long Count)> Wanted => _wanted;
+
     private static readonly Dictionary<string, DType> Storages = new()
     {
         ["FloatStorage"] = DType.F32,
@@ -58,14 +65,16 @@ internal sealed class PyTorchObjects(string path, string root, ZipDirectory zip)
     /// <inheritdoc/>
     public object? Persistent(object? id)
     {
-        if (id is not PickleList { Items: ["storage", PickleGlobal type, string key, _, long count, ..] } || !IsStorage(type))
+        // Before 1.6 a sixth item said which part of another storage this one is; nothing but none was ever written by then.
+        if (id is not PickleList { Items: ["storage", PickleGlobal type, string key, _, long count, .. var rest] } || !IsStorage(type) || rest is not ([] or [null]))
             throw new FormatException("a storage is described in an unknown way");
-        if (!zip.Places.TryGetValue($"{root}data/{key}", out (long Offset, long Length) place))
-            throw new FormatException($"its storage {Malformed.Quote(key)} is missing in the archive");
+        (long offset, long length) = place(key) ?? throw new FormatException($"its storage {Malformed.Quote(key)} is missing in the file");
         DType dtype = Storages[type.Name];
-        if (count < 0 || count > place.Length / dtype.Size())
-            throw new FormatException($"its storage {Malformed.Quote(key)} has {place.Length} bytes instead of {count} elements of {dtype}");
-        return new Storage(dtype, place.Offset, count);
+        if (count < 0 || count > length / dtype.Size())
+            throw new FormatException($"its storage {Malformed.Quote(key)} has {length} bytes instead of {count} elements of {dtype}");
+        if (!_wanted.TryAdd(key, (dtype, count)) && _wanted[key] != (dtype, count))
+            throw new FormatException($"its storage {Malformed.Quote(key)} is described twice, and differently");
+        return new Storage(dtype, offset, count);
     }
 
     private static bool IsStorage(PickleGlobal global) => global.Module is "torch" && Storages.ContainsKey(global.Name);

@@ -5,8 +5,8 @@ namespace Gradus.Files;
 
 /// <summary>
 /// One <c>.safetensors</c> file, memory-mapped. Source: https://huggingface.co/docs/safetensors (8 bytes header length, JSON
-/// header, data without holes). The header is untrusted. Left out: element types that <see cref="DType"/> does not have
-/// (8-bit and narrower floats, complex numbers); a file with one of them is refused.
+/// header, data without holes). The header is untrusted. Element types that <see cref="DType"/> does not have (8-bit and narrower floats,
+/// complex numbers) are listed and their bytes can be copied, but their values are not read.
 /// </summary>
 public sealed class SafetensorsFile : TensorFile
 {
@@ -48,12 +48,14 @@ public sealed class SafetensorsFile : TensorFile
     private static SafetensorsHeader ReadHeader(MappedFile file)
     {
         if (file.Length < 8)
-            throw Malformed.File(file.Path, $"has {file.Length} bytes, too few for a safetensors file; it is truncated or of another format, get it again.");
+            throw ForeignFile.Refuse(file, $"has {file.Length} bytes, too few for a safetensors file; it is truncated or of another format, get it again.");
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(file.Span(0, 8));
         if (length > LongestHeader)
-            throw Malformed.File(file.Path, $"says that its header has {length} bytes, more than the {LongestHeader} allowed; it is not a safetensors file.");
+            throw ForeignFile.Refuse(file, $"says that its header has {length} bytes, more than the {LongestHeader} allowed; it is not a safetensors file.");
+        if (length == 0)
+            throw ForeignFile.Refuse(file, "has a header of 0 bytes; it is damaged, get it again.");
         if ((long)length > file.Length - 8)
-            throw Malformed.File(file.Path, $"says that its header has {length} bytes, but only {file.Length - 8} follow; it is truncated, get it again.");
+            throw ForeignFile.Refuse(file, $"says that its header has {length} bytes, but only {file.Length - 8} follow; it is truncated, get it again.");
         return SafetensorsHeader.Parse(file.Path, file.Span(8, (int)length), 8 + (long)length, file.Length);
     }
 }

@@ -45,7 +45,7 @@ internal sealed class SafetensorsHeader
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // InvalidOperationException: a string that is not valid UTF-8.
-            throw Malformed.File(path, $"has a header that is not valid JSON ({FirstLine(e.Message)}); it is damaged or not a safetensors file, get it again.");
+            throw Malformed.File(path, $"has a header that is not valid JSON ({Malformed.FirstLine(e.Message)}); it is damaged or not a safetensors file, get it again.");
         }
         header.CheckLayout(fileLength);
         return header;
@@ -53,8 +53,6 @@ internal sealed class SafetensorsHeader
 
     /// <summary>The stored name of a type, or null for one that safetensors lacks.</summary>
     public static string TypeName(DType type) => type == DType.Bool ? "BOOL" : type.ToString();
-
-    private static string FirstLine(string message) => message.Split('\r', '\n')[0];
 
     private static DType? ParseType(string name) => name switch
     {
@@ -71,6 +69,16 @@ internal sealed class SafetensorsHeader
         "I64" => DType.I64,
         "U64" => DType.U64,
         "BOOL" => DType.Bool,
+        _ => null,
+    };
+
+    // Types whose values are not read: bits of a value, or values and bytes of the smallest whole group.
+    private static UndecodedFormat? ParseUndecoded(string name) => name switch
+    {
+        "F8_E4M3" or "F8_E5M2" or "F8_E8M0" or "F8_E4M3FNUZ" or "F8_E5M2FNUZ" => new UndecodedFormat(name, 1, 1),
+        "F6_E2M3" or "F6_E3M2" => new UndecodedFormat(name, 4, 3),
+        "F4" => new UndecodedFormat(name, 2, 1),
+        "C64" => new UndecodedFormat(name, 1, 8),
         _ => null,
     };
 
@@ -112,7 +120,7 @@ internal sealed class SafetensorsHeader
     {
         if (reader.TokenType != JsonTokenType.StartObject)
             throw Malformed.Tensor(_path, name, "is not described by an object; the file is damaged, get it again.");
-        DType? type = null;
+        string? type = null;
         Shape? shape = null;
         (long Begin, long End)? place = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -124,7 +132,7 @@ internal sealed class SafetensorsHeader
                 throw Malformed.Tensor(_path, name, $"has {key} twice; the file is damaged, get it again.");
             switch (key)
             {
-                case "dtype": type = ReadType(ref reader, name); break;
+                case "dtype": type = ReadType(ref reader); break;
                 case "shape": shape = ReadShape(ref reader, name); break;
                 case "data_offsets": place = ReadOffsets(ref reader, name); break;
                 default: reader.Skip(); break;
@@ -132,25 +140,34 @@ internal sealed class SafetensorsHeader
         }
         if (type is null || shape is null || place is null)
             throw Malformed.Tensor(_path, name, "lacks dtype, shape or data_offsets; the file is damaged, get it again.");
-        Add(name, type.Value, shape.Value, place.Value.Begin, place.Value.End);
+        Add(name, type, shape.Value, place.Value.Begin, place.Value.End);
     }
 
-    private void Add(string name, DType type, Shape shape, long begin, long end)
+    private void Add(string name, string type, Shape shape, long begin, long end)
     {
-        // A tensor of more bytes than a long counts cannot match its offsets either.
-        if (shape.Count > long.MaxValue / type.Size() || shape.Count * type.Size() != end - begin)
-            throw Malformed.Tensor(_path, name, $"has shape {shape} and type {TypeName(type)}, which do not take the {end - begin} bytes of its data_offsets; the file is damaged, get it again.");
+        TensorEntry? entry = null;
+        try
+        {
+            long offset = unchecked(_dataStart + begin);
+            entry = ParseType(type) is { } plain
+                ? new TensorEntry(name, plain, shape) { Offset = offset }
+                : new TensorEntry(name, ParseUndecoded(type) ?? throw Unknown(name, type), shape) { Offset = offset };
+        }
+        catch (ArgumentException)
+        {
+            // More bytes than a long counts, or groups of values cut by a row: neither matches its offsets.
+        }
+        if (entry?.ByteLength != end - begin)
+            throw Malformed.Tensor(_path, name, $"has shape {shape} and type {type}, which do not take the {end - begin} bytes of its data_offsets; the file is damaged, get it again.");
         if (begin > long.MaxValue - _dataStart)
             throw Malformed.Tensor(_path, name, $"begins at byte {begin} of the data, beyond the end of the file; it is truncated, get it again.");
-        _entries.Add(new TensorEntry(name, type, shape) { Offset = _dataStart + begin });
+        _entries.Add(entry);
     }
 
-    private DType ReadType(ref Utf8JsonReader reader, string name)
-    {
-        string text = reader.TokenType == JsonTokenType.String ? reader.GetString()! : "";
-        return ParseType(text)
-            ?? throw Malformed.Tensor(_path, name, $"has the type {Malformed.Quote(text)}, which is not read here (only F64 F32 F16 BF16 I64 U64 I32 U32 I16 U16 I8 U8 BOOL); convert the file first.");
-    }
+    private InvalidDataException Unknown(string name, string type) =>
+        Malformed.Tensor(_path, name, $"has the type {Malformed.Quote(type)}, which safetensors files do not have; the file is damaged or newer than this program, get it again in another type.");
+
+    private static string ReadType(ref Utf8JsonReader reader) => reader.TokenType == JsonTokenType.String ? reader.GetString()! : "";
 
     private Shape ReadShape(ref Utf8JsonReader reader, string name)
     {

@@ -1,9 +1,10 @@
 using System.Buffers.Binary;
+using System.Text.RegularExpressions;
 
 namespace Gradus.Files;
 
 /// <summary>Finds out of which format a path is, by name and by the first bytes, and opens it.</summary>
-internal static class TensorFormats
+internal static partial class TensorFormats
 {
     /// <summary>What a Hugging Face folder may hold, best first.</summary>
     private static readonly string[] InFolder =
@@ -49,10 +50,22 @@ internal static class TensorFormats
         return models.Length switch
         {
             1 => models[0],
-            0 => throw new FileNotFoundException($"{folder}: no checkpoint in this folder (looked for {string.Join(", ", InFolder)}, *.gguf).", folder),
+            0 => throw Nothing(folder),
             _ => throw new InvalidDataException($"{folder}: has {models.Length} GGUF models ({models[0]}, {models[1]} …); choose one by its path."),
         };
     }
+
+    private static FileNotFoundException Nothing(string folder)
+    {
+        string[] shards = [.. Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f)).Where(f => ShardName().IsMatch(f)).Order(StringComparer.Ordinal)];
+        if (shards.Length == 0)
+            return new FileNotFoundException($"{folder}: no checkpoint in this folder (looked for {string.Join(", ", InFolder)}, *.gguf).", folder);
+        string index = $"{ShardName().Match(shards[0]).Groups[1].Value}{Path.GetExtension(shards[0])}.index.json";
+        return new FileNotFoundException($"{folder}: has {shards.Length} shards ({shards[0]} …) but not their index, {index}; get it from where the shards are from.", folder);
+    }
+
+    [GeneratedRegex(@"^(.+)-[0-9]{5}-of-[0-9]{5}\.(safetensors|bin)$", RegexOptions.CultureInvariant)]
+    private static partial Regex ShardName();
 
     private static Format Recognise(string path)
     {

@@ -103,7 +103,7 @@ internal sealed class BeamGroup : IDisposable
             {
                 double score = beam.LogProbability + row[token];
                 if (double.IsNaN(score))
-                    throw new InvalidOperationException($"The logit of token {token} is NaN; the model's weights are broken, or numbers overflowed.");
+                    throw new InvalidDataException($"The logit of token {token} is NaN; the model's weights are broken, or numbers overflowed.");
                 if (double.IsNegativeInfinity(score))
                     continue;
                 if (_queue.Count < wanted)

@@ -35,7 +35,7 @@ internal static class Distribution
     }
 
     /// <summary>The index of the largest logit, the first of equal ones; −1 if all are −∞.</summary>
-    /// <exception cref="InvalidOperationException">A logit is NaN.</exception>
+    /// <exception cref="InvalidDataException">A logit is NaN.</exception>
     public static int Largest(ReadOnlySpan<float> logits)
     {
         int index = TensorPrimitives.IndexOfMax(logits);
@@ -47,7 +47,7 @@ internal static class Distribution
     /// <param name="logits">The logits.</param>
     /// <param name="uniform">A random number in [0, 1).</param>
     /// <param name="scratch">Its floats are used.</param>
-    /// <exception cref="InvalidOperationException">A logit is NaN.</exception>
+    /// <exception cref="InvalidDataException">A logit is NaN.</exception>
     public static int Draw(ReadOnlySpan<float> logits, double uniform, LogitsScratch scratch)
     {
         int largest = Largest(logits);
@@ -85,6 +85,6 @@ internal static class Distribution
         return total;
     }
 
-    private static InvalidOperationException NotANumber(int index) =>
+    private static InvalidDataException NotANumber(int index) =>
         new($"The logit of token {index} is NaN; the model's weights are broken, or numbers overflowed.");
 }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -22,19 +23,33 @@ public static class Architectures
         .First(a => (string)a.TypeDiscriminator! == modelType)
         .DerivedType;
 
+    /// <summary>The <c>model_type</c> of a config.json; null where it has none, or one that is no text.</summary>
+    public static string? TypeOf(JsonObject json)
+    {
+        ArgumentNullException.ThrowIfNull(json);
+        return json["model_type"] is JsonValue value && value.TryGetValue(out string? type) ? type : null;
+    }
+
+    /// <summary>What a config.json of a type says that leaves out all it can.</summary>
+    internal static JsonObject Defaults(string modelType) => (JsonObject)JsonSerializer.SerializeToNode(
+        JsonSerializer.Deserialize($"{{\"model_type\":\"{modelType}\"}}", ModelJson.Default.ModelConfig)!, ModelJson.Default.ModelConfig)!;
+
     /// <summary>A config.json of any version of transformers in the form of version 4, whose keys this code reads; of an unknown type as it is.</summary>
-    internal static JsonObject Present(JsonObject json) => json["model_type"] is JsonValue value && value.TryGetValue(out string? type) && ModelTypes.Contains(type)
+    internal static JsonObject Present(JsonObject json) => TypeOf(json) is { } type && ModelTypes.Contains(type)
         ? ConfigForms.Present(json, ConfigType(type))
         : json;
 
-    /// <summary>Reads a config.json. Keys that this code does not know are left alone, as everybody does with these files.</summary>
+    /// <summary>
+    /// Reads a config.json. A key that changes numbers and is not understood is refused (<see cref="UnderstoodKeys"/>); others that this code does
+    /// not know are left alone, as everybody does with these files.
+    /// </summary>
     /// <param name="json">The parsed file.</param>
     /// <param name="source">The file's name, for messages.</param>
     /// <exception cref="InvalidDataException">The type is unknown, or a value is wrong; one line that names the file and the key.</exception>
     public static ModelConfig Parse(JsonObject json, string source)
     {
         ArgumentNullException.ThrowIfNull(json);
-        string? type = json["model_type"] is JsonValue value && value.TryGetValue(out string? name) ? name : null;
+        string? type = TypeOf(json);
         if (type is null || !ModelTypes.Contains(type))
             throw new InvalidDataException($"{source}: model_type {(type is null ? "is missing" : $"\"{type}\" is not supported")}; supported are {string.Join(", ", ModelTypes)}.");
         ModelConfig config;
@@ -96,6 +111,11 @@ public static class Architectures
     public static void Check(ModelConfig config, string source)
     {
         ArgumentNullException.ThrowIfNull(config);
+        foreach (PropertyInfo property in config.GetType().GetProperties())
+        {
+            if (property.GetIndexParameters().Length == 0 && property.GetValue(config) is float or double && !double.IsFinite(Convert.ToDouble(property.GetValue(config), CultureInfo.InvariantCulture)))
+                throw new InvalidDataException($"{source}: {UnderstoodKeys.NameOf(property)}: is no finite number.");
+        }
         if (config.Validate(new ValidationContext(config)).FirstOrDefault() is { } problem)
             throw new InvalidDataException($"{source}: {JsonNamingPolicy.SnakeCaseLower.ConvertName(problem.MemberNames.First())}: {problem.ErrorMessage}.");
     }

@@ -38,6 +38,8 @@ namespace Gradus.Models;
 [OnlyUsual("normalize_embedding", "true")]
 [OnlyUsual("add_final_layer_norm", "false")]
 [OnlyUsual("static_position_embeddings", "false")]
+[FormerName("d_model", "hidden_size")]
+[FormerName("encoder_attention_heads", "num_attention_heads")]
 public sealed record BartConfig(
     int VocabSize = 50265,
     int MaxPositionEmbeddings = 1024,

@@ -5,9 +5,12 @@ using System.Text.Json.Nodes;
 
 namespace Gradus.Models;
 
-/// <summary>Other keys under which config.json files of some age hold a value.</summary>
+/// <summary>
+/// Other keys under which config.json files hold a value: those of some age, and transformers' <c>attribute_map</c>, names that several
+/// architectures share. A file that has two of them with different values is refused.
+/// </summary>
 /// <param name="key">The key of the configuration record.</param>
-/// <param name="formerNames">The others; the first that a file has counts, where it has not the key itself.</param>
+/// <param name="formerNames">The others.</param>
 [AttributeUsage(AttributeTargets.Class, AllowMultiple = true)]
 internal sealed class FormerNameAttribute(string key, params string[] formerNames) : Attribute
 {
@@ -54,10 +57,11 @@ internal static class ConfigForms
             Move(present, "original_max_position_embeddings", (JsonObject)present["rope_scaling"]!, "original_max_position_embeddings");
         foreach (FormerNameAttribute name in config.GetCustomAttributes<FormerNameAttribute>(inherit: false))
         {
-            string? given = name.FormerNames.FirstOrDefault(present.ContainsKey);
-            if (given is not null && !present.ContainsKey(name.Key))
-                present[name.Key] = present[given]?.DeepClone();
+            string? given = name.FormerNames.FirstOrDefault(n => present[n] is not null);
+            if (given is not null && present[name.Key] is null)
+                present[name.Key] = present[given]!.DeepClone();
         }
+        ReplaceNulls(present, config);
         return present;
     }
 
@@ -65,7 +69,7 @@ internal static class ConfigForms
     /// <param name="json">The file's object in the present form.</param>
     /// <param name="config">The configuration record that will be made of it.</param>
     /// <param name="source">The file's name, for messages.</param>
-    /// <exception cref="InvalidDataException">A key has another value than the usual one; one line that names it.</exception>
+    /// <exception cref="InvalidDataException">A key has another value than the usual one, or than another name for it; one line that names it.</exception>
     public static void CheckUsual(JsonObject json, Type config, string source)
     {
         foreach (OnlyUsualAttribute only in config.GetCustomAttributes<OnlyUsualAttribute>(inherit: true))
@@ -74,8 +78,31 @@ internal static class ConfigForms
             if (!own && !only.Allows(json[only.Key]))
                 throw new InvalidDataException($"{source}: {only.Key}: {json[only.Key]!.ToJsonString()} is not supported, only {only.Usual}; use another model.");
         }
+        foreach (FormerNameAttribute name in config.GetCustomAttributes<FormerNameAttribute>(inherit: false))
+        {
+            string? other = name.FormerNames.FirstOrDefault(n => json[n] is { } value && json[name.Key] is { } own && !UnderstoodKeys.AreEqual(value, own));
+            if (other is not null)
+                throw new InvalidDataException($"{source}: {name.Key} is {json[name.Key]!.ToJsonString()}, but {other}, another name for it, is {json[other]!.ToJsonString()}; remove the wrong one.");
+        }
+        UnderstoodKeys.Check(json, config, source);
         if (json["rope_parameters"] is JsonObject rope && rope["sliding_attention"] is JsonObject local && IsScaled(local))
             throw new InvalidDataException($"{source}: rope_parameters: a scaling of sliding_attention is not supported, only of full_attention; use another model.");
+    }
+
+    // Python takes null for false; a number that is null is one that is not given.
+    private static void ReplaceNulls(JsonObject present, Type config)
+    {
+        NullabilityInfoContext nullability = new();
+        foreach (PropertyInfo property in config.GetProperties())
+        {
+            string key = UnderstoodKeys.NameOf(property);
+            if (!present.ContainsKey(key) || present[key] is not null || nullability.Create(property).ReadState == NullabilityState.Nullable)
+                continue;
+            if (property.PropertyType == typeof(bool))
+                present[key] = false;
+            else
+                present.Remove(key);
+        }
     }
 
     // Either one object, or one for each kind of layer (Gemma 3).

@@ -24,6 +24,9 @@ namespace Gradus.Models;
 /// <param name="SeqClassifDropout">Dropout before the sequence classifier, in [0, 1).</param>
 /// <param name="PadTokenId">Token that fills up batches elsewhere; kept for other programs.</param>
 /// <param name="TieWordEmbeddings">Whether the masked-language head uses the token table.</param>
+[FormerName("dim", "hidden_size")]
+[FormerName("n_layers", "num_hidden_layers")]
+[FormerName("n_heads", "num_attention_heads")]
 public sealed record DistilBertConfig(
     int VocabSize = 30522,
     int MaxPositionEmbeddings = 512,

@@ -22,6 +22,10 @@ namespace Gradus.Models;
 /// <param name="InitializerRange">Standard deviation of new weights.</param>
 /// <param name="ScaleAttnWeights">Whether scores are divided by √D.</param>
 /// <param name="ScaleAttnByInverseLayerIdx">Whether scores are also divided by the layer's number.</param>
+[FormerName("n_positions", "max_position_embeddings")]
+[FormerName("n_embd", "hidden_size")]
+[FormerName("n_layer", "num_hidden_layers")]
+[FormerName("n_head", "num_attention_heads")]
 public sealed record Gpt2Config(
     int VocabSize = 50257,
     int NPositions = 1024,

@@ -16,6 +16,7 @@ namespace Gradus.Models;
 /// <param name="OutputRouterLogits">Whether training adds the load-balancing loss.</param>
 /// <param name="RouterAuxLossCoef">What that loss is multiplied by.</param>
 /// <param name="RouterJitterNoise">In training, the input of router and experts is multiplied by numbers from 1 ± this; ≥ 0.</param>
+[FormerName("num_local_experts", "num_experts")]
 public sealed record MixtralConfig(
     int VocabSize = 32000, int HiddenSize = 4096, int IntermediateSize = 14336, int NumHiddenLayers = 32,
     int NumAttentionHeads = 32, int? NumKeyValueHeads = 8, int? HeadDim = null, string HiddenAct = "silu",

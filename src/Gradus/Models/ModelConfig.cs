@@ -77,6 +77,9 @@ public abstract record ModelConfig : IValidatableObject
     /// <summary>Builds the model from the parameters of a scope; without its language-model head where the class is a classifier's.</summary>
     internal abstract LanguageModel Build(Scope scope);
 
+    /// <summary>Whether the output layer is the token table.</summary>
+    internal bool TiesHead => GetType().GetProperty("TieWordEmbeddings")?.GetValue(this) is true;
+
     /// <summary>This configuration with another number of token ids: a recipe leaves it to the tokenizer.</summary>
     public abstract ModelConfig WithVocabulary(int vocabulary);
 

@@ -13,6 +13,7 @@ namespace Gradus.Models;
 /// <param name="QkvBias">Whether queries, keys and values have biases.</param>
 /// <param name="MaxWindowLayers">Only handed on.</param>
 /// <param name="SharedExpertIntermediateSize">Width of the expert that every token goes to.</param>
+[FormerName("num_experts", "num_local_experts")]
 public sealed record Qwen2MoeConfig(
     int VocabSize = 151936, int HiddenSize = 2048, int IntermediateSize = 5632, int NumHiddenLayers = 24,
     int NumAttentionHeads = 16, int? NumKeyValueHeads = 16, int? HeadDim = null, string HiddenAct = "silu",

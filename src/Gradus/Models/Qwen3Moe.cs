@@ -10,6 +10,7 @@ namespace Gradus.Models;
 /// Qwen3MoeForCausalLM.
 /// </summary>
 /// <param name="AttentionBias">Whether the attention projections have biases.</param>
+[FormerName("num_experts", "num_local_experts")]
 public sealed record Qwen3MoeConfig(
     int VocabSize = 151936, int HiddenSize = 2048, int IntermediateSize = 6144, int NumHiddenLayers = 24,
     int NumAttentionHeads = 32, int? NumKeyValueHeads = 4, int? HeadDim = null, string HiddenAct = "silu",

@@ -29,6 +29,10 @@ namespace Gradus.Models;
 /// <param name="DecoderStartTokenId">Token that begins every target; the padding token where null.</param>
 /// <param name="PadTokenId">Token that other programs pad with.</param>
 /// <param name="EosTokenId">Token that ends a source and a target.</param>
+[FormerName("d_model", "hidden_size")]
+[FormerName("d_kv", "head_dim")]
+[FormerName("num_layers", "num_hidden_layers")]
+[FormerName("num_heads", "num_attention_heads")]
 public sealed record T5Config(
     int VocabSize = 32128,
     int DModel = 512,

@@ -34,6 +34,11 @@ namespace Gradus.Models;
 /// <param name="PadTokenId">Token that fills up batches elsewhere; kept for other programs.</param>
 /// <param name="BosTokenId">Token that begins a text.</param>
 /// <param name="EosTokenId">Token that ends a text.</param>
+[FormerName("vocab_size", "n_token")]
+[FormerName("d_model", "hidden_size")]
+[FormerName("n_layer", "num_hidden_layers")]
+[FormerName("n_head", "num_attention_heads")]
+[OnlyUsual("untie_r", "true")]
 public sealed record XLNetConfig(
     int VocabSize = 32000,
     int DModel = 1024,

@@ -80,7 +80,7 @@ internal sealed class RegexPattern : TextPattern
     }
 
     /// <summary>A character of the basic plane with the same general category; Han stays Han.</summary>
-    private static char StandIn(int c)
+    internal static char StandIn(int c)
     {
         return CharUnicodeInfo.GetUnicodeCategory(c) switch
         {

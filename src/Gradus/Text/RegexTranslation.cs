@@ -194,7 +194,7 @@ internal static class RegexTranslation
                 }
                 else if (char.IsHighSurrogate(c))
                 {
-                    throw Unreadable(pattern, "a character outside the basic plane within a class, which is not supported");
+                    i = BeyondBasicPlane(pattern, i, members);
                 }
                 else
                 {
@@ -221,6 +221,30 @@ internal static class RegexTranslation
                 all.Append(k < _operands.Count - 1 ? $"(?={operand})" : operand);
             }
             return _negated ? $@"(?:(?!{all})[\s\S])" : $"(?:{all})";
+        }
+
+        // A character, or a range of them, in the form that the text has when it is matched: a stand-in for each category that occurs.
+        private static int BeyondBasicPlane(string pattern, int i, StringBuilder members)
+        {
+            int first = CodePointAt(pattern, ref i), last = first;
+            if (i + 1 < pattern.Length && pattern[i] == '-' && pattern[i + 1] != ']')
+            {
+                i++;
+                last = CodePointAt(pattern, ref i);
+            }
+            if (last < first || (members.Length > 0 && members[^1] == '-'))
+                throw Unreadable(pattern, "a range of characters in a class that ends before it begins, or begins in the basic plane and ends outside of it, which is not supported");
+            foreach (char standIn in Enumerable.Range(first, last - first + 1).Select(RegexPattern.StandIn).Distinct())
+                members.Append("\\u").Append(((int)standIn).ToString("X4", System.Globalization.CultureInfo.InvariantCulture));
+            return i;
+        }
+
+        private static int CodePointAt(string pattern, ref int i)
+        {
+            if (i + 1 >= pattern.Length || !char.IsSurrogatePair(pattern[i], pattern[i + 1]))
+                throw Unreadable(pattern, "half a character, or a range that ends in the basic plane, in a class, which is not supported");
+            i += 2;
+            return char.ConvertToUtf32(pattern[i - 2], pattern[i - 1]);
         }
 
         private static int Posix(string pattern, int i, (StringBuilder Members, List<CharacterSet> Inner) operand)

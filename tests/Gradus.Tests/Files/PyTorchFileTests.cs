@@ -149,7 +149,7 @@ public sealed class PyTorchFileTests : IDisposable
     public void RefusesCompressedArchivesOldFilesAndOtherZips()
     {
         AssertRefused(Archive("].", CompressionLevel.Optimal), "compressed");
-        AssertRefused(_folder.Write("old.pt", [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e]), "before 1.6");
+        AssertRefused(_folder.Write("old.pt", [0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e]), "ends early");
         using (ZipArchive zip = new(File.Create(_folder["other.pt"]), ZipArchiveMode.Create))
             zip.CreateEntry("readme.txt", CompressionLevel.NoCompression).Open().Dispose();
         AssertRefused(_folder["other.pt"], "0 data.pkl");
@@ -165,6 +165,36 @@ public sealed class PyTorchFileTests : IDisposable
         Assert.Equal([1, 2, 3, 4, 5, 6], Values(file, "a"));
         HostileFiles.Fuzz(File.ReadAllBytes(_folder["large.pt"]), 500, _folder, "y.pt", path => PyTorchFile.Open(path).Dispose());
     }
+
+    [Fact]
+    public void ReadsFilesFromBeforeOneSix()
+    {
+        string path = _folder.Write("old.pt", Legacy());
+        using (PyTorchFile file = PyTorchFile.Open(path))
+        {
+            Assert.Equal([1, 2, 3, 4, 5, 6], Values(file, "a"));
+            Assert.Equal([1, 4, 2, 5, 3, 6], Values(file, "t"));
+        }
+        AssertRefused(_folder.Write("big.pt", Legacy(littleEndian: false)), "big-endian");
+        AssertRefused(_folder.Write("count.pt", Legacy(count: 7)), "7 elements of its storage '0' instead of 6");
+        AssertRefused(_folder.Write("evil.pt", Legacy("cos\nsystem\n(X\u0004\0\0\0exittR.")), "'os.system', which is refused");
+        HostileFiles.EveryTruncation(Legacy(), _folder, "old.pt", p => PyTorchFile.Open(p).Dispose());
+        HostileFiles.Fuzz(Legacy(), 2000, _folder, "old.pt", p =>
+        {
+            using PyTorchFile file = PyTorchFile.Open(p);
+            foreach (TensorEntry entry in file.Entries)
+                file.Read(entry, new float[entry.Shape.Count]);
+        });
+    }
+
+    // What torch.save wrote before 1.6: a magic number, a version, the machine, the object, the keys of its storages; then each storage.
+    private static byte[] Legacy(string? pickle = null, bool littleEndian = true, long count = 6) =>
+    [
+        0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, (byte)'.',
+        .. Encoding.Latin1.GetBytes($"\u0080\u0002M\u00e9\u0003.\u0080\u0002}}X\u000d\0\0\0little_endian{(littleEndian ? '\u0088' : '\u0089')}s."),
+        .. Encoding.Latin1.GetBytes((pickle ?? Sample) + "\u0080\u0002]X\u0001\0\0\00a."),
+        .. BitConverter.GetBytes(count), .. MemoryMarshal.AsBytes((ReadOnlySpan<float>)[1, 2, 3, 4, 5, 6]),
+    ];
 
     [Fact]
     public void RefusesEveryTruncation() => HostileFiles.EveryTruncation(File.ReadAllBytes(Archive(Sample)), _folder, "x.pt", path => PyTorchFile.Open(path).Dispose());

@@ -36,7 +36,7 @@ public sealed class SelectionTests
         Assert.Equal(3, Distribution.Draw(logits, 0.51, scratch));
         Assert.Equal(3, Distribution.Draw(logits, 1 - 1e-16, scratch));
         logits[2] = float.NaN;
-        Assert.Throws<InvalidOperationException>(() => Distribution.Draw(logits, 0, scratch));
-        Assert.Throws<InvalidOperationException>(() => Distribution.Largest(logits));
+        Assert.Throws<InvalidDataException>(() => Distribution.Draw(logits, 0, scratch));
+        Assert.Throws<InvalidDataException>(() => Distribution.Largest(logits));
     }
 }

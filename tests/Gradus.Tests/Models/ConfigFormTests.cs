@@ -20,10 +20,12 @@ public sealed class ConfigFormTests
     }
 
     [Fact]
-    public void ThePresentNameCountsMore()
+    public void TwoNamesForOneThingMustAgree()
     {
-        GptNeoXConfig both = Parse<GptNeoXConfig>("""{ "model_type": "gpt_neox", "rotary_pct": 0.5, "partial_rotary_factor": 0.25, "rotary_emb_base": 500, "rope_theta": 10000 }""");
+        GptNeoXConfig both = Parse<GptNeoXConfig>("""{ "model_type": "gpt_neox", "rotary_pct": 0.5, "partial_rotary_factor": 0.5, "rotary_emb_base": 500, "rope_theta": 500.0 }""");
         Assert.Equal((0.5, 500), (both.RotaryPct, both.RotaryEmbBase));
+        Refused("""{ "model_type": "gpt_neox", "rotary_pct": 0.5, "partial_rotary_factor": 0.25 }""", "rotary_pct is 0.5", "partial_rotary_factor");
+        Refused("""{ "model_type": "gpt2", "n_head": 12, "num_attention_heads": 2 }""", "n_head is 12", "num_attention_heads");
     }
 
     [Fact]
@@ -132,6 +134,66 @@ public sealed class ConfigFormTests
     {
         InvalidDataException error = Assert.Throws<InvalidDataException>(() => Architectures.Parse(JsonNode.Parse(json)!.AsObject(), "config.json"));
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Theory]
+    [InlineData("gpt2", "n_embd hidden_size 24", "n_head num_attention_heads 2", "n_layer num_hidden_layers 3", "n_positions max_position_embeddings 64")]
+    [InlineData("bart", "d_model hidden_size 64", "encoder_attention_heads num_attention_heads 4")]
+    [InlineData("t5", "d_model hidden_size 64", "num_heads num_attention_heads 4", "num_layers num_hidden_layers 3", "d_kv head_dim 8")]
+    [InlineData("distilbert", "dim hidden_size 64", "n_heads num_attention_heads 4", "n_layers num_hidden_layers 3")]
+    [InlineData("xlnet", "d_model hidden_size 64", "n_head num_attention_heads 4", "n_layer num_hidden_layers 3", "vocab_size n_token 100")]
+    [InlineData("mixtral", "num_local_experts num_experts 4")]
+    [InlineData("qwen3_moe", "num_experts num_local_experts 16")]
+    public void TheAttributeMapOfTransformersCounts(string type, params string[] names)
+    {
+        JsonObject json = new() { ["model_type"] = type };
+        foreach (string[] name in names.Select(n => n.Split(' ')))
+            json[name[1]] = int.Parse(name[2]);
+        JsonObject read = Architectures.ToJson(Architectures.Parse(JsonNode.Parse(json.ToJsonString())!.AsObject(), "config.json"));
+        Assert.All(names.Select(n => n.Split(' ')), name => Assert.Equal(name[2], read[name[0]]!.ToJsonString()));
+    }
+
+    [Fact]
+    public void NullIsFalseOrAbsentWhereThereIsNoNone()
+    {
+        LlamaConfig llama = Parse<LlamaConfig>("""
+            { "model_type": "llama", "attention_bias": null, "mlp_bias": null, "tie_word_embeddings": null, "attention_dropout": null, "initializer_range": null,
+              "rope_theta": null, "rms_norm_eps": null, "hidden_act": null, "max_position_embeddings": null, "pretraining_tp": null, "vocab_size": null }
+            """);
+        Assert.Equal(new LlamaConfig(), llama);
+        Assert.False(Parse<Gpt2Config>("""{ "model_type": "gpt2", "scale_attn_weights": null }""").ScaleAttnWeights);
+    }
+
+    [Theory]
+    [InlineData("""{ "model_type": "llama", "final_logit_softcapping": 30.0 }""", "final_logit_softcapping: 30.0")]
+    [InlineData("""{ "model_type": "llama", "sliding_window": 512 }""", "sliding_window: 512")]
+    [InlineData("""{ "model_type": "llama", "num_local_experts": 8 }""", "num_local_experts: 8")]
+    [InlineData("""{ "model_type": "llama", "logit_scale": 0.0625 }""", "logit_scale: 0.0625")]
+    [InlineData("""{ "model_type": "mistral", "use_parallel_residual": true }""", "use_parallel_residual: true")]
+    [InlineData("""{ "model_type": "gpt2", "alibi": true }""", "alibi: true")]
+    [InlineData("""{ "model_type": "qwen2_moe", "layer_types": ["sliding_attention"] }""", "layer_types")]
+    [InlineData("""{ "model_type": "llama", "n_head": 4 }""", "n_head: the architecture llama calls it num_attention_heads")]
+    [InlineData("""{ "model_type": "llama", "layer_norm_epsilon": 0.1 }""", "layer_norm_epsilon: the architecture llama calls it rms_norm_eps")]
+    [InlineData("""{ "model_type": "gpt2", "hidden_act": "relu" }""", "hidden_act: the architecture gpt2 calls it activation_function")]
+    [InlineData("""{ "model_type": "llama", "rotary_emb_base": 500000 }""", "rotary_emb_base: the architecture llama calls it rope_theta")]
+    [InlineData("""{ "model_type": "llama", "rope_scaling": { "rope_type": "yarn", "factor": 2, "mrope_section": [1, 2] } }""", "rope_scaling: mrope_section")]
+    [InlineData("""{ "model_type": "llama", "rms_norm_eps": 1e999 }""", "rms_norm_eps")]
+    [InlineData("""{ "model_type": "llama", "rope_theta": "Infinity" }""", "rope_theta")]
+    public void WhatIsNotUnderstoodIsNamed(string json, string message) => Refused(json, message);
+
+    [Theory]
+    [InlineData("""{ "model_type": "llama", "final_logit_softcapping": null, "sliding_window": 2048, "num_local_experts": 0, "logit_scale": 1.0, "n_ctx": 7 }""")]
+    [InlineData("""{ "model_type": "llama", "sliding_window": 4, "use_sliding_window": false, "layer_types": ["full_attention"] }""")]
+    [InlineData("""{ "model_type": "gemma2", "hidden_act": "gelu_pytorch_tanh" }""")]
+    [InlineData("""{ "model_type": "llama", "rope_scaling": { "type": "linear", "factor": 2, "finetuned": true, "attn_factor": 1.0 } }""")]
+    [InlineData("""{ "model_type": "llama", "use_cache": true, "unheard_of": 3, "time_step_limit": [0, "Infinity"] }""")]
+    public void WhatChangesNoNumberPasses(string json) => Parse<ModelConfig>(json);
+
+    private static void Refused(string json, params string[] words)
+    {
+        InvalidDataException error = Assert.Throws<InvalidDataException>(() => Architectures.Parse(JsonNode.Parse(json)!.AsObject(), "config.json"));
+        Assert.All(words, word => Assert.Contains(word, error.Message, StringComparison.Ordinal));
         Assert.DoesNotContain('\n', error.Message);
     }
 

@@ -70,6 +70,15 @@ internal abstract class GgufFamily(string modelType, string architecture, string
     /// <summary>What config.json says and GGUF does not, since every model of the family has it.</summary>
     protected virtual JsonObject Fixed => [];
 
+    /// <summary>The keys of GGUF that the family reads, without the architecture before them.</summary>
+    public virtual IEnumerable<string> KnownKeys => Keys.Select(k => k.Gguf);
+
+    /// <summary>Whether a token sees only those before it.</summary>
+    public virtual bool IsCausal => true;
+
+    /// <summary>The values of a head that rotary positions turn, or null where the family has none or reads their number itself.</summary>
+    public virtual int? RotatedWidth(HyperParameters config) => null;
+
     /// <summary>Whether a file of this architecture is of this family: some architectures serve several.</summary>
     public virtual bool Reads(GgufMetadata metadata) => true;
 
@@ -109,6 +118,9 @@ internal abstract class GgufFamily(string modelType, string architecture, string
             config[key] = value?.DeepClone();
         foreach (ConfigKey key in Keys)
             key.Read(file.Values, architecture, config);
+        // llama.cpp's base, whatever transformers takes for the family where its file says nothing.
+        if (Keys.FirstOrDefault(k => k.Gguf == "rope.freq_base") is { } theta && !config.ContainsKey(theta.Name))
+            config[theta.Name] = 10000.0;
     }
 
     /// <summary>A key of this architecture.</summary>

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using System.Text;
 using System.Text.Json.Nodes;
 using Gradus.Models;
 using Gradus.Nn;
@@ -85,12 +85,14 @@ public sealed class GgufModel : IDisposable
             if (file.Values.TryGet("general.type", out string? type) && type != "model")
                 throw Malformed.File(path, $"is not a model but of the type {Malformed.Quote(type)}; give the model's file.");
             JsonObject? noted = Noted(file);
-            GgufFamily family = GgufFamilies.OfFile(file.Values, path, (string?)noted?["model_type"]);
-            JsonObject config = noted is not null && family.ModelType == (string?)noted["model_type"] ? noted : ReadConfig(family, file);
+            GgufFamily family = GgufFamilies.OfFile(file.Values, path, noted is null ? null : Architectures.TypeOf(noted));
+            JsonObject config = noted is not null && family.ModelType == Architectures.TypeOf(noted) ? noted : Parsed(ReadConfig(family, file));
             // The places of rows are tables made by these numbers: what no model can have is found before.
-            if (Architectures.ModelTypes.Contains((string?)config["model_type"] ?? ""))
+            if (Architectures.ModelTypes.Contains(Architectures.TypeOf(config) ?? ""))
                 Architectures.Parse(config, path);
             HyperParameters parameters = new(config, path);
+            if (noted != config)
+                GgufKeys.CheckRead(family, file, parameters);
             return new GgufModel(file, config, MappedTensorFile.Create(file, GgufNames.FromGguf(family, parameters, file)));
         }
         catch
@@ -106,16 +108,22 @@ public sealed class GgufModel : IDisposable
         JsonObject config = [];
         foreach ((string name, string key) in SpecialIds)
         {
-            if (File.Values.TryGetInteger(key, out long id))
+            if (GgufKeys.TryId(File.Values, key, out int id))
                 config[name] = id;
         }
-        if (File.Values.TryGetInteger("tokenizer.ggml.eot_token_id", out long turn) && config["eos_token_id"] is { } end && end.GetValue<long>() != turn)
-            config["eos_token_id"] = new JsonArray(end.DeepClone(), turn);
+        int[] ends = [.. EndKeys.Select(key => GgufKeys.TryId(File.Values, key, out int id) ? id : -1).Where(id => id >= 0).Distinct()];
+        if (ends.Length > 1)
+            config["eos_token_id"] = new JsonArray([.. ends.Select(id => (JsonNode)id)]);
+        else if (ends.Length == 1)
+            config["eos_token_id"] = ends[0];
         return config;
     }
 
     /// <summary>Closes the file.</summary>
     public void Dispose() => Tensors.Dispose();
+
+    // The end of a text, of a turn, of a message.
+    private static string[] EndKeys => ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"];
 
     private static (string Name, string Key)[] SpecialIds =>
     [
@@ -129,17 +137,22 @@ public sealed class GgufModel : IDisposable
             return null;
         try
         {
-            return JsonNode.Parse(text) is JsonObject config && config["model_type"] is JsonValue type && type.TryGetValue(out string? _) ? config : null;
+            JsonObject config = JsonFile.Parse(Encoding.UTF8.GetBytes(text), file.Path);
+            return config["model_type"] is JsonValue type && type.TryGetValue(out string? _) ? config : null;
         }
-        catch (JsonException)
+        catch (InvalidDataException)
         {
             // The metadata of llama.cpp says as much.
             return null;
         }
     }
 
+    // A number that was parsed answers to any type that holds it, one that was set only to its own.
+    private static JsonObject Parsed(JsonObject config) => (JsonObject)JsonNode.Parse(config.ToJsonString())!;
+
     private static JsonObject ReadConfig(GgufFamily family, GgufFile file)
     {
+        GgufKeys.Prepare(family, file);
         JsonObject config = new()
         {
             ["architectures"] = new JsonArray(family.ModelClass),
@@ -148,7 +161,7 @@ public sealed class GgufModel : IDisposable
         };
         foreach ((string name, string key) in SpecialIds)
         {
-            if (file.Values.TryGetInteger(key, out long id))
+            if (GgufKeys.TryId(file.Values, key, out int id))
                 config[name] = id;
         }
         family.Read(file, config);

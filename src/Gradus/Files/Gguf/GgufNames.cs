@@ -27,7 +27,8 @@ internal static class GgufNames
             List<TensorEntry> sources = [];
             foreach (string name in place.HuggingFaceNames)
             {
-                if (Find(checkpoint, family, name) is { } entry && used.Add(entry.Name))
+                TensorEntry? entry = Find(checkpoint, family, name) ?? (tied && place.Rule.Gguf == "token_embd" ? TiedNames.HeadOf(checkpoint, name) : null);
+                if (entry is not null && used.Add(entry.Name))
                     sources.Add(entry);
             }
             if (sources.Count == 0)

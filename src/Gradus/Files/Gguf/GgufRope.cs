@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace Gradus.Files.Gguf;
@@ -97,7 +98,15 @@ internal static class GgufRope
                 scaling["attention_factor"] = ConfigKey.Shortest(attention);
             return scaling;
         }
-        if (!file.Values.TryGet(key + "type", out string? kind) || kind is not ("linear" or "yarn") || !file.Values.TryGetNumber(key + "factor", out double factor))
+        if (!file.Values.TryGet(key + "type", out string? kind))
+            kind = "linear";
+        if (kind is not ("none" or "linear" or "yarn"))
+            throw GgufKeys.Refuse(file, key + "type", Malformed.Quote(kind));
+        if (kind != "yarn" && hasAttention && attention != 1)
+            throw GgufKeys.Refuse(file, key + "attn_factor", ConfigKey.Shortest(attention).ToString(CultureInfo.InvariantCulture));
+        // Files of 2023 have the factor of linear scaling under another name; 0 stands for none.
+        bool hasFactor = file.Values.TryGetNumber(key + "factor", out double factor) || file.Values.TryGetNumber($"{architecture}.rope.scale_linear", out factor);
+        if (kind == "none" || !hasFactor || factor == 0)
             return null;
         JsonObject read = new() { ["rope_type"] = kind, ["factor"] = ConfigKey.Shortest(factor) };
         if (kind == "yarn")

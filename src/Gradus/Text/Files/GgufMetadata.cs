@@ -66,6 +66,9 @@ internal sealed class GgufMetadata
     {
         if (!_values.TryGetValue(key, out object? value))
             return null;
+        // -1, in whichever width a writer has it, says that there is none.
+        if (value is -1L or (long)uint.MaxValue or (long)ushort.MaxValue)
+            return null;
         return value is long number and >= 0 and <= int.MaxValue ? (int)number : throw new InvalidDataException($"{_place}: {key} is no token id.");
     }
 

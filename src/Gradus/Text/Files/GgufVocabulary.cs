@@ -73,7 +73,7 @@ public static partial class GgufVocabulary
         {
             PreTokenizer = pre,
             Decoder = new ByteLevelDecoder(),
-            PostProcessor = SentencePieceAssembly.Template(tokens.Special, vocabulary, tokens.AddBos(false), tokens.AddEos(false)),
+            PostProcessor = SentencePieceAssembly.Template(tokens.Special, vocabulary, tokens.AddBos(GgufPatterns.AddsBos(tokens.Pre)), tokens.AddEos(false)),
             AddedTokens = tokens.Added(),
             SpecialTokens = tokens.Special,
         });
@@ -156,8 +156,8 @@ public static partial class GgufVocabulary
             if ((_scores is not null && _scores.Length != Count) || (_kinds is not null && _kinds.Length != Count))
                 throw new InvalidDataException($"{place}: {Count} tokens, but {_scores?.Length} scores and {_kinds?.Length} types.");
             Special = new SpecialTokens(
-                Bos: Name("bos_token_id"), Eos: Name("eos_token_id"), Unknown: Name("unknown_token_id"), Pad: Name("padding_token_id"),
-                Separator: Name("seperator_token_id"), Classifier: Name("cls_token_id"), Mask: Name("mask_token_id"));
+                Bos: Name("bos_token_id"), Eos: Name("eos_token_id"), Unknown: NameIfAny("unknown_token_id"), Pad: NameIfAny("padding_token_id"),
+                Separator: NameIfAny("seperator_token_id"), Classifier: NameIfAny("cls_token_id"), Mask: NameIfAny("mask_token_id"));
         }
 
         public GgufMetadata Metadata { get; }
@@ -203,12 +203,18 @@ public static partial class GgufVocabulary
             return added;
         }
 
+        // Writers say "none" with -1, in whichever width.
+        private int? Id(string key) => Metadata.GetId(Prefix + key) is { } id and not int.MaxValue ? id : null;
+
         private string? Name(string key)
         {
-            int? id = Metadata.GetId(Prefix + key);
-            if (id is null or int.MaxValue)
+            int? id = Id(key);
+            if (id is null)
                 return null;
             return id < Count ? _texts.Text(id.Value) : throw new InvalidDataException($"{Place}: {Prefix}{key} is {id}, but there are {Count} tokens.");
         }
+
+        // Published files give some of these ids beyond the table; a text is encoded without them.
+        private string? NameIfAny(string key) => Id(key) is { } id && id < Count ? _texts.Text(id) : null;
     }
 }

@@ -33,6 +33,9 @@ internal class BertFamily(string modelType = "bert", string modelClass = "BertMo
     /// <inheritdoc/>
     protected override JsonObject Fixed => new() { ["hidden_act"] = "gelu", ["position_embedding_type"] = "absolute" };
 
+    /// <inheritdoc/>
+    public override bool IsCausal => false;
+
     /// <summary>Rows of the position table before that of the first token, which llama.cpp does without.</summary>
     protected virtual int FirstPosition(HyperParameters config) => 0;
 
@@ -90,7 +93,7 @@ internal class BertFamily(string modelType = "bert", string modelClass = "BertMo
 
     /// <inheritdoc/>
     public override IEnumerable<string> Deviations(HyperParameters config) =>
-        (string?)config.Json["architectures"]?[0] is { } named && named != ModelClass
+        ((config.Json["architectures"] as JsonArray)?.FirstOrDefault() as JsonValue)?.ToString() is { } named && named != ModelClass
             ? [.. base.Deviations(config), $"it knows the body of a {named}, but not its head, which is left out"]
             : base.Deviations(config);
 }

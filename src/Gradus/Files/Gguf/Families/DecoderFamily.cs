@@ -37,6 +37,9 @@ internal abstract class DecoderFamily(string modelType, string architecture, str
     protected virtual int RotaryWidth(HyperParameters config) => HeadWidth(config);
 
     /// <inheritdoc/>
+    public override int? RotatedWidth(HyperParameters config) => RotaryWidth(config);
+
+    /// <inheritdoc/>
     public override void Write(HyperParameters config, GgufMetadata metadata)
     {
         base.Write(config, metadata);
