@@ -40,14 +40,21 @@ internal sealed record StageContext(TextWriter Output, bool Json, bool Resume, D
 
     /// <summary>Says how the data is seen: examples, those held out, steps of a pass, passes of the run.</summary>
     /// <param name="stage">The stage.</param>
-    /// <param name="batches">The training data.</param>
+    /// <param name="batches">The training data; nothing is said of one that has no passes.</param>
     /// <param name="trained">Examples trained on.</param>
     /// <param name="heldOut">Examples held out.</param>
     /// <param name="accumulation">Micro-batches per step.</param>
     /// <param name="options">How long the training is.</param>
     public void SayPasses(string stage, BatchSource batches, long trained, long heldOut, int accumulation, TrainingOptions options)
     {
-        double stepsOfPass = batches.BatchesOf(1) / (double)accumulation, passes = options.Steps / stepsOfPass;
+        // Passes differ a little in their number of micro-batches.
+        if (batches.BatchesOf(1) == 0)
+            return;
+        long all = options.Steps * (long)accumulation, whole = 0;
+        while (batches.BatchesOf(whole + 1) <= all)
+            whole++;
+        long begun = batches.BatchesOf(whole), ofPass = batches.BatchesOf(whole + 1) - begun;
+        double passes = whole + ((all - begun) / (double)ofPass), stepsOfPass = whole > 0 ? begun / (double)whole / accumulation : ofPass / (double)accumulation;
         Say(string.Create(CultureInfo.InvariantCulture, $"{stage}: {trained:N0} examples to train on, {heldOut:N0} held out; {stepsOfPass:0.#} steps a pass, {options.Steps:N0} steps are {passes:0.##} passes"));
         Emit(new JsonObject { ["kind"] = "data", ["examples"] = trained, ["held_out"] = heldOut, ["steps_per_pass"] = stepsOfPass, ["passes"] = passes });
     }

@@ -6,6 +6,7 @@ using Gradus.Files;
 using Gradus.Models;
 using Gradus.Training;
 using Gradus.Training.Objectives;
+using Gradus.Training.Optimizers;
 using Gradus.Training.Runs;
 
 namespace Gradus.Cli.Stages;
@@ -40,6 +41,8 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
         context.Say($"{name}: {trained:N0} trained of {model.ParameterCount:N0} parameters, {options.Steps:N0} steps on {model.Device.Name}{(trainer.Steps > 0 ? $", going on after step {trainer.Steps:N0}" : "")}");
         if (options.Schedule.WarmupSteps >= options.Steps)
             context.Note($"{name}: warning: the warm-up of {options.Schedule.WarmupSteps:N0} steps is as long as the run or longer ({options.Steps:N0} steps); the learning rate does not reach what was asked for. Lower training.schedule.warmup_steps");
+        else if (options.Schedule is WarmupStableDecaySchedule { DecaySteps: { } decay } && options.Schedule.WarmupSteps + (long)decay > options.Steps)
+            context.Note($"{name}: warning: the warm-up of {options.Schedule.WarmupSteps:N0} and the decay of {decay:N0} steps are longer than the run ({options.Steps:N0} steps); the learning rate does not reach what was asked for. Lower training.schedule.decay_steps");
         foreach (TrainingEvent happened in session.Run(context.Cancellation))
             Show(happened, run);
         bool finished = trainer.Steps >= options.Steps;

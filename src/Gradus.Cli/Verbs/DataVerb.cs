@@ -7,9 +7,15 @@ namespace Gradus.Cli.Verbs;
 internal static class DataVerb
 {
     /// <summary>Makes the command.</summary>
-    public static Command Create(CommandContext context) => new("data", "Data sets: list those with names, fetch them.")
+    public static Command Create(CommandContext context) => new("data", "Data: sets with names, what files hold, cleaning and mixing of corpora.")
     {
         DataListVerb.Create(context),
         DataGetVerb.Create(context),
+        DataInspectVerb.Create(context),
+        DataPrepareVerb.Create(context),
+        DataFilterVerb.Create(context),
+        DataDedupVerb.Create(context),
+        DataDecontaminateVerb.Create(context),
+        DataMixVerb.Create(context),
     };
 }

@@ -44,9 +44,12 @@ public static class Conversations
     public static bool IsConversation(DataRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
-        return record.Has("messages") || record.Has("conversations") || record.Has("instruction") || (record.Has("prompt") && record.Has("completion"))
-            || (record.Has("dialogue") && record.Has("summary")) || (record.Has("source") && record.Has("target"));
+        return record.Has("messages") || record.Has("conversations") || HasOtherShape(record);
     }
+
+    private static bool HasOtherShape(DataRecord record) =>
+        record.Has("instruction") || (record.Has("prompt") && record.Has("completion"))
+        || (record.Has("dialogue") && record.Has("summary")) || (record.Has("source") && record.Has("target"));
 
     /// <summary>The conversation of a record.</summary>
     /// <exception cref="InvalidDataException">The record has none of the known shapes, or says what its shape has no place for.</exception>
@@ -63,7 +66,10 @@ public static class Conversations
             fields.Accept("prompt");
         fields.RefuseRest(format);
         return new TrainingConversation(
-            new ChatConversation(turns.Messages, tools), turns.Trained, tools is not null, [.. fields.Unread, .. turns.Unread.Select(f => $"{format}[].{f}")]);
+            new ChatConversation(turns.Messages, tools), turns.Trained, tools is not null, [.. fields.Unread, .. turns.Unread.Select(f => $"{format}[].{f}")])
+        {
+            HasEmptyAnswer = turns.HasEmptyAnswer,
+        };
     }
 
     // What records of the shape are called.
@@ -72,7 +78,8 @@ public static class Conversations
         DataRecord record = fields.Record;
         foreach (string list in new[] { "messages", "conversations" })
         {
-            if (fields.Value(list) is not { } given)
+            // An empty list beside another shape is a column that this record does not use.
+            if (fields.Value(list) is not { } given || (RecordFields.IsEmpty(given) && HasOtherShape(record)))
                 continue;
             turns.Read(given, list);
             return list;
@@ -105,6 +112,8 @@ public static class Conversations
             JsonElement value = fields.Value(field)!.Value;
             if (value.ValueKind == JsonValueKind.Array)
                 turns.Read(value, field, trained);
+            else if (value.ValueKind == JsonValueKind.Object && value.TryGetProperty("role", out _))
+                turns.ReadOne(value, field, trained);
             else
                 turns.Add(role, fields.Text(field), trained);
         }

@@ -129,7 +129,13 @@ internal static class DataFile
             file.Dispose();
             throw new InvalidDataException($"{path}: is a Parquet file; give it a name that ends in .parquet.");
         }
-        switch (CompressionOf(path, head))
+        Compression compression = CompressionOf(path, head);
+        if (compression == Compression.None && head.AsSpan().Contains((byte)0) && EncodingOf(file) == Strict)
+        {
+            file.Dispose();
+            throw new InvalidDataException($"{path}: line 1: not UTF-8 text; it holds zero bytes: UTF-16 without a byte order mark (iconv -f UTF-16LE -t UTF-8), or no text at all.");
+        }
+        switch (compression)
         {
             case Compression.Gzip:
                 return (new GZipStream(file, CompressionMode.Decompress), Strict);

@@ -30,6 +30,9 @@ public sealed class ExampleReport(ExampleLimits limits)
     /// <summary>Records that were left out because nothing in them is learned.</summary>
     public RecordLines WithoutAnswer { get; } = new();
 
+    /// <summary>Records with an empty answer, which is not learned, beside others that are.</summary>
+    public RecordLines EmptyAnswers { get; } = new();
+
     /// <summary>Fields that nothing reads, each with the number of its records.</summary>
     public IReadOnlyDictionary<string, long> Unread => _unread;
 
@@ -52,6 +55,8 @@ public sealed class ExampleReport(ExampleLimits limits)
             yield return $"{Shortened.Count:N0} longer than {limit} tokens {(limits.TooLong == Data.TooLong.Split ? "split" : "cut at their beginning")} ({Shortened})";
         if (WithoutAnswer.Count > 0)
             yield return $"{WithoutAnswer.Count:N0} without anything to learn left out ({WithoutAnswer})";
+        if (EmptyAnswers.Count > 0)
+            yield return $"{EmptyAnswers.Count:N0} with an empty answer, which is not learned ({EmptyAnswers})";
         if (_unread.Count > 0)
             yield return $"fields that are not read: {string.Join(", ", _unread.Select(f => $"{f.Key} ({f.Value:N0})"))}";
         if (EndAdded is not null)

@@ -30,6 +30,26 @@ internal static class JsonRecords
         return true;
     }
 
+    /// <summary>Whether a text that is not called so begins with a record of a known shape.</summary>
+    public static bool HoldsRecords(string text)
+    {
+        ReadOnlySpan<char> line = text.AsSpan().TrimStart();
+        int end = line.IndexOf('\n');
+        line = (end < 0 ? line : line[..end]).TrimEnd();
+        if (line is not ['{', .., '}'])
+            return false;
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(line.ToString(), Options);
+            DataRecord record = new(document.RootElement, "", 1);
+            return record.Has("text") || Conversations.IsConversation(record);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
     private static bool IsUnfinished(string text)
     {
         Utf8JsonReader reader = new(Encoding.UTF8.GetBytes(text), isFinalBlock: false, default);

@@ -98,6 +98,8 @@ public sealed class SupervisedExamples
     {
         TrainingConversation conversation = Conversations.Parse(record);
         report.NoteUnread(conversation.Unread);
+        if (conversation.HasEmptyAnswer && conversation.Trained.Contains(true))
+            report.EmptyAnswers.Add(record);
         try
         {
             ChatRendering rendering = _chat!.Render(conversation.Conversation);

@@ -70,6 +70,10 @@ public static class TextFiles
     private static string ReadText(string path)
     {
         string text = ReadAll(path);
-        return text.Length > 0 ? text : throw new InvalidDataException($"{path}: the file is empty; give a file with text in it.");
+        if (text.Length == 0)
+            throw new InvalidDataException($"{path}: the file is empty; give a file with text in it.");
+        return !JsonRecords.HoldsRecords(text)
+            ? text
+            : throw new InvalidDataException($"{path}: line 1: holds JSON records, but its name is that of plain text; call it .jsonl, so that their text is read and not their brackets.");
     }
 }

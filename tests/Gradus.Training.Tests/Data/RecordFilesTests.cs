@@ -66,6 +66,8 @@ public sealed class RecordFilesTests : IDisposable
     [InlineData("a.jsonl", "PAR1 and nothing", "is a Parquet file")]
     [InlineData("a.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "is a Git LFS pointer")]
     [InlineData("a.jsonl", "PK\u0003\u0004", "is a ZIP archive")]
+    [InlineData("a.jsonl", "{\0\"\0a\0\"\0:\0", "zero bytes: UTF-16 without a byte order mark")]
+    [InlineData("a.txt", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n", "line 1: holds JSON records, but its name is that of plain text; call it .jsonl")]
     public void What_cannot_be_read_is_named_with_its_place(string name, string text, string problem)
     {
         string path = _folder.Write(name, text);

@@ -89,6 +89,7 @@ public sealed class SupervisedExamplesTests : IDisposable
         """{"system": "S", "prompt": "Q", "completion": "A", "messages": null, "tools": "[]"}""",
         """{"instruction": "Q", "output": "A", "system": "S", "history": []}""",
         """{"source": "Q", "target": "A", "system": "S"}""",
+        """{"system": "S", "messages": [], "prompt": "Q", "completion": {"role": "gpt", "content": {"type": "text", "text": "A"}}}""",
         """{"prompt": [{"role": "developer", "content": "S"}, {"role": "user", "content": "Q"}], "completion": [{"role": "Assistant", "content": "A"}]}""",
         """{"messages": "[{\"role\": \"system\", \"content\": \"S\"}, {\"role\": \"Human\", \"content\": [{\"type\": \"text\", \"text\": \"Q\"}]}, {\"role\": \"model\", \"content\": [{\"text\": \"A\"}]}]", "prompt": "Q"}""")]
     [InlineData("user: Hi|assistant: Ho|user: 42|assistant: 0",
@@ -116,6 +117,18 @@ public sealed class SupervisedExamplesTests : IDisposable
         Assert.All(examples, e => Assert.Equal(examples[0].Ids, e.Ids));
         Assert.All(examples, e => Assert.Equal(examples[0].Counts, e.Counts));
         Assert.Contains("<tool_call>\n{\"name\": \"find\", \"arguments\": {\"what\": \"cat\"}}\n</tool_call><|im_end|>A<|im_end|>", Learned(examples[0]), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Empty_answers_are_not_learned_and_counted()
+    {
+        ExampleReport report = Read(_folder.Write("a.jsonl", """
+            {"prompt": "Q", "completion": ""}
+            {"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": " "}, {"role": "user", "content": "R"}, {"role": "assistant", "content": "A"}]}
+            """));
+        Assert.Equal("A<|im_end|>", Learned(Assert.Single(report.Examples)));
+        Assert.Equal("a.jsonl: line 1", report.WithoutAnswer.ToString());
+        Assert.Equal("a.jsonl: line 2", report.EmptyAnswers.ToString());
     }
 
     [Theory]
@@ -179,6 +192,22 @@ public sealed class SupervisedExamplesTests : IDisposable
         report = new SupervisedExamples(new ChatEncoder(Tokenizer, outside), new ExampleLimits(100, 100)).Read([path]);
         Assert.Equal("A<|im_end|>", Learned(Assert.Single(report.Examples)));
         Assert.True(report.EndOutsideMarks);
+    }
+
+    [SharedFact("cases", "finetuning")]
+    public void Answers_end_with_an_end_token_under_every_template_of_the_cases()
+    {
+        string[] templates = Directory.GetFiles(SharedFolder.Find("cases", "finetuning")!, "*.jinja", SearchOption.AllDirectories);
+        Assert.NotEmpty(templates);
+        string path = _folder.Write("a.jsonl", "{\"prompt\": \"Where is the cat?\", \"completion\": \"On the red hat.\"}");
+        Assert.All(templates, file =>
+        {
+            ExampleReport report = new SupervisedExamples(new ChatEncoder(Tokenizer, ChatTemplate.Parse(File.ReadAllText(file))), new ExampleLimits(500, 500)).Read([path]);
+            string learned = Learned(Assert.Single(report.Examples));
+            Assert.StartsWith("On the red hat.", learned, StringComparison.Ordinal);
+            Assert.Matches(@"<\|(im_end|endoftext)\|>$", learned);
+            Assert.Equal(learned.EndsWith("<|endoftext|>", StringComparison.Ordinal), report.Notes().Any());
+        });
     }
 
     [Fact]

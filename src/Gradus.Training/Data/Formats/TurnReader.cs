@@ -13,7 +13,7 @@ internal sealed class TurnReader(RecordFields fields)
     private static readonly Dictionary<string, string> Roles = new(StringComparer.OrdinalIgnoreCase)
     {
         ["system"] = "system", ["developer"] = "system",
-        ["user"] = "user", ["human"] = "user",
+        ["user"] = "user", ["human"] = "user", ["prompter"] = "user",
         ["assistant"] = "assistant", ["gpt"] = "assistant", ["model"] = "assistant", ["bot"] = "assistant", ["chatgpt"] = "assistant", ["ai"] = "assistant",
         ["function_call"] = "assistant", ["tool_call"] = "assistant",
         ["tool"] = "tool", ["observation"] = "tool", ["function"] = "tool", ["function_response"] = "tool", ["tool_response"] = "tool", ["ipython"] = "tool", ["environment"] = "tool",
@@ -34,6 +34,9 @@ internal sealed class TurnReader(RecordFields fields)
     /// <summary>For every message whether it is learned; only the assistant's can be.</summary>
     public IReadOnlyList<bool> Trained => _trained;
 
+    /// <summary>Whether an answer is empty; it is read and not learned.</summary>
+    public bool HasEmptyAnswer { get; private set; }
+
     /// <summary>The fields of turns that nothing reads.</summary>
     public HashSet<string> Unread { get; } = [];
 
@@ -41,7 +44,7 @@ internal sealed class TurnReader(RecordFields fields)
     public void Add(string role, string text, bool trained = true)
     {
         _messages.Add(new ChatMessage(role, text));
-        _trained.Add(trained && role == "assistant");
+        _trained.Add(IsLearned(role, text, trained));
     }
 
     /// <summary>Puts a system message first.</summary>
@@ -81,6 +84,13 @@ internal sealed class TurnReader(RecordFields fields)
             ReadTurn(turn, $"{name}[{number++}]", trained);
     }
 
+    /// <summary>Reads one turn.</summary>
+    /// <param name="turn">The turn.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <param name="trained">Whether it is learned where it does not say itself.</param>
+    /// <exception cref="InvalidDataException">It is no turn; the message says what is wrong.</exception>
+    public void ReadOne(JsonElement turn, string name, bool trained) => ReadTurn(turn, name, trained);
+
     private void ReadTurn(JsonElement turn, string name, bool trained)
     {
         InvalidDataException Wrong(string what) => fields.Record.Wrong($"{name}: {what}.");
@@ -102,8 +112,17 @@ internal sealed class TurnReader(RecordFields fields)
             message["tool_calls"] = role == "assistant" ? calls : throw Wrong("only the assistant calls tools");
         bool learned = Learned(turn, role, trained, Wrong);
         CopyRest(turn, message, Wrong);
-        _messages.Add(ChatMessage.FromJson(message));
-        _trained.Add(learned && role == "assistant");
+        ChatMessage read = ChatMessage.FromJson(message);
+        _messages.Add(read);
+        _trained.Add(calls is not null ? learned : IsLearned(role, read.Text ?? "", learned));
+    }
+
+    // Nothing is no answer that one would want to be learned.
+    private bool IsLearned(string role, string text, bool trained)
+    {
+        bool answers = trained && role == "assistant";
+        HasEmptyAnswer |= answers && string.IsNullOrWhiteSpace(text);
+        return answers && !string.IsNullOrWhiteSpace(text);
     }
 
     private static JsonArray? CallsOf(JsonElement turn, JsonElement? content, Func<string, InvalidDataException> wrong)
@@ -118,19 +137,29 @@ internal sealed class TurnReader(RecordFields fields)
     // Text, or parts of text; a number, a boolean or an object is its JSON text.
     private static string Content(JsonElement content, Func<string, InvalidDataException> wrong)
     {
+        if (IsTextPart(content, out JsonElement single))
+            return DataRecord.TextOf(single);
         if (content.ValueKind != JsonValueKind.Array)
             return DataRecord.TextOf(content);
         List<string> texts = [];
         foreach (JsonElement part in content.EnumerateArray())
         {
-            if (part.ValueKind == JsonValueKind.Object && part.TryGetProperty("text", out JsonElement text) && text.ValueKind == JsonValueKind.String)
-                texts.Add(text.GetString()!);
+            if (IsTextPart(part, out JsonElement text))
+                texts.Add(DataRecord.TextOf(text));
             else if (part.ValueKind == JsonValueKind.Object && part.TryGetProperty("type", out JsonElement type) && type.ValueKind == JsonValueKind.String)
                 throw wrong($"a part of the content is of the type \"{type.GetString()}\"; only text is learned here");
             else
                 throw wrong("the content is a list of something else than parts {\"type\": \"text\", \"text\": …}");
         }
         return string.Concat(texts);
+    }
+
+    private static bool IsTextPart(JsonElement part, out JsonElement text)
+    {
+        text = default;
+        return part.ValueKind == JsonValueKind.Object && part.TryGetProperty("text", out text) && text.ValueKind is not (JsonValueKind.Null or JsonValueKind.Array or JsonValueKind.Object)
+            && (!part.TryGetProperty("type", out JsonElement type) ? part.EnumerateObject().Count() == 1
+                : type.ValueKind == JsonValueKind.String && type.GetString() is "text" or "input_text" or "output_text");
     }
 
     private static bool Learned(JsonElement turn, string role, bool trained, Func<string, InvalidDataException> wrong)
