@@ -154,7 +154,10 @@ public static class TextStatistics
 
     private static bool IsUpper(Rune c) => Rune.IsUpper(c) || c.Value is (>= 0x2160 and <= 0x216F) or (>= 0x24B6 and <= 0x24CF);
 
-    private static bool IsLower(Rune c) => Rune.IsLower(c) || c.Value is 0xAA or 0xBA or (>= 0x2170 and <= 0x217F) or (>= 0x24D0 and <= 0x24E9);
+    // Letters that modify others are lower case as well (Unicode's Other_Lowercase).
+    private static bool IsLower(Rune c) => Rune.IsLower(c) || c.Value is 0xAA or 0xBA or (>= 0x2B0 and <= 0x2B8) or 0x2C0 or 0x2C1 or (>= 0x2E0 and <= 0x2E4) or 0x345 or 0x37A or 0x10FC
+        or (>= 0x1D2C and <= 0x1D6A) or 0x1D78 or (>= 0x1D9B and <= 0x1DBF) or 0x2071 or 0x207F or (>= 0x2090 and <= 0x209C) or (>= 0x2170 and <= 0x217F) or (>= 0x24D0 and <= 0x24E9)
+        or 0x2C7C or 0x2C7D or 0xA69C or 0xA69D or 0xA770 or (>= 0xA7F2 and <= 0xA7F4) or 0xA7F8 or 0xA7F9 or (>= 0xAB5C and <= 0xAB5F) or 0xAB69;
 
     private static bool IsTitle(Rune c) => Rune.GetUnicodeCategory(c) == UnicodeCategory.TitlecaseLetter;
 }
