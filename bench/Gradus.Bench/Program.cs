@@ -1,4 +1,5 @@
-// gradus-bench [training|products|bf16|packed|generation|conversion|tokenizers|coldload] …: measures what is asked for, everything where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload] …: measures what is asked for, everything
+// but schedule and coldload where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
@@ -32,6 +33,10 @@ foreach (string part in parts)
         case "generation":
             GenerationBench.Run();
             break;
+        case "schedule":
+        case { } schedule when schedule.StartsWith("schedule:", StringComparison.Ordinal):
+            ScheduleBench.Run(part.Length > 9 ? int.Parse(part.AsSpan(9), System.Globalization.CultureInfo.InvariantCulture) : 10_000);
+            break;
         case "tokenizers":
             TokenizersBench.Run(Shared(), Console.WriteLine);
             break;
@@ -39,7 +44,7 @@ foreach (string part in parts)
             ColdLoadBench.Run(Shared(), Console.WriteLine);
             break;
         default:
-            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, conversion, tokenizers, coldload.");
+            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload.");
             return 2;
     }
 }

@@ -11,6 +11,7 @@ internal sealed class CachedForward : IDisposable
     private readonly Workspace _workspace;
     private readonly Pass _pass;
     private readonly List<CachedSequence> _sequences = [];
+    private readonly List<string?> _adapters = [];
     private int[] _counts = new int[8];
     private int[] _ids = new int[8];
     private int[] _positions = new int[8];
@@ -31,11 +32,16 @@ internal sealed class CachedForward : IDisposable
     /// <summary>The longest sequence for which what was cached holds, or null for any.</summary>
     public int? ShortLimit => _model.ShortLimit;
 
+    /// <summary>Whether nothing has been added to the step.</summary>
+    public bool IsEmpty => _tokens == 0;
+
     /// <summary>Starts a step; the logits of the last one are gone.</summary>
     public void Begin()
     {
         _workspace.Reset();
         _sequences.Clear();
+        _adapters.Clear();
+        _pass.Adapters = null;
         _tokens = _wanted = 0;
     }
 
@@ -43,7 +49,8 @@ internal sealed class CachedForward : IDisposable
     /// <param name="sequence">Not yet in this step.</param>
     /// <param name="tokens">At least one.</param>
     /// <param name="scored">After how many of them, counted from the last, the scores are wanted: 0 for none, 1 for the next token's.</param>
-    public void Add(CachedSequence sequence, ReadOnlySpan<int> tokens, int scored)
+    /// <param name="adapter">The adapter that the sequence is run with, or null.</param>
+    public void Add(CachedSequence sequence, ReadOnlySpan<int> tokens, int scored, string? adapter = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(scored);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(scored, tokens.Length);
@@ -53,6 +60,9 @@ internal sealed class CachedForward : IDisposable
         Ensure(ref _rows, _wanted + scored);
         _counts[_sequences.Count] = tokens.Length;
         _sequences.Add(sequence);
+        _adapters.Add(adapter);
+        if (adapter is not null)
+            _pass.Adapters = _adapters;
         tokens.CopyTo(_ids.AsSpan(_tokens));
         for (int i = 0; i < tokens.Length; i++)
             _positions[_tokens + i] = sequence.Length + i;

@@ -27,6 +27,21 @@ public sealed record GenerationRequest(int[] Prompt)
     /// <summary>Whether the log-probabilities of the chosen tokens are wanted.</summary>
     public bool LogProbabilities { get; init; }
 
+    /// <summary>
+    /// The first token of the prompt whose log-probability is wanted, and those after it: 1 for all that have one (the first token has
+    /// none), the length of a context for the continuation behind it; null for none.
+    /// </summary>
+    public int? PromptLogProbabilitiesFrom { get; init; }
+
+    /// <summary>How many of the most probable tokens are wanted wherever log-probabilities are, ≥ 0.</summary>
+    public int Alternatives { get; init; }
+
+    /// <summary>Makes what restricts this sequence's tokens to a structure, with a state of its own; null for none.</summary>
+    public Func<TokenConstraint>? Constraint { get; init; }
+
+    /// <summary>The adapter that this sequence is run with, by its name (<see cref="Nn.Pass.Adapters"/>); null for none of its own.</summary>
+    public string? Adapter { get; init; }
+
     /// <summary>A request to go on from a text, or, of a model with an encoder, to answer it.</summary>
     public static GenerationRequest For(GenerativeModel model, int[] text) =>
         model is EncoderDecoderModel answering ? new([answering.StartToken]) { Source = text } : new(text);
@@ -50,6 +65,10 @@ public sealed record GenerationRequest(int[] Prompt)
             throw new ArgumentException($"MaxNewTokens is {MaxNewTokens}; give 0 or more.");
         if (Steps is null || Steps.Contains(null!) || StopTokens is null || StopSequences is null)
             throw new ArgumentException("Steps, StopTokens and StopSequences may be empty, but neither null nor with a null among them.");
+        if (PromptLogProbabilitiesFrom is { } from && (from < 1 || from > Prompt.Length))
+            throw new ArgumentException($"PromptLogProbabilitiesFrom is {from}, but the prompt has {Prompt.Length} tokens, of which the first has no probability; give 1 to {Prompt.Length}.");
+        if (Alternatives < 0 || Alternatives > model.Config.Vocabulary)
+            throw new ArgumentException($"Alternatives is {Alternatives}; give 0 to {model.Config.Vocabulary}.");
         if (StopSequences.Any(s => s is null || s.Length == 0))
             throw new ArgumentException("A stop sequence is empty; give at least one token id, or leave it out.");
     }

@@ -1,5 +1,6 @@
 using Gradus.Models;
 using Gradus.Nn;
+using Gradus.Tensors;
 
 namespace Gradus.Generation;
 
@@ -7,7 +8,7 @@ namespace Gradus.Generation;
 /// Continues any number of token sequences with one model, a step at a time: every <see cref="Step"/> reads a piece of each prompt
 /// that is not read yet and gives one token to each of the other sequences (Yu et al., "Orca", 2022). Sequences join and leave
 /// between steps. A sequence has the same tokens alone and among others.
-/// Left out: beams (<see cref="BeamSearch"/>), and a policy for more sequences than memory holds.
+/// Left out: beams (<see cref="BeamSearch"/>), and a policy for more sequences than memory holds (<see cref="GenerationEngine"/>).
 /// </summary>
 /// <remarks>A generator and its model belong to one thread at a time; several generators may take turns with a model.</remarks>
 public sealed class Generator : IDisposable
@@ -20,7 +21,7 @@ public sealed class Generator : IDisposable
     private readonly CachedForward _forward;
     private readonly LogitsScratch _scratch = new();
     private readonly List<GeneratedSequence> _active = [];
-    private readonly List<GeneratedSequence> _choosing = [];
+    private readonly List<(GeneratedSequence Sequence, SequencePiece Piece)> _planned = [];
     private NewToken[] _new = new NewToken[8];
     private bool _joined;
 
@@ -85,17 +86,16 @@ public sealed class Generator : IDisposable
         if (_joined)
             Reserve();
         Plan();
-        if (_forward.Run() is not { } logits)
-            return [];
-        int vocabulary = logits.Shape.Columns, count = 0;
-        if (_new.Length < _choosing.Count)
-            _new = new NewToken[2 * _choosing.Count];
-        Span<float> scores = logits.Span();
-        for (int i = 0; i < _choosing.Count; i++)
+        Tensor? logits = _forward.Run();
+        Span<float> scores = logits is null ? default : logits.Span();
+        int vocabulary = logits?.Shape.Columns ?? 0, count = 0;
+        if (_new.Length < _planned.Count)
+            _new = new NewToken[2 * _planned.Count];
+        foreach ((GeneratedSequence sequence, SequencePiece piece) in _planned)
         {
-            GeneratedSequence sequence = _choosing[i];
-            if (sequence.Choose(scores.Slice(i * vocabulary, vocabulary), _scratch, _model.Config.ContextLength))
+            if (sequence.Take(piece, scores[..(piece.Scored * vocabulary)], _scratch, _model.Config.ContextLength))
                 _new[count++] = new NewToken(sequence, sequence.Tokens[^1]);
+            scores = scores[(piece.Scored * vocabulary)..];
         }
         return _new.AsSpan(0, count);
     }
@@ -160,24 +160,19 @@ public sealed class Generator : IDisposable
         }
     }
 
-    // A prompt is always cut at the same places, whatever else runs: so its numbers are the same to the last bit.
     private void Plan()
     {
         _forward.Begin();
-        _choosing.Clear();
+        _planned.Clear();
         int promptTokens = 0;
         foreach (GeneratedSequence sequence in _active)
         {
-            sequence.Cache.Expect(sequence.Tokens.Length, _model.ShortLimit);
-            ReadOnlySpan<int> pending = sequence.Pending;
-            int count = Math.Min(pending.Length, _options.PromptPiece);
-            if (count > 1 && promptTokens > 0 && promptTokens + count > _options.PromptTokensPerStep)
+            SequencePiece piece = sequence.Next(_options.PromptPiece, _model);
+            if (piece.Count > 1 && promptTokens > 0 && promptTokens + piece.Count > _options.PromptTokensPerStep)
                 continue;
-            promptTokens += count > 1 ? count : 0;
-            bool chooses = count == pending.Length;
-            _forward.Add(sequence.Cache, pending[..count], scored: chooses ? 1 : 0);
-            if (chooses)
-                _choosing.Add(sequence);
+            promptTokens += piece.Count > 1 ? piece.Count : 0;
+            _forward.Add(sequence.Cache!, sequence.Tokens.Slice(piece.At, piece.Count), piece.Scored, sequence.Request.Adapter);
+            _planned.Add((sequence, piece));
         }
     }
 

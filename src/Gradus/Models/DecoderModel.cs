@@ -45,6 +45,8 @@ public abstract class DecoderModel : GenerativeModel
     /// <inheritdoc/>
     public sealed override int? ShortLimit => Rotary is { LongFrequencies: not null } rotary ? rotary.ShortLimit : null;
 
+    internal sealed override int? PrefixLimit => Rotary is { FrequenciesOfLength: not null } rotary ? rotary.ShortLimit : ShortLimit;
+
     /// <summary>A vector for each token.</summary>
     private protected Embedding Tokens { get; init; } = null!;
 

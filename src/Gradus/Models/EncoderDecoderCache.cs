@@ -48,6 +48,13 @@ public sealed class EncoderDecoderCache : SequenceCache
     public override int PagesFor(int tokens) => _own.PagesFor(tokens);
 
     /// <inheritdoc/>
+    public override int PagesToAdd(CachedSequence sequence, int newTokens)
+    {
+        Sequence both = (Sequence)sequence;
+        return _own.PagesToAdd(both.Own, newTokens) + (both.Source.Length == 0 ? _source.PagesFor(both.SourceIds.Length) : 0);
+    }
+
+    /// <inheritdoc/>
     public override void Reserve(int pages) => _own.Reserve(pages);
 
     /// <inheritdoc/>

@@ -52,13 +52,9 @@ public sealed class Gemma : DecoderModel
         EmbeddingScale = MathF.Sqrt(config.HiddenSize);
     }
 
-    private static PreNormBlock Block(GemmaConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]), normOffset: 1);
-
-    private static SelfAttention Attention(GemmaConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), Causal(config))
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-        };
+    private static PreNormBlock Block(GemmaConfig config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
+        config.HiddenSize, config.RmsNormEps, scope,
+        Attention(config, layer, rotary, scope["self_attn"], Causal(config), config.AttentionBias, config.AttentionBias),
+        FeedForward(config, scope["mlp"]),
+        normOffset: 1);
 }

@@ -59,17 +59,13 @@ public sealed class Gemma2 : DecoderModel
         LogitSoftCap = config.FinalLogitSoftcapping ?? 0;
     }
 
-    private static SandwichBlock Block(Gemma2Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        Sandwich(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]), normOffset: 1);
-
-    private static SelfAttention Attention(Gemma2Config config, int layer, RotaryEmbedding rotary, Scope scope)
+    private static SandwichBlock Block(Gemma2Config config, int layer, RotaryEmbedding rotary, Scope scope)
     {
-        AttentionOptions options = new(
-            1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.Window(layer) ?? 0, config.AttnLogitSoftcapping ?? 0);
-        return new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), options)
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-        };
+        AttentionOptions options = new(1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.Window(layer) ?? 0, config.AttnLogitSoftcapping ?? 0);
+        return Sandwich(
+            config.HiddenSize, config.RmsNormEps, scope,
+            Attention(config, layer, rotary, scope["self_attn"], options, config.AttentionBias, config.AttentionBias),
+            FeedForward(config, scope["mlp"]),
+            normOffset: 1);
     }
 }

@@ -80,19 +80,15 @@ public sealed class Gemma3Text : DecoderModel
         LogitSoftCap = config.FinalLogitSoftcapping ?? 0;
     }
 
-    private static SandwichBlock Block(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        Sandwich(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]), normOffset: 1);
-
-    private static SelfAttention Attention(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope scope)
+    private static SandwichBlock Block(Gemma3TextConfig config, int layer, RotaryEmbedding rotary, Scope scope)
     {
-        AttentionOptions options = new(
-            1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.IsLocal(layer) ? config.SlidingWindow ?? 0 : 0);
-        return new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), options)
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-            QueryNorm = scope.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
-            KeyNorm = scope.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps, offset: 1),
-        };
+        AttentionOptions options = new(1f / MathF.Sqrt(config.QueryPreAttnScalar), Causal: true, config.IsLocal(layer) ? config.SlidingWindow ?? 0 : 0);
+        return Sandwich(
+            config.HiddenSize, config.RmsNormEps, scope,
+            Attention(config, layer, rotary, scope["self_attn"], options, config.AttentionBias, config.AttentionBias, Norm),
+            FeedForward(config, scope["mlp"]),
+            normOffset: 1);
+
+        INorm Norm(string name, int heads) => scope["self_attn"].RmsNorm(name, config.HeadWidth, config.RmsNormEps, offset: 1);
     }
 }

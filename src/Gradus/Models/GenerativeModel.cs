@@ -20,6 +20,9 @@ public abstract class GenerativeModel : LanguageModel
     /// <summary>The longest sequence, in tokens, for which cached keys hold; null for any (<see cref="RotaryEmbedding.ShortLimit"/>).</summary>
     public virtual int? ShortLimit => null;
 
+    /// <summary>The longest sequence, in tokens, whose keys do not depend on how long it is; null for any. Of longer ones a prefix cannot be shared.</summary>
+    internal virtual int? PrefixLimit => ShortLimit;
+
     /// <summary>Scores become cap · tanh(score/cap) (Gemma 2); 0 for none.</summary>
     private protected float LogitSoftCap { get; init; }
 

@@ -29,9 +29,32 @@ internal static class LlamaLayers
     public static GatedMlp FeedForward(RotaryDecoderConfig config, Scope scope, bool bias = false) =>
         new(scope, config.HiddenSize, config.IntermediateSize, config.Activation, config.Init, bias);
 
-    /// <summary>Query, key and value projections.</summary>
-    public static SeparateProjections Projections(RotaryDecoderConfig config, Scope scope, bool bias) =>
-        new(scope, config.HiddenSize, config.NumAttentionHeads, config.KeyValueHeads, config.HeadWidth, bias, config.Init);
+    /// <summary>Attention with rotary positions.</summary>
+    /// <param name="config">The hyperparameters.</param>
+    /// <param name="layer">The layer's number.</param>
+    /// <param name="rotary">Its positions, or null for none.</param>
+    /// <param name="scope">Where its projections are.</param>
+    /// <param name="options">Scale, window and soft cap.</param>
+    /// <param name="bias">Whether queries, keys and values have biases.</param>
+    /// <param name="outputBias">Whether the output has.</param>
+    /// <param name="norm">The norms of queries and keys, each of its name and the number of its heads; null for none.</param>
+    public static SelfAttention Attention(
+        RotaryDecoderConfig config, int layer, RotaryEmbedding? rotary, Scope scope, AttentionOptions options,
+        bool bias = false, bool outputBias = false, Func<string, int, INorm>? norm = null)
+    {
+        int heads = config.NumAttentionHeads, keyValueHeads = config.KeyValueHeads, width = config.HeadWidth;
+        return new SelfAttention(
+            layer,
+            new SeparateProjections(scope, config.HiddenSize, heads, keyValueHeads, width, bias, config.Init),
+            Output(config, scope, outputBias),
+            options)
+        {
+            Rotary = rotary,
+            Dropout = config.AttentionDropout,
+            QueryNorm = norm?.Invoke("q_norm", heads),
+            KeyNorm = norm?.Invoke("k_norm", keyValueHeads),
+        };
+    }
 
     /// <summary>The projection of attention's result.</summary>
     public static Linear Output(RotaryDecoderConfig config, Scope scope, bool bias) =>

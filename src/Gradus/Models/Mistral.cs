@@ -46,13 +46,8 @@ public sealed class Mistral : DecoderModel
     {
     }
 
-    private static PreNormBlock Block(MistralConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]));
-
-    private static SelfAttention Attention(MistralConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        new(layer, Projections(config, scope, bias: false), Output(config, scope, bias: false), Causal(config, config.SlidingWindow))
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-        };
+    private static PreNormBlock Block(MistralConfig config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
+        config.HiddenSize, config.RmsNormEps, scope,
+        Attention(config, layer, rotary, scope["self_attn"], Causal(config, config.SlidingWindow)),
+        FeedForward(config, scope["mlp"]));
 }

@@ -56,15 +56,10 @@ public sealed class Mixtral : DecoderModel
         LoadBalancing = new LoadBalancing(config.NumExpertsPerTok, config.RouterAuxLossCoef, config.OutputRouterLogits);
     }
 
-    private static PreNormBlock Block(MixtralConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), Experts(config, scope["block_sparse_moe"]));
-
-    private static SelfAttention Attention(MixtralConfig config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        new(layer, Projections(config, scope, bias: false), Output(config, scope, bias: false), Causal(config, config.SlidingWindow))
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-        };
+    private static PreNormBlock Block(MixtralConfig config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
+        config.HiddenSize, config.RmsNormEps, scope,
+        Attention(config, layer, rotary, scope["self_attn"], Causal(config, config.SlidingWindow)),
+        Experts(config, scope["block_sparse_moe"]));
 
     private static SparseExperts Experts(MixtralConfig config, Scope scope) => new(
         scope.Linear("gate", config.HiddenSize, config.NumLocalExperts, bias: false, config.Init),

@@ -40,19 +40,13 @@ public sealed class Olmo2 : DecoderModel
     {
     }
 
-    private static SelfAttention Attention(Olmo2Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), Causal(config))
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-            QueryNorm = scope.RmsNorm("q_norm", config.NumAttentionHeads * config.HeadWidth, config.RmsNormEps),
-            KeyNorm = scope.RmsNorm("k_norm", config.KeyValueHeads * config.HeadWidth, config.RmsNormEps),
-        };
-
     // x + norm(attention(x)), then x + norm(mlp(x)).
     private sealed class Block(Olmo2Config config, int layer, RotaryEmbedding rotary, Scope scope) : IBlock
     {
-        private readonly SelfAttention _attention = Attention(config, layer, rotary, scope["self_attn"]);
+        private readonly SelfAttention _attention = Attention(
+            config, layer, rotary, scope["self_attn"], Causal(config), config.AttentionBias, config.AttentionBias,
+            (name, heads) => scope["self_attn"].RmsNorm(name, heads * config.HeadWidth, config.RmsNormEps));
+
         private readonly RmsNorm _attentionNorm = scope.RmsNorm("post_attention_layernorm", config.HiddenSize, config.RmsNormEps);
         private readonly GatedMlp _mlp = FeedForward(config, scope["mlp"]);
         private readonly RmsNorm _mlpNorm = scope.RmsNorm("post_feedforward_layernorm", config.HiddenSize, config.RmsNormEps);

@@ -56,9 +56,7 @@ public sealed class Phi3 : DecoderModel
     }
 
     private static PreNormBlock Block(Phi3Config config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
-        config.HiddenSize,
-        config.RmsNormEps,
-        scope,
+        config.HiddenSize, config.RmsNormEps, scope,
         Attention(config, layer, rotary, scope["self_attn"]),
         new FusedMlp(config, scope["mlp"]),
         dropout: config.ResidPdrop);

@@ -56,13 +56,8 @@ public sealed class Qwen2 : DecoderModel
     {
     }
 
-    private static PreNormBlock Block(Qwen2Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]));
-
-    private static SelfAttention Attention(Qwen2Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        new(layer, Projections(config, scope, bias: true), Output(config, scope, bias: false), Causal(config, config.Window(layer)))
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-        };
+    private static PreNormBlock Block(Qwen2Config config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
+        config.HiddenSize, config.RmsNormEps, scope,
+        Attention(config, layer, rotary, scope["self_attn"], Causal(config, config.Window(layer)), bias: true),
+        FeedForward(config, scope["mlp"]));
 }

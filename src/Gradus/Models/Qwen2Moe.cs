@@ -50,21 +50,9 @@ public sealed class Qwen2Moe : DecoderModel
     }
 
     private static PreNormBlock Block(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
-        config.HiddenSize,
-        config.RmsNormEps,
-        scope,
-        Attention(config, layer, rotary, scope["self_attn"]),
+        config.HiddenSize, config.RmsNormEps, scope,
+        Attention(config, layer, rotary, scope["self_attn"], Causal(config, config.Window), config.QkvBias),
         config.IsSparse(layer) ? new SharedAndSparse(config, scope["mlp"]) : FeedForward(config, scope["mlp"]));
-
-    private static SelfAttention Attention(Qwen2MoeConfig config, int layer, RotaryEmbedding rotary, Scope scope)
-    {
-        AttentionOptions options = Causal(config, config.Window);
-        return new(layer, Projections(config, scope, config.QkvBias), Output(config, scope, bias: false), options)
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-        };
-    }
 
     // experts(x) + σ(gate(x)) · shared(x).
     private sealed class SharedAndSparse(Qwen2MoeConfig config, Scope scope) : IBlock

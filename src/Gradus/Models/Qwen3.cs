@@ -60,15 +60,10 @@ public sealed class Qwen3 : DecoderModel
     {
     }
 
-    private static PreNormBlock Block(Qwen3Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"]));
-
-    private static SelfAttention Attention(Qwen3Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), Causal(config, config.Window(layer)))
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-            QueryNorm = scope.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
-            KeyNorm = scope.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
-        };
+    private static PreNormBlock Block(Qwen3Config config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
+        config.HiddenSize, config.RmsNormEps, scope,
+        Attention(
+            config, layer, rotary, scope["self_attn"], Causal(config, config.Window(layer)), config.AttentionBias, config.AttentionBias,
+            (name, _) => scope["self_attn"].RmsNorm(name, config.HeadWidth, config.RmsNormEps)),
+        FeedForward(config, scope["mlp"]));
 }

@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Gradus.Nn;
-using Gradus.Tensors;
 using static Gradus.Models.LlamaLayers;
 
 namespace Gradus.Models;
@@ -43,21 +42,9 @@ public sealed class Qwen3Moe : DecoderModel
     }
 
     private static PreNormBlock Block(Qwen3MoeConfig config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
-        config.HiddenSize,
-        config.RmsNormEps,
-        scope,
-        Attention(config, layer, rotary, scope["self_attn"]),
+        config.HiddenSize, config.RmsNormEps, scope,
+        Attention(
+            config, layer, rotary, scope["self_attn"], Causal(config, config.Window), config.AttentionBias, config.AttentionBias,
+            (name, _) => scope["self_attn"].RmsNorm(name, config.HeadWidth, config.RmsNormEps)),
         config.IsSparse(layer) ? config.Experts(scope["mlp"]) : FeedForward(config, scope["mlp"]));
-
-    private static SelfAttention Attention(Qwen3MoeConfig config, int layer, RotaryEmbedding rotary, Scope scope)
-    {
-        AttentionOptions options = Causal(config, config.Window);
-        return new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), options)
-        {
-            Rotary = rotary,
-            Dropout = config.AttentionDropout,
-            QueryNorm = scope.RmsNorm("q_norm", config.HeadWidth, config.RmsNormEps),
-            KeyNorm = scope.RmsNorm("k_norm", config.HeadWidth, config.RmsNormEps),
-        };
-    }
 }

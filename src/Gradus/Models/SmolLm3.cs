@@ -67,13 +67,10 @@ public sealed class SmolLm3 : DecoderModel
     {
     }
 
-    private static PreNormBlock Block(SmolLm3Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        PreNorm(config.HiddenSize, config.RmsNormEps, scope, Attention(config, layer, rotary, scope["self_attn"]), FeedForward(config, scope["mlp"], config.MlpBias));
-
-    private static SelfAttention Attention(SmolLm3Config config, int layer, RotaryEmbedding rotary, Scope scope) =>
-        new(layer, Projections(config, scope, config.AttentionBias), Output(config, scope, config.AttentionBias), Causal(config, config.Window(layer)))
-        {
-            Rotary = config.HasPositions(layer) ? rotary : null,
-            Dropout = config.AttentionDropout,
-        };
+    private static PreNormBlock Block(SmolLm3Config config, int layer, RotaryEmbedding rotary, Scope scope) => PreNorm(
+        config.HiddenSize, config.RmsNormEps, scope,
+        Attention(
+            config, layer, config.HasPositions(layer) ? rotary : null, scope["self_attn"], Causal(config, config.Window(layer)),
+            config.AttentionBias, config.AttentionBias),
+        FeedForward(config, scope["mlp"], config.MlpBias));
 }

@@ -65,7 +65,16 @@ public sealed class KvCache : SequenceCache
     public override void Reserve(int pages)
     {
         if (pages > _pageCount)
-            Grow(Math.Max(pages, _pageCount * 2));
+            Grow(Grown(_pageCount, pages));
+    }
+
+    /// <inheritdoc/>
+    public override int PagesToAdd(CachedSequence sequence, int newTokens)
+    {
+        PagedSequence paged = (PagedSequence)sequence;
+        // A page that others share as well is copied before it is written to.
+        int copied = paged.Length % PageSize != 0 && _owners[paged.Pages[paged.Length / PageSize]] > 1 ? 1 : 0;
+        return PagesFor(paged.Length + newTokens) - paged.Pages.Count + copied;
     }
 
     /// <inheritdoc/>
@@ -175,7 +184,7 @@ public sealed class KvCache : SequenceCache
     {
         if (!_freePages.TryPop(out int page))
         {
-            Grow(Math.Max(8, _pageCount * 2));
+            Grow(Grown(_pageCount, Math.Min(_pageCount + 8, Math.Max(MostPages, _pageCount + 1))));
             page = _freePages.Pop();
         }
         _owners[page] = 1;
@@ -183,6 +192,44 @@ public sealed class KvCache : SequenceCache
     }
 
     internal void SharePage(int page) => _owners[page]++;
+
+    /// <summary>Whether a page belongs to one owner only.</summary>
+    internal bool IsOwnedOnce(int page) => _owners[page] == 1;
+
+    /// <summary>A sequence that begins with whole pages of others.</summary>
+    internal PagedSequence NewSequence(ReadOnlySpan<int> pages, int expectedTokens)
+    {
+        PagedSequence sequence = new(this, expectedTokens);
+        sequence.Take(pages);
+        return sequence;
+    }
+
+    /// <summary>The floats of a page: keys, then values, of every layer.</summary>
+    internal int PageFloats => 2 * _keys.Length * PageSize * _heads * _width;
+
+    /// <summary>Copies a page out.</summary>
+    /// <param name="page">Its number.</param>
+    /// <param name="values"><see cref="PageFloats"/> of them.</param>
+    internal void ReadPage(int page, Span<float> values) => Exchange(page, values, write: false);
+
+    /// <summary>Copies a page in.</summary>
+    /// <param name="page">Its number.</param>
+    /// <param name="values"><see cref="PageFloats"/> of them.</param>
+    internal void WritePage(int page, Span<float> values) => Exchange(page, values, write: true);
+
+    private unsafe void Exchange(int page, Span<float> values, bool write)
+    {
+        int size = PageSize * _heads * _width;
+        for (int i = 0; i < 2 * _keys.Length; i++)
+        {
+            Tensor pages = (i % 2 == 0 ? _keys : _values)[i / 2];
+            Span<float> stored = new((float*)pages.Address + ((long)page * size), size), given = values.Slice(i * size, size);
+            if (write)
+                given.CopyTo(stored);
+            else
+                stored.CopyTo(given);
+        }
+    }
 
     internal void ReturnPage(int page)
     {
@@ -255,6 +302,16 @@ internal sealed class PagedSequence : CachedSequence
     internal List<int> Pages => _pages;
 
     internal int FullLength { get; private set; }
+
+    /// <summary>Begins with whole pages of others, in place of those it has.</summary>
+    internal void Take(ReadOnlySpan<int> pages)
+    {
+        foreach (int page in pages)
+            _cache.SharePage(page);
+        Truncate(0);
+        _pages.AddRange(pages);
+        Length = pages.Length * KvCache.PageSize;
+    }
 
     /// <inheritdoc/>
     public override void Expect(int tokens, int? shortLimit)

@@ -54,6 +54,12 @@ public sealed class Pass
     /// <summary>Receives the router logits (N, E) of every sparse layer in turn (<see cref="LoadBalancing"/>); null where nobody wants them.</summary>
     public IList<Tensor>? RouterLogits { get; set; }
 
+    /// <summary>
+    /// For each sequence of <see cref="PassInputs.Layout"/> the name of the adapter that it is run with, null for none; null where no sequence has one.
+    /// An <see cref="Adapter"/> that holds several on one layer goes by it.
+    /// </summary>
+    public IReadOnlyList<string?>? Adapters { get; set; }
+
     /// <summary>Whether a block's activations are computed again in the backward pass rather than kept (Chen et al., 2016).</summary>
     public bool Recompute { get; set; }
 

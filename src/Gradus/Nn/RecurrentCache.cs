@@ -62,8 +62,11 @@ public sealed class RecurrentCache : SequenceCache
     public override void Reserve(int pages)
     {
         if (pages >= _pages)
-            Grow(Math.Max(pages + 1, _pages * 2));
+            Grow(Grown(_pages, pages + 1));
     }
+
+    /// <inheritdoc/>
+    public override int PagesToAdd(CachedSequence sequence, int newTokens) => IsShared(((StateSequence)sequence).Page) ? 1 : 0;
 
     /// <inheritdoc/>
     public override CachedSequence NewSequence(int expectedTokens = 0, int[]? source = null) => new StateSequence(this, Zeros);

@@ -33,6 +33,12 @@ public abstract class SequenceCache : IDisposable
     /// <summary>The pages that a sequence of as many tokens takes.</summary>
     public abstract int PagesFor(int tokens);
 
+    /// <summary>The new pages that a sequence takes when it reads so many tokens more.</summary>
+    public abstract int PagesToAdd(CachedSequence sequence, int newTokens);
+
+    /// <summary>The pages that there may be at most: growing ahead of need stops there.</summary>
+    public int MostPages { get; set; } = int.MaxValue;
+
     /// <summary>Makes sure that there are at least as many pages, in use or free, so that the cache does not grow while sequences do.</summary>
     public abstract void Reserve(int pages);
 
@@ -59,6 +65,9 @@ public abstract class SequenceCache : IDisposable
 
     /// <inheritdoc cref="Dispose()"/>
     protected abstract void Dispose(bool disposing);
+
+    /// <summary>How many pages to have when a number of them is needed: twice as many as before, but no more than <see cref="MostPages"/> unless needed.</summary>
+    private protected int Grown(int present, int needed) => Math.Max(needed, (int)Math.Min(2L * present, MostPages));
 
     /// <summary>A tensor of a larger shape that begins with the rows of another, which it replaces; the rest is zero.</summary>
     private protected static Tensor Larger(Workspace store, Tensor? old, Shape shape)
