@@ -19,6 +19,25 @@ internal sealed class CommandContext : IDisposable
     private readonly Lazy<IAnsiConsole> _console;
     private readonly Lazy<IAnsiConsole> _status;
 
+    static CommandContext()
+    {
+        if (!OperatingSystem.IsWindows())
+            return;
+        try
+        {
+            // A console of Windows has a code page, which is seldom UTF-8.
+            if (!System.Console.IsOutputRedirected || !System.Console.IsErrorRedirected)
+                System.Console.OutputEncoding = Utf8;
+            // Read as UTF-16, which every version of Windows gives whole; OpenInput makes UTF-8 of it.
+            if (!System.Console.IsInputRedirected)
+                System.Console.InputEncoding = Encoding.Unicode;
+        }
+        catch (IOException)
+        {
+            // A process without a console.
+        }
+    }
+
     /// <summary>The context of this process.</summary>
     public CommandContext()
         : this(new StreamWriter(StandardOutput.Open(), Utf8) { AutoFlush = !System.Console.IsOutputRedirected }, OpenError())
@@ -62,14 +81,19 @@ internal sealed class CommandContext : IDisposable
     /// <summary>Whether errors come with their stack trace.</summary>
     public bool Verbose { get; set; }
 
-    /// <summary>Ctrl-C and SIGTERM.</summary>
+    /// <summary>Ctrl-C, SIGTERM and SIGHUP.</summary>
     public Interrupts Interrupts { get; }
 
-    /// <summary>Cancelled when the work is to stop: save, then return or throw <see cref="OperationCanceledException"/>; both exit with 130 (143).</summary>
+    /// <summary>Cancelled when the work is to stop: save, then return or throw <see cref="OperationCanceledException"/>; both exit with 130 (143, 129).</summary>
     public CancellationToken Cancellation => Interrupts.Token;
 
     /// <summary>Standard input as bytes. Reading it ends with <see cref="OperationCanceledException"/> when the work is to stop.</summary>
-    public Stream OpenInput() => new InterruptibleInput(System.Console.OpenStandardInput(), Cancellation);
+    public Stream OpenInput()
+    {
+        Stream input = System.Console.OpenStandardInput();
+        return new InterruptibleInput(
+            OperatingSystem.IsWindows() && InputIsTerminal ? Encoding.CreateTranscodingStream(input, Encoding.Unicode, Utf8) : input, Cancellation);
+    }
 
     /// <summary>Says something to the person watching: one line on standard error.</summary>
     public void Note(string line) => Error.WriteLine($"gradus: {line}");

@@ -15,6 +15,9 @@ internal static class ExitCode
     /// <summary>Stopped by Ctrl-C (128 + SIGINT), after what can be saved was saved.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>Stopped since its terminal went away (128 + SIGHUP; on Windows the window was closed), after what can be saved was saved.</summary>
+    public const int HungUp = 129;
+
     /// <summary>Stopped by SIGTERM (128 + 15), after what can be saved was saved.</summary>
     public const int Terminated = 143;
 }

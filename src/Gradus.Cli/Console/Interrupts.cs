@@ -3,12 +3,17 @@ using System.Runtime.InteropServices;
 namespace Gradus.Cli.Console;
 
 /// <summary>
-/// Ctrl-C and SIGTERM. The first asks the work to stop at the next good place, where it saves what it has; the second ends the
-/// process at once.
+/// Ctrl-C, SIGTERM and SIGHUP. The first asks the work to stop at the next good place, where it saves what it has; the second ends the
+/// process at once. A process that was started to outlive its terminal (nohup) does not hear of SIGHUP. On Windows these are Ctrl-C, the
+/// system's shutdown and the closing of the window; after the last two the system leaves a process some seconds.
 /// </summary>
 internal sealed class Interrupts : IDisposable
 {
+    // Windows ends a process five seconds after its window was closed, and at once when the handler of that returns.
+    private static readonly TimeSpan WindowsPatience = TimeSpan.FromSeconds(4.5);
+
     private readonly CancellationTokenSource _source = new();
+    private readonly ManualResetEventSlim _finished = new();
     private readonly PosixSignalRegistration[] _registrations;
     private readonly Action<string> _announce;
     private readonly Lock _lock = new();
@@ -22,6 +27,7 @@ internal sealed class Interrupts : IDisposable
         _registrations = [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, Receive),
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, Receive),
+            PosixSignalRegistration.Create(PosixSignal.SIGHUP, Receive),
         ];
     }
 
@@ -44,6 +50,7 @@ internal sealed class Interrupts : IDisposable
     {
         foreach (PosixSignalRegistration registration in _registrations)
             registration.Dispose();
+        _finished.Set();
         _source.Dispose();
     }
 
@@ -58,7 +65,7 @@ internal sealed class Interrupts : IDisposable
             handler = interrupt ? _handler : null;
             first = ExitCode is null;
             if (handler is null)
-                ExitCode ??= interrupt ? Console.ExitCode.Interrupted : Console.ExitCode.Terminated;
+                ExitCode ??= interrupt ? Console.ExitCode.Interrupted : signal.Signal == PosixSignal.SIGHUP ? Console.ExitCode.HungUp : Console.ExitCode.Terminated;
         }
         if (handler is not null)
         {
@@ -67,8 +74,17 @@ internal sealed class Interrupts : IDisposable
         }
         if (!first)
             Environment.Exit(ExitCode!.Value);
-        _announce(interrupt ? "stopping; press Ctrl-C again to end at once." : "stopping; a second signal ends at once.");
+        try
+        {
+            _announce(interrupt ? "stopping; press Ctrl-C again to end at once." : "stopping; a second signal ends at once.");
+        }
+        catch (IOException)
+        {
+            // The terminal that it would be said on has gone away.
+        }
         _source.Cancel();
+        if (!interrupt && OperatingSystem.IsWindows())
+            _finished.Wait(WindowsPatience);
     }
 
     private sealed class Release(Interrupts owner) : IDisposable

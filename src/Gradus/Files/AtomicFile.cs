@@ -54,7 +54,7 @@ public static class AtomicFile
                 using (new FileStream(leftover, FileMode.Open, FileAccess.ReadWrite, FileShare.None)) { }
                 File.Delete(leftover);
             }
-            catch (IOException)
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // Another process is writing it right now.
             }

@@ -254,6 +254,19 @@ public sealed class AtomicFolder : IDisposable
         DurableStorage.FlushFile(path);
     }
 
+    // Windows renames no folder while a program has a file of it open: a model that is loaded is mapped.
+    private static void MoveAside(string folder, string name)
+    {
+        try
+        {
+            Directory.Move(folder, name);
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException && OperatingSystem.IsWindows())
+        {
+            throw new IOException($"{folder}: cannot be replaced while a program has one of its files open (a model that is loaded); close it, or choose another folder.", e);
+        }
+    }
+
     private void Swap()
     {
         string parent = Path.GetDirectoryName(Target)!;
@@ -270,7 +283,7 @@ public sealed class AtomicFolder : IDisposable
         {
             // Between the two moves the target has no name; CleanLeftovers puts the old one back if a kill hits here.
             old = Sibling(Target, $"{Replaced}{Environment.ProcessId}-{Guid.NewGuid():N}");
-            Directory.Move(Target, old);
+            MoveAside(Target, old);
             Directory.Move(TemporaryPath, Target);
         }
         DurableStorage.FlushDirectory(parent);

@@ -39,8 +39,9 @@ public sealed class FolderLock : IDisposable
                 FileShare share = OperatingSystem.IsWindows() ? FileShare.Read | FileShare.Delete : FileShare.None;
                 stream = new FileStream(lockFile, FileMode.OpenOrCreate, FileAccess.ReadWrite, share, bufferSize: 0);
             }
-            catch (IOException e) when (e is not DirectoryNotFoundException && attempt < Attempts - 1)
+            catch (Exception e) when (e is UnauthorizedAccessException or IOException and not DirectoryNotFoundException && attempt < Attempts - 1 && (e is IOException || OperatingSystem.IsWindows()))
             {
+                // Windows denies access to a file that is deleted but still open.
                 if (File.Exists(lockFile))
                     return null;
                 // The owner let go and deleted it in this very moment, or the disk fails, which the last attempt reports.

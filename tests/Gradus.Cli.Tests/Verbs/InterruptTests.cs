@@ -8,6 +8,7 @@ public sealed class InterruptTests(SmallModel models) : IClassFixture<SmallModel
     [Theory]
     [InlineData("INT", 130)]
     [InlineData("TERM", 143)]
+    [InlineData("HUP", 129)]
     public async Task ASignalEndsTheWorkWithItsExitCode(string signal, int code)
     {
         if (OperatingSystem.IsWindows())
