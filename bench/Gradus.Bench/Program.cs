@@ -1,5 +1,5 @@
-// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload] …: measures what is asked for, everything
-// but schedule and coldload where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation] …: measures what is asked for, everything
+// but schedule, coldload and evaluation where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
@@ -40,11 +40,14 @@ foreach (string part in parts)
         case "tokenizers":
             TokenizersBench.Run(Shared(), Console.WriteLine);
             break;
+        case "evaluation":
+            EvaluationBench.Run(Console.WriteLine);
+            break;
         case "coldload":
             ColdLoadBench.Run(Shared(), Console.WriteLine);
             break;
         default:
-            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload.");
+            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload, evaluation.");
             return 2;
     }
 }

@@ -16,6 +16,7 @@ internal static class EvaluationSection
             return;
         page.AddToContents($"{id}-evaluation", "Evaluation", 2);
         page.Main.Add($"""<h3 id="{id}-evaluation">Evaluation</h3>""");
+        ForgettingMatrix.Write(page.Main, run.Evaluations);
         foreach (TaskGroup group in Groups(run.Evaluations))
         {
             WriteTable(page.Main, group);
@@ -28,7 +29,7 @@ internal static class EvaluationSection
     {
         foreach (TaskGroup group in Groups(evaluations).Where(group => group.Files.Count > 1))
         {
-            string[] names = [.. MetricNames(group).Where(name => MetricDirection.Of(name) != 0)];
+            string[] names = [.. MetricNames(group).Where(name => Direction(group, name) != 0)];
             string? metric = Array.Find(names, name => name.Equals("ROUGE-L", StringComparison.OrdinalIgnoreCase)) ?? names.FirstOrDefault();
             if (metric is not null && Find(group.Files[0], metric)?.Value is { } first && Find(group.Files[^1], metric)?.Value is { } last)
                 return (metric, $"{Figures.Number(first)} → {Figures.Number(last)}");
@@ -41,6 +42,30 @@ internal static class EvaluationSection
 
     private static IEnumerable<string> MetricNames(TaskGroup group) =>
         group.Files.SelectMany(file => file.Metrics ?? []).Select(metric => metric?.Name).OfType<string>().Distinct();
+
+    private static int Direction(TaskGroup group, string metric) => group.Files.Select(file => Find(file, metric)).FirstOrDefault(value => value?.HigherIsBetter is not null)?.Direction ?? 0;
+
+    // sd of the differences / √n over the examples that the first and the last state both answered.
+    private static double? PairedError(TaskGroup group, string metric)
+    {
+        Dictionary<string, double> first = Scores(group.Files[0], metric), last = Scores(group.Files[^1], metric);
+        double[] differences = [.. first.Where(s => last.ContainsKey(s.Key)).Select(s => last[s.Key] - s.Value)];
+        return differences.Length < 2 ? null : Evaluation.Statistics.Sample.StandardError(differences);
+    }
+
+    private static Dictionary<string, double> Scores(EvaluationFile file, string metric)
+    {
+        Dictionary<string, double> scores = [];
+        foreach (EvaluatedExample example in (file.Samples ?? []).OfType<EvaluatedExample>())
+        {
+            foreach ((string name, double score) in example.Numbers)
+            {
+                if (name == metric)
+                    scores[example.Key] = score;
+            }
+        }
+        return scores;
+    }
 
     private static MetricValue? Find(EvaluationFile file, string metric) => file.Metrics?.FirstOrDefault(value => value?.Name == metric);
 
@@ -68,7 +93,7 @@ internal static class EvaluationSection
         foreach (string metric in metrics)
             WriteRow(html, group, metric, compares);
         html.Add($"</tbody></table></div>");
-        string difference = compares ? "; that of the difference takes the two as independent, which is too wide rather than too narrow when both answered the same examples" : "";
+        string difference = compares ? "; that of the difference is of paired examples where both answered the same ones, and else takes the two as independent, which is too wide rather than too narrow" : "";
         html.Add($"""<p class="count">± is the standard error of the mean{difference}.</p>""");
     }
 
@@ -77,7 +102,8 @@ internal static class EvaluationSection
         MetricValue?[] values = [.. group.Files.Select(file => Find(file, metric))];
         double[] finite = [.. values.Select(value => value?.Value ?? double.NaN).Where(double.IsFinite)];
         double scale = finite.Length == 0 ? 0 : finite.Max(Math.Abs);
-        bool share = MetricDirection.Of(metric) > 0 && finite.All(value => value is >= 0 and <= 1);
+        int direction = Direction(group, metric);
+        bool share = direction > 0 && finite.All(value => value is >= 0 and <= 1);
         html.Add($"""<tr><th scope="row">{metric}</th>""");
         foreach (MetricValue? value in values)
         {
@@ -92,14 +118,14 @@ internal static class EvaluationSection
             html.Add($"</td>");
         }
         if (compares)
-            WriteDifference(html, metric, values[0], values[^1], scale);
+            WriteDifference(html, direction, values[0], values[^1], PairedError(group, metric), scale);
         html.Add($"</tr>");
     }
 
     private static string Error(double? standardError, double scale) =>
         standardError is { } error && double.IsFinite(error) ? $" ± {Figures.Number(error, scale)}" : "";
 
-    private static void WriteDifference(HtmlWriter html, string metric, MetricValue? first, MetricValue? last, double scale)
+    private static void WriteDifference(HtmlWriter html, int direction, MetricValue? first, MetricValue? last, double? paired, double scale)
     {
         double difference = (last?.Value ?? double.NaN) - (first?.Value ?? double.NaN);
         if (!double.IsFinite(difference))
@@ -107,8 +133,8 @@ internal static class EvaluationSection
             html.Add($"""<td><span class="count">–</span></td>""");
             return;
         }
-        double? error = first?.StandardError is { } a && last?.StandardError is { } b ? Math.Sqrt((a * a) + (b * b)) : null;
-        (string style, string verdict) = Verdict(MetricDirection.Of(metric) * difference, error);
+        double? error = paired ?? (first?.StandardError is { } a && last?.StandardError is { } b ? Math.Sqrt((a * a) + (b * b)) : null);
+        (string style, string verdict) = Verdict(direction * difference, error);
         html.Add($"""<td class="difference {style}"><span class="value">{Figures.Difference(difference, scale)}</span><span class="error">{Error(error, scale)}</span><span class="verdict">{verdict}</span></td>""");
     }
 
@@ -123,8 +149,8 @@ internal static class EvaluationSection
 
     private static void WriteExamples(HtmlWriter html, TaskGroup group)
     {
-        EvaluationFile? source = group.Files.FirstOrDefault(file => file.Examples is { Length: > 0 });
-        EvaluatedExample[] examples = [.. (source?.Examples ?? []).OfType<EvaluatedExample>()];
+        EvaluationFile? source = group.Files.FirstOrDefault(file => (file.Samples ?? []).Any(s => s?.Prediction is not null));
+        EvaluatedExample[] examples = [.. (source?.Samples ?? []).OfType<EvaluatedExample>().Where(s => s.Prediction is not null)];
         if (examples.Length == 0)
             return;
         int shown = Math.Min(examples.Length, MostExamples);
@@ -135,10 +161,10 @@ internal static class EvaluationSection
             html.Add($"""<article class="example"><div><h5>Prompt</h5>""");
             WriteText(html, example.Prompt);
             html.Add($"""</div><div><h5>Reference</h5>""");
-            WriteText(html, example.Reference);
+            WriteText(html, example.Reference?.ToString());
             foreach (EvaluationFile file in group.Files)
             {
-                if (file.Examples?.FirstOrDefault(answer => answer is not null && answer.Prompt == example.Prompt) is { } answer)
+                if (file.Samples?.FirstOrDefault(answer => answer is not null && answer.Key == example.Key) is { } answer)
                     WriteAnswer(html, NameOf(file), answer);
             }
             html.Add($"</div></article>");
@@ -149,8 +175,8 @@ internal static class EvaluationSection
     private static void WriteAnswer(HtmlWriter html, string name, EvaluatedExample answer)
     {
         html.Add($"""<h5>{name}""");
-        foreach ((string metric, double? score) in (answer.Scores ?? []).Take(4))
-            html.Add($"""<span class="score">{metric} {(score is { } s ? Figures.Number(s) : "–")}</span>""");
+        foreach ((string metric, double score) in answer.Numbers.Take(4))
+            html.Add($"""<span class="score">{metric} {Figures.Number(score)}</span>""");
         html.Add($"</h5>");
         WriteText(html, answer.Prediction);
     }

@@ -72,7 +72,7 @@ internal sealed record RunContents(
             ? [.. Directory.GetDirectories(path).Select(folder => Path.GetFileName(folder)).Where(name => !name.StartsWith('.')).Order(NaturalOrder.Instance)]
             : [];
 
-    private static int Place(EvaluationFile file) => file.Name switch { "before" => 0, "after" => 2, _ => 1 };
+    private static int Place(EvaluationFile file) => file.Order ?? file.Name switch { "before" => 0, "after" => 2, _ => 1 };
 
     private static JsonElement? ReadRun(string path, List<string> problems)
     {

@@ -30,18 +30,36 @@ internal sealed record EvaluationFile(
     string? Name = null,
     string? Task = null,
     string? Model = null,
+    int? Order = null,
     MetricValue?[]? Metrics = null,
-    EvaluatedExample?[]? Examples = null);
+    EvaluatedExample?[]? Samples = null);
 
 /// <summary>A metric's mean over the examples and the standard error of that mean, in the metric's own unit.</summary>
-internal sealed record MetricValue(string? Name = null, double? Value = null, double? StandardError = null);
+/// <remarks><see cref="HigherIsBetter"/> is null where neither direction is better, and in files of other programs.</remarks>
+internal sealed record MetricValue(string? Name = null, double? Value = null, double? StandardError = null, bool? HigherIsBetter = null)
+{
+    /// <summary>1 where more is better, −1 where less is, 0 where that is not known.</summary>
+    [JsonIgnore]
+    public int Direction => HigherIsBetter switch { true => 1, false => -1, null => 0 };
+}
 
 /// <summary>One answer of the model beside the reference, with its scores by metric name.</summary>
 internal sealed record EvaluatedExample(
+    JsonElement? Id = null,
     string? Prompt = null,
     string? Prediction = null,
-    string? Reference = null,
-    Dictionary<string, double?>? Scores = null);
+    JsonElement? Reference = null,
+    Dictionary<string, JsonElement>? Scores = null)
+{
+    /// <summary>The scores that are numbers.</summary>
+    [JsonIgnore]
+    public IEnumerable<(string Metric, double Score)> Numbers =>
+        (Scores ?? []).Where(s => s.Value.ValueKind == JsonValueKind.Number).Select(s => (s.Key, s.Value.GetDouble()));
+
+    /// <summary>What tells the example from others of its task.</summary>
+    [JsonIgnore]
+    public string Key => $"{Id}\n{Prompt}";
+}
 
 /// <summary><c>tokenizer-report.json</c>; <see cref="Unused"/> is a count or the list of the unused tokens.</summary>
 internal sealed record TokenizerReport(

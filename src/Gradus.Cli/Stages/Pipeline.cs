@@ -70,6 +70,8 @@ internal static class Pipeline
             StageResult result = stage.Execute(context);
             if (!result.Finished)
                 break;
+            if (result.Failed)
+                throw new IOException($"{stage.Title}: the stage failed; {result.Folder} says why.");
             JsonObject description = Describe(stage, result, recipe.Run, Stopwatch.GetElapsedTime(start).TotalSeconds);
             description["recipe"] = resolved;
             done.Add((JsonNode)description);

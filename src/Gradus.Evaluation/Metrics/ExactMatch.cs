@@ -1,7 +1,7 @@
 // Purpose: exact match with the leniencies that lm-evaluation-harness tasks ask for. Source: the metric exact_match of
 // https://github.com/huggingface/evaluate, which the harness uses; the order of the steps is its own.
 
-using System.Text.RegularExpressions;
+using Gradus.Text;
 
 namespace Gradus.Evaluation.Metrics;
 
@@ -12,14 +12,14 @@ public sealed class ExactMatch : MeanMetric
     private readonly bool ignoreCase;
     private readonly bool ignorePunctuation;
     private readonly bool ignoreDigits;
-    private readonly IReadOnlyList<Regex> ignore;
+    private readonly IReadOnlyList<PythonRegex> ignore;
 
     /// <summary>Exact match; by default nothing is ignored, not even white space.</summary>
     /// <param name="ignoreCase">Whether case is ignored.</param>
     /// <param name="ignorePunctuation">Whether ASCII punctuation is taken out.</param>
     /// <param name="ignoreDigits">Whether the digits 0 to 9 are taken out.</param>
     /// <param name="ignore">Patterns whose matches are taken out before anything else, in turn; none where null.</param>
-    public ExactMatch(bool ignoreCase = false, bool ignorePunctuation = false, bool ignoreDigits = false, IReadOnlyList<Regex>? ignore = null)
+    public ExactMatch(bool ignoreCase = false, bool ignorePunctuation = false, bool ignoreDigits = false, IReadOnlyList<PythonRegex>? ignore = null)
     {
         this.ignoreCase = ignoreCase;
         this.ignorePunctuation = ignorePunctuation;
@@ -32,7 +32,7 @@ public sealed class ExactMatch : MeanMetric
             settings.Add("punctuation");
         if (ignoreDigits)
             settings.Add("digits");
-        settings.AddRange(this.ignore.Select(pattern => $"/{pattern}/"));
+        settings.AddRange(this.ignore.Select(pattern => $"/{pattern.Pattern}/"));
         Settings = settings.Count == 0 ? "" : $"ignore:{string.Join(',', settings)}";
     }
 
@@ -55,7 +55,7 @@ public sealed class ExactMatch : MeanMetric
 
     private string Cleaned(string text)
     {
-        foreach (Regex pattern in ignore)
+        foreach (PythonRegex pattern in ignore)
             text = pattern.Replace(text, "");
         if (ignoreCase)
             text = PythonText.ToLower(text);

@@ -20,6 +20,9 @@ public abstract class Metric
     /// <summary>The name under which reports and task files know the metric, such as <c>rougeL</c>.</summary>
     public abstract string Name { get; }
 
+    /// <summary>The name that reports show, as the field writes it, such as <c>ROUGE-L</c>.</summary>
+    public virtual string Label => Name;
+
     /// <summary>The settings that change the value, as <c>key:value|key:value</c>; part of every report. May be empty.</summary>
     public virtual string Settings => "";
 

@@ -19,6 +19,9 @@ public static class MetricRegistry
         Squad.ExactMatchV2,
         Squad.F1V2,
         new ExactMatch(),
+        new Meteor(),
+        new LabelF1(),
+        new LabelExactMatch(),
     ];
 
     /// <summary>The metric of a name.</summary>

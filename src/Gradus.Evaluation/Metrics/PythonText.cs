@@ -58,9 +58,11 @@ internal static class PythonText
     }
 
     /// <summary>Without white space at either end, as <c>str.strip()</c>.</summary>
-    public static string Strip(string text)
+    public static string Strip(string text) => StripStart(StripEnd(text));
+
+    /// <summary>Without white space at the beginning, as <c>str.lstrip()</c>.</summary>
+    public static string StripStart(string text)
     {
-        text = StripEnd(text);
         int start = 0;
         while (start < text.Length && IsSpace(text[start]))
             start++;

@@ -45,6 +45,9 @@ public sealed class Rouge : MeanMetric
     /// <inheritdoc/>
     public override string Name { get; }
 
+    /// <inheritdoc/>
+    public override string Label => $"ROUGE-{Name["rouge".Length..]}";
+
     /// <summary>Whether words of more than three characters are reduced to their Porter stem.</summary>
     public bool Stem { get; }
 

@@ -84,8 +84,14 @@ internal struct ResampleGenerator(ulong seed)
     public void Fill(Span<int> indices)
     {
         for (int i = 0; i < indices.Length; i++)
-            indices[i] = (int)Math.BigMul(Next(), (ulong)indices.Length, out _);
+            indices[i] = Below(indices.Length);
     }
+
+    /// <summary>An index from 0 to a number − 1.</summary>
+    public int Below(int count) => (int)Math.BigMul(Next(), (ulong)count, out _);
+
+    /// <summary>Leaves out so many draws.</summary>
+    public void Skip(long draws) => state += 0x9E3779B97F4A7C15 * (ulong)draws;
 
     private ulong Next()
     {

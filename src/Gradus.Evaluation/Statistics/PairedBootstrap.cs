@@ -55,7 +55,23 @@ public sealed record PairedBootstrap(
         ArgumentNullException.ThrowIfNull(b);
         if (a.Count != b.Count)
             throw new ArgumentException($"Cannot pair {a.Count} scores with {b.Count}: score both systems on the same examples.");
-        return Compare(a.Count, Bootstrap.MeanOf(a), Bootstrap.MeanOf(b), resamples, seed);
+        double[] scoresA = [.. a], scoresB = [.. b], drawnA = new double[Bootstrap.Positive(resamples)], drawnB = new double[resamples];
+        int count = Bootstrap.Positive(a.Count);
+        // Every resample has its place in the generator's sequence, so they can be drawn at once.
+        Parallel.For(0, resamples, s =>
+        {
+            ResampleGenerator generator = new(seed);
+            generator.Skip((long)s * count);
+            double sumA = 0, sumB = 0;
+            for (int i = 0; i < scoresA.Length; i++)
+            {
+                int index = generator.Below(count);
+                sumA += scoresA[index];
+                sumB += scoresB[index];
+            }
+            (drawnA[s], drawnB[s]) = (sumA / count, sumB / count);
+        });
+        return Of(Sample.Mean(scoresA), Sample.Mean(scoresB), drawnA, drawnB);
     }
 
     /// <summary>Compares two systems on resamples drawn elsewhere.</summary>
@@ -70,21 +86,22 @@ public sealed record PairedBootstrap(
         ArgumentNullException.ThrowIfNull(b);
         ArgumentNullException.ThrowIfNull(resamples);
         int[] all = [.. Enumerable.Range(0, Bootstrap.Positive(count))];
-        double valueA = a(all), valueB = b(all);
-        List<double> differences = [];
-        int greater = 0, ties = 0;
+        List<double> drawnA = [], drawnB = [];
         foreach (int[] indices in resamples)
         {
-            double x = a(indices), y = b(indices);
-            greater += y > x ? 1 : 0;
-            ties += y == x ? 1 : 0;
-            differences.Add(y - x);
+            drawnA.Add(a(indices));
+            drawnB.Add(b(indices));
         }
-        if (differences.Count == 0)
-            throw new ArgumentException("There are no resamples; give one at least.", nameof(resamples));
+        return drawnA.Count > 0
+            ? Of(a(all), b(all), [.. drawnA], [.. drawnB])
+            : throw new ArgumentException("There are no resamples; give one at least.", nameof(resamples));
+    }
 
-        double[] d = [.. differences];
-        double[] absolute = [.. differences.Select(Math.Abs)];
+    private static PairedBootstrap Of(double valueA, double valueB, double[] a, double[] b)
+    {
+        double[] d = [.. b.Zip(a, (y, x) => y - x)];
+        int greater = a.Zip(b).Count(p => p.Second > p.First), ties = a.Zip(b).Count(p => p.Second == p.First);
+        double[] absolute = [.. d.Select(Math.Abs)];
         double mean = Sample.Mean(absolute), real = Math.Abs(valueB - valueA);
         int extreme = absolute.Count(x => x - mean > real);
         return new(valueA, valueB, (double)greater / d.Length, (double)ties / d.Length, Sample.StandardDeviation(d),

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Globalization;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -15,7 +14,6 @@ namespace Gradus.Training.Runs;
 public sealed class RunFolder : IDisposable
 {
     private const string LockFile = ".lock";
-    private static readonly JsonSerializerOptions CompactLines = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly FolderLock _lock;
     private FileStream? _log;
@@ -115,16 +113,6 @@ public sealed class RunFolder : IDisposable
     {
         ArgumentNullException.ThrowIfNull(json);
         AtomicFile.WriteAllText(Path.Combine(FullPath, name), Indent(json));
-    }
-
-    /// <summary>Writes a file of JSON lines below the folder as a whole: <c>eval/after.answers.jsonl</c>.</summary>
-    public void WriteLines(string name, IEnumerable<JsonNode?> lines)
-    {
-        ArgumentNullException.ThrowIfNull(lines);
-        StringBuilder text = new();
-        foreach (JsonNode? line in lines)
-            text.Append(line?.ToJsonString(CompactLines) ?? "null").Append('\n');
-        AtomicFile.WriteAllText(Path.Combine(FullPath, name), text.ToString());
     }
 
     /// <summary>

@@ -48,12 +48,4 @@ public sealed class HtmlWriterTests
     [Fact]
     public void NamesAreInNaturalOrder() =>
         Assert.Equal(["1-a", "2-b", "10-c", "step-9", "step-010", "step-11"], new[] { "step-11", "10-c", "step-010", "2-b", "step-9", "1-a" }.Order(NaturalOrder.Instance));
-
-    [Theory]
-    [InlineData("ROUGE-Lsum", 1)]
-    [InlineData("rouge_l", 1)]
-    [InlineData("Validation loss", -1)]
-    [InlineData("bits_per_byte", -1)]
-    [InlineData("Words", 0)]
-    public void DirectionOfAMetric(string metric, int expected) => Assert.Equal(expected, MetricDirection.Of(metric));
 }

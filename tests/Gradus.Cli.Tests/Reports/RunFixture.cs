@@ -36,13 +36,13 @@ internal sealed class RunFixture : IDisposable
     public RunFixture AddEvaluations(string stage = "") => this
         .Add(Path.Combine(stage, "eval", "after.json"), """
             {"name":"after","task":"Summaries","model":"tuned",
-             "metrics":[{"name":"ROUGE-L","value":0.694,"standard_error":0.012},{"name":"Loss","value":0.35},{"name":"Words","value":14.8}],
-             "examples":[{"prompt":"A: Hello.\nB: Good day.","prediction":"Two people greet.","reference":"They greet.","scores":{"ROUGE-L":0.8}}]}
+             "metrics":[{"name":"ROUGE-L","value":0.694,"standard_error":0.012,"higher_is_better":true},{"name":"Loss","value":0.35,"higher_is_better":false},{"name":"Words","value":14.8}],
+             "samples":[{"prompt":"A: Hello.\nB: Good day.","prediction":"Two people greet.","reference":"They greet.","scores":{"ROUGE-L":0.8}}]}
             """)
         .Add(Path.Combine(stage, "eval", "before.json"), """
             {"name":"before","task":"Summaries","model":"base",
-             "metrics":[{"name":"ROUGE-L","value":0.124,"standard_error":0.005},{"name":"Loss","value":1.9},{"name":"Words","value":21.4}],
-             "examples":[{"prompt":"A: Hello.\nB: Good day.","prediction":"the the a","reference":"They greet.","scores":{"ROUGE-L":0.1}}]}
+             "metrics":[{"name":"ROUGE-L","value":0.124,"standard_error":0.005,"higher_is_better":true},{"name":"Loss","value":1.9,"higher_is_better":false},{"name":"Words","value":21.4}],
+             "samples":[{"prompt":"A: Hello.\nB: Good day.","prediction":"the the a","reference":"They greet.","scores":{"ROUGE-L":0.1}}]}
             """);
 
     public RunFixture AddCheckpoint(string name, string stage = "") => this

@@ -51,7 +51,7 @@ public sealed partial class RunReportTests : IDisposable
         run.AddLog(3, 3)
             .Add("run.json", $$"""{"name":{{json}},"started":{{json}},"versions":{ {{json}}: {{json}} },"config":{ {{json}}: [{{json}}, "\ud800"], "\udfff": "\ud800" } }""")
             .Add("samples/1.json", $$"""{"step":3,"title":{{json}},"samples":[{"prompt":{{json}},"completion":{{json}}},null,{}]}""")
-            .Add("eval/x.json", $$"""{"name":{{json}},"task":{{json}},"model":{{json}},"metrics":[{"name":{{json}},"value":1},null],"examples":[null,{"prompt":{{json}},"prediction":{{json}},"scores":{ {{json}}: 1 } }]}""")
+            .Add("eval/x.json", $$"""{"name":{{json}},"task":{{json}},"model":{{json}},"metrics":[{"name":{{json}},"value":1},null],"samples":[null,{"prompt":{{json}},"prediction":{{json}},"scores":{ {{json}}: 1 } }]}""")
             .Add("tokenizer-report.json", $$"""{"vocabulary_size":9,"longest_tokens":[{{json}}]}""");
         string html = Page();
         Assert.Contains("&lt;img src=x onerror=alert(1)&gt;", html);

@@ -49,7 +49,6 @@ public sealed class PipelineTests
         Assert.Equal(
             ["after-one-example", "after-stories", "after-summaries", "before-one-example", "before-stories", "before-summaries"],
             Directory.GetFiles(cli["life/6-evaluation/eval"], "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
-        Assert.Equal(3, File.ReadAllLines(cli["life/6-evaluation/eval/after-summaries.answers.jsonl"]).Length);
         Assert.True(File.Exists(cli["life/5-lora/checkpoints/step-0000003/adapter_model.safetensors"]));
         Assert.Equal(3, Directory.GetFiles(cli["life/3-pretrain/samples"]).Length);
         Assert.Equal(0.5, Answers(cli, "before-summaries").Count / 6.0);
@@ -97,9 +96,9 @@ public sealed class PipelineTests
         Assert.Equal(cli.Sha("life/3-pretrain"), cli.Sha("killed/3-pretrain"));
         Assert.Equal(cli.Sha("life/4-instruct"), cli.Sha("killed/4-instruct"));
         Assert.Equal(cli.Sha("life/5-lora", "adapter_model.safetensors"), cli.Sha("killed/5-lora", "adapter_model.safetensors"));
-        Assert.True(JsonNode.DeepEquals(Answers(cli, "after-summaries"), JsonNode.Parse(File.ReadAllText(cli["killed/6-evaluation/eval/after-summaries.json"]))!["examples"]));
+        Assert.True(JsonNode.DeepEquals(Answers(cli, "after-summaries"), JsonNode.Parse(File.ReadAllText(cli["killed/6-evaluation/eval/after-summaries.json"]))!["samples"]));
     }
 
     private static JsonArray Answers(CliProcess cli, string name) =>
-        JsonNode.Parse(File.ReadAllText(cli[$"life/6-evaluation/eval/{name}.json"]))!["examples"]!.AsArray();
+        JsonNode.Parse(File.ReadAllText(cli[$"life/6-evaluation/eval/{name}.json"]))!["samples"]!.AsArray();
 }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
+using Gradus.Text;
 using Gradus.Evaluation.Metrics;
 using Gradus.Testing;
 
@@ -51,7 +51,7 @@ public sealed class SquadTests
         Assert.Equal(0, new ExactMatch().Score("Yes!", "yes"));
         Assert.Equal(1, new ExactMatch(ignoreCase: true, ignorePunctuation: true).Score("Yes!", "yes"));
         Assert.Equal(1, new ExactMatch(ignoreDigits: true).Score("a1", "a2", "b"));
-        ExactMatch gsm8k = new(ignoreCase: true, ignore: [new Regex(","), new Regex(@"\$"), new Regex("(?s).*#### "), new Regex(@"\.$")]);
+        ExactMatch gsm8k = new(ignoreCase: true, ignore: [new PythonRegex(","), new PythonRegex(@"\$"), new PythonRegex("(?s).*#### "), new PythonRegex(@"\.$")]);
         Assert.Equal(1, gsm8k.Score("$1,234.", "steps\n#### 1234"));
         Assert.NotEqual(new ExactMatch().Settings, gsm8k.Settings);
     }

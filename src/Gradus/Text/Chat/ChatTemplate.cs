@@ -72,7 +72,7 @@ public sealed partial class ChatTemplate
     public static ChatTemplate Parse(string template)
     {
         ArgumentNullException.ThrowIfNull(template);
-        (Block body, bool hasGeneration) = Parser.Parse(template);
+        (Block body, bool hasGeneration) = Parser.Parse(template, JinjaSettings.Chat);
         return new ChatTemplate(template, body, hasGeneration);
     }
 
@@ -116,7 +116,7 @@ public sealed partial class ChatTemplate
     /// <summary>The variables for rendering the first messages of a conversation.</summary>
     internal static RenderContext Prepare(ChatConversation conversation, int messages, ChatRenderOptions options, bool tracing)
     {
-        RenderContext context = new(options.Limits ?? ChatTemplateLimits.Default, options.Clock ?? TimeProvider.System, tracing);
+        RenderContext context = new(options.Limits ?? ChatTemplateLimits.Default, options.Clock ?? TimeProvider.System, tracing, JinjaSettings.Chat);
         context.Output.RecordPieces();
         Scope scope = context.Scope;
         Globals.AddTo(scope);

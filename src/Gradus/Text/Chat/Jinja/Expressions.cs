@@ -30,11 +30,11 @@ internal sealed class LiteralExpression(Position position, Value value) : Expres
 
 internal sealed class NameExpression(Position position, string name) : Expression(position)
 {
-    private readonly UndefinedValue _missing = new($"'{name}' is undefined");
+    private readonly string _missing = $"'{name}' is undefined";
 
     public string Name { get; } = name;
 
-    protected override Value Compute(RenderContext context) => context.Scope.Find(Name) ?? _missing;
+    protected override Value Compute(RenderContext context) => context.Scope.Find(Name) ?? context.Undefined(_missing);
 }
 
 internal sealed class TupleExpression(Position position, Expression[] elements) : Expression(position)

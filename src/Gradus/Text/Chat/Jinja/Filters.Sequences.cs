@@ -84,7 +84,7 @@ internal static partial class Filters
         arguments.Bind(context, "first", 0);
         foreach (Value element in context.Iterate(value))
             return element;
-        return new UndefinedValue("first: the sequence is empty");
+        return context.Undefined("first: the sequence is empty");
     }
 
     private static Value Last(RenderContext context, Value value, Arguments arguments)
@@ -93,7 +93,7 @@ internal static partial class Filters
         if (value is GeneratorValue)
             throw context.Error("last needs a sequence, not a generator; put |list before it");
         List<Value> all = context.ToList(value);
-        Value missing = new UndefinedValue("last: the sequence is empty");
+        Value missing = context.Undefined("last: the sequence is empty");
         return all.Count > 0 ? all[^1] : missing;
     }
 
@@ -125,7 +125,7 @@ internal static partial class Filters
 
         IEnumerable<Value> Pairs()
         {
-            if (value is UndefinedValue)
+            if (value is UndefinedValue undefined && undefined.Lenient(true))
                 yield break;
             if (value is not DictValue dict)
                 throw context.Error($"items needs a dict, not {value.TypeName}");
@@ -195,7 +195,7 @@ internal static partial class Filters
             if (bestKey is null || Operators.Order(context, elementKey, bestKey) == sign)
                 (best, bestKey) = (element, elementKey);
         }
-        return best ?? new UndefinedValue($"{name}: the sequence is empty");
+        return best ?? context.Undefined($"{name}: the sequence is empty");
     }
 
     private static Value Reverse(RenderContext context, Value value, Arguments arguments)

@@ -40,6 +40,7 @@ internal static partial class Filters
         ["map"] = Map,
         ["max"] = static (c, v, a) => Extreme(c, v, a, "max", 1),
         ["min"] = static (c, v, a) => Extreme(c, v, a, "min", -1),
+        ["regex_replace"] = RegexReplace,
         ["reject"] = static (c, v, a) => Select(c, v, a, false, false),
         ["rejectattr"] = static (c, v, a) => Select(c, v, a, false, true),
         ["replace"] = Replace,
@@ -85,7 +86,7 @@ internal static partial class Filters
     private static Value Attribute(RenderContext context, Value value, Arguments arguments)
     {
         string name = Printer.Text(context, arguments.Bind(context, "attr", 1, "name")[0]!);
-        return value.Attribute(context, name) ?? new UndefinedValue($"'{value.TypeName} object' has no attribute '{name}'");
+        return value.Attribute(context, name) ?? context.Undefined($"'{value.TypeName} object' has no attribute '{name}'");
     }
 
     private static TextValue Center(RenderContext context, Value value, Arguments arguments)
@@ -166,6 +167,18 @@ internal static partial class Filters
             target.Append(line);
         }
         return target.ToValue().AsMarkup(text.IsMarkup);
+    }
+
+    private static TextValue RegexReplace(RenderContext context, Value value, Arguments arguments)
+    {
+        if (!context.Settings.RegexReplace)
+            throw context.Error("there is no filter 'regex_replace'");
+        Value?[] bound = arguments.Bind(context, "regex_replace", 2, "pattern", "repl", "count");
+        string text = Printer.Text(context, value);
+        context.Charge(text.Length);
+        string replaced = new PythonRegex(Printer.Text(context, bound[0]!)).Replace(text, Printer.Text(context, bound[1]!), WholeNumber(context, bound[2], 0, "regex_replace"));
+        context.ChargeCharacters(replaced.Length);
+        return Value.Of(replaced);
     }
 
     private static TextValue Replace(RenderContext context, Value value, Arguments arguments)

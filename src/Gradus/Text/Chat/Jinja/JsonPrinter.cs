@@ -43,9 +43,28 @@ internal sealed class JsonPrinter
 
     public static Value Filter(RenderContext context, Value value, Arguments arguments)
     {
+        if (context.Settings.SafeJson)
+            return HtmlSafe(context, value, arguments);
         JsonPrinter printer = new(context, arguments.Bind(context, "tojson", 0, "ensure_ascii", "indent", "separators", "sort_keys"));
         printer.Append(value, 0);
         return TextValue.FromMessage(printer._target.ToString(), printer._severalMessages ? -1 : printer._message);
+    }
+
+    /// <summary>json.dumps(value, indent, ensure_ascii=False).</summary>
+    public static string Indented(RenderContext context, Value value, int indent)
+    {
+        JsonPrinter printer = new(context, [null, Value.Of(indent), null, null]);
+        printer.Append(value, 0);
+        return printer._target.ToString();
+    }
+
+    // Jinja's own filter: keys sorted, ASCII only, and no character that ends a script or an attribute.
+    private static TextValue HtmlSafe(RenderContext context, Value value, Arguments arguments)
+    {
+        JsonPrinter printer = new(context, [BoolValue.True, arguments.Bind(context, "tojson", 0, "indent")[0], null, BoolValue.True]);
+        printer.Append(value, 0);
+        printer._target.Replace("<", "\\u003c").Replace(">", "\\u003e").Replace("&", "\\u0026").Replace("'", "\\u0027");
+        return Value.Of(printer._target.ToString());
     }
 
     private void Append(Value value, int depth)

@@ -36,7 +36,7 @@ internal readonly record struct Token(TokenKind Kind, string Text, Position Posi
 }
 
 /// <summary>
-/// Splits a template into tokens by Jinja's rules with trim_blocks and lstrip_blocks on, as transformers sets them:
+/// Splits a template into tokens by Jinja's rules, with trim_blocks and lstrip_blocks as the settings say; where they are on:
 /// a line break after a block or comment tag is dropped, so is blank space before one from the start of its line;
 /// '-' beside a delimiter drops all white space on that side and '+' keeps it; one line break at the end of the
 /// template is dropped; all line breaks become \n. Reference: the Jinja template designer documentation.
@@ -51,17 +51,20 @@ internal sealed class Lexer
     private readonly List<int> _lines = [0];
     private int _position;
 
-    private Lexer(string source)
+    private readonly JinjaSettings _settings;
+
+    private Lexer(string source, JinjaSettings settings)
     {
         _source = source;
+        _settings = settings;
         for (int i = source.IndexOf('\n'); i >= 0; i = source.IndexOf('\n', i + 1))
             _lines.Add(i + 1);
     }
 
-    public static List<Token> Tokenize(string template)
+    public static List<Token> Tokenize(string template, JinjaSettings settings)
     {
         string source = template.Replace("\r\n", "\n", StringComparison.Ordinal).Replace('\r', '\n');
-        Lexer lexer = new(source.EndsWith('\n') ? source[..^1] : source);
+        Lexer lexer = new(source.EndsWith('\n') && !settings.KeepsLastLineBreak ? source[..^1] : source, settings);
         lexer.Run();
         return lexer._tokens;
     }
@@ -114,7 +117,7 @@ internal sealed class Lexer
                 end--;
             return end;
         }
-        if (sign == '+' || !isBlock)
+        if (sign == '+' || !isBlock || !_settings.TrimsBlocks)
             return end;
         while (end > start && _source[end - 1] != '\n' && PythonText.IsSpace(_source[end - 1]))
             end--;
@@ -139,7 +142,7 @@ internal sealed class Lexer
             while (position < _source.Length && PythonText.IsSpace(_source[position]))
                 position++;
         }
-        else if (trimsLine && sign != '+' && position < _source.Length && _source[position] == '\n')
+        else if (trimsLine && _settings.TrimsBlocks && sign != '+' && position < _source.Length && _source[position] == '\n')
         {
             position++;
         }

@@ -81,7 +81,9 @@ internal static class Operators
         }
         if (Numbers.TryCompare(left, right, out int order))
             return order == 0;
-        if (ReferenceEquals(left, right) || (left is UndefinedValue && right is UndefinedValue))
+        if ((left as UndefinedValue ?? right as UndefinedValue) is { } missing)
+            return missing.Lenient(left is UndefinedValue && right is UndefinedValue);
+        if (ReferenceEquals(left, right))
             return true;
         return (left, right) switch
         {

@@ -25,12 +25,12 @@ internal sealed partial class Parser
 
     private Token Ahead => _tokens[Math.Min(_next + 1, _tokens.Count - 1)];
 
-    public static (Block Body, bool HasGeneration) Parse(string template)
+    public static (Block Body, bool HasGeneration) Parse(string template, JinjaSettings settings)
     {
         Position start = new(1, 1);
         if (template.Length > ChatTemplateLimits.MaxTemplate)
             throw start.Error($"the template has {template.Length} characters, more than {ChatTemplateLimits.MaxTemplate}");
-        Parser parser = new(Lexer.Tokenize(template));
+        Parser parser = new(Lexer.Tokenize(template, settings));
         Block body = parser.ParseBlock(start, "the template");
         return (body, parser.HasGeneration);
     }

@@ -10,7 +10,7 @@ internal static class Printer
     public static TextValue ToText(RenderContext context, Value value) => value switch
     {
         TextValue text => text,
-        UndefinedValue => TextValue.Empty,
+        UndefinedValue undefined => undefined.Lenient(TextValue.Empty),
         _ => TextValue.FromMessage(Text(context, value), value.Message),
     };
 
@@ -21,8 +21,8 @@ internal static class Printer
         {
             case TextValue text:
                 return text.Text;
-            case UndefinedValue:
-                return "";
+            case UndefinedValue undefined:
+                return undefined.Lenient("");
             default:
                 StringBuilder target = new();
                 AppendRepr(context, target, value);
@@ -51,8 +51,8 @@ internal static class Printer
             case NoneValue:
                 target.Append("None");
                 break;
-            case UndefinedValue:
-                target.Append("Undefined");
+            case UndefinedValue undefined:
+                target.Append(undefined.Lenient("Undefined"));
                 break;
             case RangeValue range:
                 target.Append(range.Text);

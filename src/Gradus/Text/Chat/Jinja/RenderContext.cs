@@ -12,14 +12,17 @@ internal sealed class RenderContext
     private long _characters;
     private int _depth;
 
-    public RenderContext(ChatTemplateLimits limits, TimeProvider clock, bool tracing)
+    public RenderContext(ChatTemplateLimits limits, TimeProvider clock, bool tracing, JinjaSettings settings)
     {
+        Settings = settings;
         Limits = limits;
         Clock = clock;
         Tracing = tracing;
         Output = NewBuilder();
         Scope = new Scope(null);
     }
+
+    public JinjaSettings Settings { get; }
 
     public ChatTemplateLimits Limits { get; }
 
@@ -110,7 +113,10 @@ internal sealed class RenderContext
         return Missing(value, key is IntValue ? $"element {Printer.Text(this, key)}" : $"item with a key of type {key.TypeName}");
     }
 
-    private static UndefinedValue Missing(Value value, string what) => new($"'{value.TypeName} object' has no {what}");
+    private UndefinedValue Missing(Value value, string what) => Undefined($"'{value.TypeName} object' has no {what}");
+
+    /// <summary>What does not exist: strict where the settings say so.</summary>
+    public UndefinedValue Undefined(string reason) => new(reason, Settings.Strict ? this : null);
 }
 
 /// <summary>Variables by name; a lookup falls through to the scope around it, a write stays.</summary>

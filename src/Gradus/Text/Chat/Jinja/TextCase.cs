@@ -6,7 +6,7 @@ namespace Gradus.Text.Chat.Jinja;
 
 /// <summary>
 /// Python's upper and lower: Unicode's full case mapping, where ß becomes SS and a sigma at the end of a word ς.
-/// .NET maps one character to one; what differs is in Unicode's SpecialCasing.txt. Left out: the full mapping for title case.
+/// .NET maps one character to one; what differs is in Unicode's SpecialCasing.txt.
 /// </summary>
 internal static class TextCase
 {
@@ -31,7 +31,9 @@ internal static class TextCase
         "\u1FE3\u03A5\u0308\u0301 \u1FE4\u03A1\u0313 \u1FE6\u03A5\u0342 \u1FE7\u03A5\u0308\u0342 \u1FF2\u1FFA\u0399 " +
         "\u1FF3\u03A9\u0399 \u1FF4\u038F\u0399 \u1FF6\u03A9\u0342 \u1FF7\u03A9\u0342\u0399 \u1FFC\u03A9\u0399 \uFB00FF " +
         "\uFB01FI \uFB02FL \uFB03FFI \uFB04FFL \uFB05ST \uFB06ST \uFB13\u0544\u0546 \uFB14\u0544\u0535 " +
-        "\uFB15\u0544\u053B \uFB16\u054E\u0546 \uFB17\u0544\u053D";
+        "\uFB15\u0544\u053B \uFB16\u054E\u0546 \uFB17\u0544\u053D " +
+        // One letter each, but .NET leaves them as they are.
+        "\u0131I \u017FS";
 
     private static readonly FrozenDictionary<char, string> Expanded =
         Expansions.Split(' ').ToFrozenDictionary(static e => e[0], static e => e[1..]);

@@ -74,7 +74,25 @@ internal static partial class TextMethods
     public static string Capitalize(string text)
     {
         int first = text.Length > 1 && char.IsSurrogatePair(text, 0) ? 2 : Math.Min(1, text.Length);
-        return text[..first].ToUpperInvariant() + text[first..].ToLowerInvariant();
+        // The whole text decides what a sigma becomes.
+        return TitleCase(text[..first]) + TextCase.Lower(text)[TextCase.Lower(text[..first]).Length..];
+    }
+
+    // Digraphs of one character (ǆ) and Greek letters with an iota below have forms of their own, Georgian ones have none; of an expanded letter (ß) the beginning stays large.
+    private static string TitleCase(string letter)
+    {
+        string upper = TextCase.Upper(letter);
+        return letter.Length == 0 ? "" : letter[0] switch
+        {
+            >= '\u01C4' and <= '\u01CC' => $"{(char)('\u01C5' + ((letter[0] - '\u01C4') / 3 * 3))}",
+            >= '\u01F1' and <= '\u01F3' => "\u01F2",
+            '\u0149' => upper,
+            >= '\u10D0' and <= '\u10FF' => letter,
+            >= '\u1F80' and <= '\u1FAF' => $"{(char)(letter[0] | 8)}",
+            '\u1FB3' or '\u1FC3' or '\u1FF3' or '\u1FBC' or '\u1FCC' or '\u1FFC' => $"{(char)(letter[0] >= '\u1FF0' ? '\u1FFC' : (letter[0] & 0xFFF0) | 0xC)}",
+            >= '\u1FB0' and <= '\u1FFF' when upper.Length > 1 && upper[^1] == '\u0399' => upper[..^1] + '\u0345',
+            _ => upper.Length > letter.Length ? upper[..1] + upper[1..].ToLowerInvariant() : upper,
+        };
     }
 
     public static TextValue Strip(RenderContext context, TextValue text, Value? characters, bool left = true, bool right = true)

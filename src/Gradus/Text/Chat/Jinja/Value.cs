@@ -38,14 +38,18 @@ internal abstract class Value
     public static TextValue Of(string value) => new(value, []);
 }
 
-/// <summary>A name, field or item that does not exist: prints as nothing, fails when it is used.</summary>
-internal sealed class UndefinedValue(string reason) : Value
+/// <summary>
+/// A name, field or item that does not exist: prints as nothing, fails when it is used. A strict one, which knows the rendering it belongs
+/// to, fails too when it is printed, compared, iterated or asked for its truth.
+/// </summary>
+internal sealed class UndefinedValue(string reason, RenderContext? strict = null) : Value
 {
     public string Reason { get; } = reason;
     public override string TypeName => "Undefined";
-    public override bool IsTrue => false;
-    public override int? Count => 0;
-    public override IEnumerable<Value> Iterate(RenderContext context) => [];
+    public override bool IsTrue => Lenient(false);
+    public override int? Count => Lenient(0);
+    public override IEnumerable<Value> Iterate(RenderContext context) => Lenient(Array.Empty<Value>());
+    public T Lenient<T>(T value) => strict is null ? value : throw strict.Error(Reason);
     public override Value Attribute(RenderContext context, string name) => throw context.Error(Reason);
     public override Value Item(RenderContext context, Value key) => throw context.Error(Reason);
     public override Value Call(RenderContext context, Arguments arguments) => throw context.Error(Reason);
