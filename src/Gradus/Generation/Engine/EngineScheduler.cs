@@ -20,13 +20,19 @@ internal sealed class EngineScheduler : IDisposable
     private readonly List<(EngineSequence Request, SequencePiece Piece)> _planned = [];
     private readonly List<int> _pages = [];
     private readonly PageTree? _tree;
+    private readonly Action _beforeResult;
     private int _claimed;
     private long _steps, _promptTokens, _cachedTokens, _generatedTokens, _preemptions;
 
-    public EngineScheduler(GenerativeModel model, EngineOptions options)
+    /// <summary>Prepares to schedule.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="options">How the machine is shared.</param>
+    /// <param name="beforeResult">Called before a request gets its result, which it is counted in by then.</param>
+    public EngineScheduler(GenerativeModel model, EngineOptions options, Action beforeResult)
     {
         _model = model;
         _options = options;
+        _beforeResult = beforeResult;
         _forward = new CachedForward(model);
         MostPages = (int)Math.Clamp(options.CacheBytes / Math.Max(1, Cache.PageBytes), 1, int.MaxValue / KvCache.PageSize);
         Cache.MostPages = MostPages;
@@ -56,7 +62,7 @@ internal sealed class EngineScheduler : IDisposable
         if (request.Sequence.Finish is null)
             _waiting.Join(request);
         else
-            request.Publish();
+            Publish(request);
     }
 
     /// <summary>Ends all that was cancelled, admits what there is room for, and runs one forward pass.</summary>
@@ -105,6 +111,13 @@ internal sealed class EngineScheduler : IDisposable
     {
         request.Sequence.End(reason);
         Leave(request);
+        Publish(request);
+    }
+
+    private void Publish(EngineSequence request)
+    {
+        if (request.Sequence.Finish is not null)
+            _beforeResult();
         request.Publish();
     }
 
@@ -112,6 +125,7 @@ internal sealed class EngineScheduler : IDisposable
     {
         request.Sequence.Cancel();
         Leave(request);
+        _beforeResult();
         request.Stream.Fail(error);
     }
 
@@ -311,7 +325,7 @@ internal sealed class EngineScheduler : IDisposable
             _waiting.Serve(request, read + (chosen ? 1 : 0));
             if (request.Sequence.Finish is not null)
                 Leave(request);
-            request.Publish();
+            Publish(request);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {

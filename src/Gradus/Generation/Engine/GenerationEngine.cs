@@ -29,7 +29,7 @@ public sealed class GenerationEngine : IDisposable
         _model = model;
         Options = options ?? new EngineOptions();
         Options.Check();
-        _scheduler = new EngineScheduler(model, Options);
+        _scheduler = new EngineScheduler(model, Options, Note);
         _statistics = _scheduler.Statistics;
         _thread = new Thread(Work) { IsBackground = true, Name = "generation engine" };
         _thread.Start();
@@ -38,7 +38,7 @@ public sealed class GenerationEngine : IDisposable
     /// <summary>How the machine is shared.</summary>
     public EngineOptions Options { get; }
 
-    /// <summary>What the engine was doing after its last step.</summary>
+    /// <summary>What the engine was doing after its last step; whoever has a result is counted in.</summary>
     public EngineStatistics Statistics => Volatile.Read(ref _statistics);
 
     /// <summary>Adds a request; it takes part as soon as there is room.</summary>
@@ -135,6 +135,7 @@ public sealed class GenerationEngine : IDisposable
             try
             {
                 action();
+                Note();
                 done.SetResult();
             }
             catch (Exception e)
@@ -155,6 +156,9 @@ public sealed class GenerationEngine : IDisposable
         }
     }
 
+    // What a caller sees of the engine once it has its result.
+    private void Note() => Volatile.Write(ref _statistics, _scheduler.Statistics);
+
     private void Wake()
     {
         lock (_gate)
@@ -168,7 +172,7 @@ public sealed class GenerationEngine : IDisposable
             while (TakeIn())
             {
                 _scheduler.Step();
-                Volatile.Write(ref _statistics, _scheduler.Statistics);
+                Note();
             }
             _scheduler.EndAll(null);
         }
@@ -180,7 +184,7 @@ public sealed class GenerationEngine : IDisposable
             TakeIn();
             _scheduler.EndAll(e);
         }
-        Volatile.Write(ref _statistics, _scheduler.Statistics);
+        Note();
         _scheduler.Dispose();
     }
 
@@ -203,7 +207,7 @@ public sealed class GenerationEngine : IDisposable
                 action();
             if (isClosed || _scheduler.HasWork)
                 return !isClosed;
-            Volatile.Write(ref _statistics, _scheduler.Statistics);
+            Note();
         }
     }
 }
