@@ -69,11 +69,17 @@ internal sealed record TokenizerReport(
     JsonElement? Unused = null);
 
 /// <summary><c>pipeline.json</c>: the stages in order, and the commands to try next.</summary>
-internal sealed record PipelineFile(string? Title = null, PipelineStage?[]? Stages = null, string?[]? Next = null)
+internal sealed record PipelineFile(string? Title = null, PipelineStage?[]? Stages = null, string?[]? Next = null, Talk? Talk = null)
 {
     /// <summary>The file's name.</summary>
     public const string Name = "pipeline.json";
 }
+
+/// <summary>How to talk to the finished model, and what it answered when it was finished.</summary>
+internal sealed record Talk(string? Command = null, Exchange?[]? Answers = null);
+
+/// <summary>What a user said and what the model answered.</summary>
+internal sealed record Exchange(string? Prompt = null, string? Answer = null);
 
 /// <summary>One stage: a folder below the pipeline's, what it is for, how to run it alone, and what is worth knowing of it.</summary>
 internal sealed record PipelineStage(

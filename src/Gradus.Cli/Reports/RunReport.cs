@@ -79,7 +79,7 @@ public static class RunReport
             StageSection.Write(page, i + 1, read[i].Stage, read[i].Run);
         string[] next = [.. (pipeline.Next ?? []).OfType<string>()];
         int last = Array.FindLastIndex(read, stage => stage.Run.Checkpoint is not null);
-        StageSection.WriteNext(page, next.Length > 0 || last < 0 ? next : [$"gradus chat {Quote($"{shown}/{stages[last].Folder}/{read[last].Run.Checkpoint}")}"]);
+        StageSection.WriteNext(page, next.Length > 0 || last < 0 ? next : [$"gradus chat {Quote($"{shown}/{stages[last].Folder}/{read[last].Run.Checkpoint}")}"], pipeline.Talk);
         return page.Build();
     }
 

@@ -69,7 +69,7 @@ internal static class StageSection
     }
 
     /// <summary>The commands to go on with.</summary>
-    public static void WriteNext(ReportPage page, IReadOnlyList<string> commands)
+    public static void WriteNext(ReportPage page, IReadOnlyList<string> commands, Talk? talk = null)
     {
         page.AddToContents("next", "Talk to it");
         HtmlWriter html = page.Main;
@@ -80,7 +80,22 @@ internal static class StageSection
             html.Add($"""<p class="lead">The model is on this machine. In a terminal:</p>""");
         foreach (string command in commands)
             html.Add($"""<pre class="command"><code>{command}</code></pre>""");
+        WriteTalk(html, talk);
         html.Add($"</section>");
+    }
+
+    private static void WriteTalk(HtmlWriter html, Talk? talk)
+    {
+        Exchange[] exchanges = [.. (talk?.Answers ?? []).OfType<Exchange>()];
+        if (exchanges.Length == 0)
+            return;
+        html.Add($"""<p>What to say, and the answers that this model gives:</p>""");
+        if (talk!.Command is { } command)
+            html.Add($"""<pre class="command"><code>{command}</code></pre>""");
+        html.Add($"""<div class="scroll" tabindex="0" role="region" aria-label="What the model answers"><table><thead><tr><th scope="col">You</th><th scope="col">The model</th></tr></thead><tbody>""");
+        foreach (Exchange exchange in exchanges)
+            html.Add($"<tr><td>{exchange.Prompt}</td><td>{exchange.Answer}</td></tr>");
+        html.Add($"</tbody></table></div>");
     }
 
     private static string TitleOf(PipelineStage stage, RunContents run) =>

@@ -22,6 +22,9 @@ public sealed record PipelineRecipe
     /// <summary>What to try with the result, for the report: command lines.</summary>
     public string[] Next { get; init; } = [];
 
+    /// <summary>What the finished model is asked; null for nothing.</summary>
+    public TalkRecipe? Talk { get; init; }
+
     /// <summary>The stages in order.</summary>
     [MinLength(1)]
     public StageRecipe[] Stages { get; init; } = [];
@@ -78,7 +81,25 @@ internal static class Pipeline
             Write(summary, recipe, done);
             RunReport.Write(recipe.Run);
         }
-        return done.Count == recipe.Stages.Length;
+        if (done.Count < recipe.Stages.Length)
+            return false;
+        if (recipe.Talk is { } talk)
+            Talk(talk, recipe, done, context);
+        return true;
+    }
+
+    // Asked again after a resume: the same model gives the same answers.
+    private static void Talk(TalkRecipe talk, PipelineRecipe recipe, JsonArray done, StageContext context)
+    {
+        string model = talk.Model.Replace(RunVariable, recipe.Run, StringComparison.Ordinal), command = talk.CommandLine(model);
+        JsonArray answers = talk.Ask(context, model);
+        JsonObject said = new() { ["kind"] = "talk", ["command"] = command, ["answers"] = answers };
+        context.Say($"\nTalk to it: {command}");
+        foreach (JsonNode? exchange in answers)
+            context.Say($"  you: {exchange!["prompt"]}\n  it:  {exchange["answer"]}");
+        context.Emit(said);
+        Write(Path.Combine(recipe.Run, PipelineFile.Name), recipe, done, said);
+        RunReport.Write(recipe.Run);
     }
 
     // A stage that is skipped must be the one that ran: later stages would build on something else than the recipe says.
@@ -144,11 +165,12 @@ internal static class Pipeline
     private static JsonArray Finished(string summary) =>
         Checkpoint.ReadObject(summary)["stages"] is JsonArray stages ? (JsonArray)stages.DeepClone() : [];
 
-    private static void Write(string path, PipelineRecipe recipe, JsonArray done) =>
+    private static void Write(string path, PipelineRecipe recipe, JsonArray done, JsonObject? talk = null) =>
         AtomicFile.WriteAllText(path, new JsonObject
         {
             ["title"] = recipe.Title,
             ["stages"] = done.DeepClone(),
             ["next"] = new JsonArray([.. recipe.Next.Select(n => (JsonNode)n.Replace(RunVariable, recipe.Run, StringComparison.Ordinal))]),
+            ["talk"] = talk?.DeepClone(),
         }.ToJsonString(new JsonSerializerOptions { WriteIndented = true }) + "\n");
 }

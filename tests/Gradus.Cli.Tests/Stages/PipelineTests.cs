@@ -9,8 +9,9 @@ public sealed class PipelineTests
         """
         {
           "run": "life", "title": "A short life", "next": ["gradus chat $run/5-lora"],
+          "talk": { "model": "$run/4-instruct", "prompts": ["Hello!", "Who are you?"], "max_tokens": 8 },
           "stages": [
-            { "kind": "small_world", "title": "Data", "run": "$run/1-data", "stories": 60, "dialogues": 50, "instructions": 50, "held_out": 8 },
+            { "kind": "small_world", "title": "Data", "run": "$run/1-data", "stories": 60, "dialogues": 50, "instructions": 50, "conversations": 50, "held_out": 8 },
             { "kind": "tokenizer", "title": "Tokenizer", "run": "$run/2-tokenizer", "data": ["$run/1-data/pretrain.train.jsonl", "$run/1-data/instructions.train.jsonl"], "vocabulary_size": 400 },
             { "kind": "pretrain", "title": "Pre-training", "run": "$run/3-pretrain", "tokenizer": "$run/2-tokenizer",
               "data": { "train": ["$run/1-data/pretrain.train.jsonl"], "validation": ["$run/1-data/pretrain.validation.jsonl"] },
@@ -51,6 +52,17 @@ public sealed class PipelineTests
             Directory.GetFiles(cli["life/6-evaluation/eval"], "*.json").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal));
         Assert.True(File.Exists(cli["life/5-lora/checkpoints/step-0000003/adapter_model.safetensors"]));
         Assert.Equal(3, Directory.GetFiles(cli["life/3-pretrain/samples"]).Length);
+        // What is told of the finished model is what it says when it is asked.
+        JsonNode talk = summary["talk"]!;
+        Assert.Equal("gradus chat life/4-instruct --greedy", (string?)talk["command"]);
+        Assert.Equal(["Hello!", "Who are you?"], talk["answers"]!.AsArray().Select(a => (string?)a!["prompt"]));
+        foreach (JsonNode? exchange in talk["answers"]!.AsArray())
+        {
+            CliResult said = cli.Run("generate", "life/4-instruct", "--greedy", "--max-tokens", "8", "--json", "--prompt", $"<|im_start|>user\n{exchange!["prompt"]}<|im_end|>\n<|im_start|>assistant\n");
+            said.Succeeded();
+            Assert.Equal((string?)exchange["answer"], ((string?)JsonNode.Parse(said.Output)!["text"])!.Trim());
+            Assert.Contains((string)exchange["prompt"]!, report, StringComparison.Ordinal);
+        }
         Assert.Equal(0.5, Answers(cli, "before-summaries").Count / 6.0);
 
         string message = cli.Run("run", "life.json").Failed(2);

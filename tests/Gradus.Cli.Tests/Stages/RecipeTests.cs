@@ -50,7 +50,7 @@ public sealed class RecipeTests
     private static string[] Short(JsonObject stage, string kind, string at)
     {
         if (kind == "small_world")
-            return [$"--{at}stories=200", $"--{at}dialogues=60", $"--{at}instructions=60", $"--{at}held_out=8"];
+            return [$"--{at}stories=200", $"--{at}dialogues=60", $"--{at}instructions=60", $"--{at}conversations=60", $"--{at}held_out=8"];
         if (kind == "evaluate")
             return [.. stage["tasks"]!.AsArray().SelectMany((t, i) => (IEnumerable<string>)[$"--{at}tasks.{i}.limit=2", .. (string)t!["kind"]! == "answers" ? new[] { $"--{at}tasks.{i}.max_tokens=3" } : []])];
         if (kind is not ("pretrain" or "finetune"))
