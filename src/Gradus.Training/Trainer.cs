@@ -73,7 +73,7 @@ public sealed class Trainer : IDisposable
         int updates = 0;
         MetricSums metrics = new();
         ulong key = CounterRandom.Derive((ulong)_options.Seed, (ulong)step);
-        foreach (Update update in Objective.Updates(new StepContext(_model, step, key, _ranks)))
+        foreach (Update update in Objective.Updates(new StepContext(_model, step, key, _ranks) { Metrics = metrics }))
         {
             // The first update has the step's key itself.
             ulong updateKey = updates == 0 ? key : CounterRandom.Derive(CounterRandom.Derive(key, "update"), (ulong)updates);
@@ -101,7 +101,9 @@ public sealed class Trainer : IDisposable
             _workspace.Reset();
             LossContext context = new(_workspace, CounterRandom.Derive(key, (ulong)(update.First + i)), training: true, _options.Recompute, metrics);
             Tape tape = _workspace.StartTape();
-            tape.Backward(sums.Add(Objective.Losses(_model, update.Batches[i], context)));
+            // A micro-batch without a target has no gradient.
+            if (sums.Add(Objective.Losses(_model, update.Batches[i], context)) is { NeedsGradient: true } share)
+                tape.Backward(share);
             _workspace.Reset();
         }
         _ranks.Sum(sums.Values);

@@ -27,6 +27,9 @@ public sealed record FinetuneRecipe : StageRecipe
     /// <summary>Conversations: messages, sharegpt, alpaca, prompt/completion, dialogue/summary or source/target records; documents: text.</summary>
     public TextData Data { get; init; } = new();
 
+    /// <summary>Train the head of a task on labelled records: a classifier, a tagger, a regression, a finder of answers; null to learn to write.</summary>
+    public TaskOptions? Task { get; init; }
+
     /// <summary>The most tokens of a conversation; 0 for the model's context.</summary>
     [Range(0, int.MaxValue)]
     public int MaxLength { get; init; }
@@ -57,7 +60,7 @@ public sealed record FinetuneRecipe : StageRecipe
     /// <summary>Answers to write along the way.</summary>
     public SampleOptions Samples { get; init; } = new();
 
-    internal override string Summary => "Train a model, or a low-rank adapter of it, on conversations.";
+    internal override string Summary => "Train a model, or a low-rank adapter of it, on conversations or labelled texts.";
 
     internal override StageResult Execute(StageContext context) => FinetuneStage.Run(this, context);
 }
@@ -87,6 +90,8 @@ internal static class FinetuneStage
     /// <summary>Runs the stage.</summary>
     public static StageResult Run(FinetuneRecipe recipe, StageContext context)
     {
+        if (recipe.Task is { } task)
+            return TaskTuning.Run(recipe, task, context);
         if (recipe.Quantize is not null && recipe.Lora is null)
             throw new InvalidDataException("quantize: quantized weights are not trained; set lora as well, or leave quantize out.");
         PackedFormat? format = recipe.Quantize is { } quantize ? Format(quantize) : null;

@@ -30,6 +30,9 @@ public sealed record PretrainRecipe : StageRecipe
     /// <summary>A model to go on from, instead of a new one.</summary>
     public string? StartFrom { get; init; }
 
+    /// <summary>What the model is trained for: the next token, masked tokens, replaced ones, pieces cut out, or two of them.</summary>
+    public ObjectiveRecipe Objective { get; init; } = new NextTokenRecipe();
+
     /// <summary>How text is cut into micro-batches.</summary>
     public Batching Batching { get; init; } = new PackedBatching();
 
@@ -71,26 +74,29 @@ internal static class PretrainStage
     /// <summary>Runs the stage.</summary>
     public static StageResult Run(PretrainRecipe recipe, StageContext context)
     {
-        if (recipe.StartFrom is null && !Architectures.WritesText(recipe.Model))
-            throw new InvalidDataException($"model: {recipe.Model.Architecture} does not predict the next token; pretrain a decoder such as gpt2 or llama.");
+        if (recipe.StartFrom is null)
+            recipe.Objective.Check(recipe.Model);
+        if (!recipe.Objective.WritesText && recipe.Samples.Prompts.Length > 0)
+            throw new InvalidDataException("samples: a model of this objective writes no text; leave the prompts out.");
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
         TextFileSet files = new(context.Files(recipe.Data.Train), context.Files(recipe.Data.Validation), recipe.Data.ValidationFraction, recipe.Data.Columns);
         files.ThrowIfEmpty();
         Tokenizer tokenizer = recipe.Tokenizer == PerCharacter
             ? CharacterTokenizer.Train(files.TrainDocuments().Concat(files.ValidationDocuments()))
             : Tokenizer.Load(recipe.Tokenizer);
+        if (recipe.StartFrom is null)
+            tokenizer = recipe.Objective.Prepare(tokenizer);
         using LanguageModel model = recipe.StartFrom is { } from
-            ? Load(from, context.Device, context.Cancellation)
+            ? Load(from, recipe.Objective, context.Device, context.Cancellation)
             : Checkpoint.Create(recipe.Model.WithVocabulary(tokenizer.VocabularySize), (ulong)recipe.Training.Seed, context.Device);
         if (tokenizer.VocabularySize > model.Config.Vocabulary)
             throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");
         ModelBundle bundle = new(model, tokenizer, new ModelLocation(recipe.StartFrom ?? recipe.Run));
-        if (bundle.ReadsSource)
-            throw new InvalidDataException($"model: a {model.Config.ArchitectureClass} writes targets for sources, which plain text has not; train it with gradus finetune.");
         model.SetTrainable(true);
         using PretrainingText text = PretrainingText.Read(files, tokenizer, context.TokenCache, cancel: context.Cancellation);
-        (BatchSource train, BatchSource? validation) = Batches(recipe, text, model.Config.ContextLength, context);
-        NextToken objective = new(train, validation, recipe.Accumulation);
+        (BatchSource train, BatchSource? validation) = Batches(recipe, text, model.Config.ContextLength - recipe.Objective.AddedTokens, context);
+        Objective objective = recipe.Objective.Make(model, tokenizer, train, validation, recipe.Accumulation, (ulong)recipe.Training.Seed);
+        using IDisposable? owned = objective as IDisposable;
         Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfTexts(bundle, recipe.Samples, recipe.Training.Seed);
         return new TrainingRunner("pretrain", context, recipe.Training, sampler).Train(
             model,
@@ -104,11 +110,14 @@ internal static class PretrainStage
             });
     }
 
-    private static GenerativeModel Load(string from, Device device, CancellationToken cancel)
+    private static LanguageModel Load(string from, ObjectiveRecipe objective, Device device, CancellationToken cancel)
     {
-        ModelBundle opened = ModelFolder.Open(from, device, new ModelBundleOptions(WritesText: true), cancel);
+        ModelBundle opened = ModelFolder.Open(from, device, new ModelBundleOptions(WritesText: objective.WritesText), cancel);
         if (opened.Adapter is null)
-            return opened.Generative;
+        {
+            objective.Check(opened.Model.Config);
+            return opened.Model;
+        }
         opened.Dispose();
         throw new InvalidDataException($"{from}: is an adapter; merge it into its model first: gradus convert {from} FOLDER");
     }

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Gradus.Cli.Configuration;
 using Gradus.Tensors;
 using Gradus.Training.Data;
+using Gradus.Training.Objectives;
 using Gradus.Training.Optimizers;
 
 namespace Gradus.Cli.Stages;
@@ -12,7 +13,7 @@ namespace Gradus.Cli.Stages;
     JsonSerializerDefaults.Strict,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     AllowOutOfOrderMetadataProperties = true,
-    Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>), typeof(SnakeCaseEnum<TooLong>), typeof(SnakeCaseEnum<MuonScale>)])]
+    Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>), typeof(SnakeCaseEnum<TooLong>), typeof(SnakeCaseEnum<MuonScale>), typeof(SnakeCaseEnum<TaskKind>), typeof(SnakeCaseEnum<MaskCount>)])]
 [JsonSerializable(typeof(StageRecipe))]
 [JsonSerializable(typeof(PipelineRecipe))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

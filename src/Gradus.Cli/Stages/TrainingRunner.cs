@@ -65,6 +65,8 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
             string before = _first is { } first && first.Step < _last.Step ? string.Create(CultureInfo.InvariantCulture, $"{first.Loss:0.000} → ") : "";
             facts.Add(("Validation loss", before + _last.Loss.ToString("0.000", CultureInfo.InvariantCulture)));
         }
+        foreach ((string metric, double value) in (_last?.Metrics ?? new Dictionary<string, double>()).Take(3))
+            facts.Add(($"Validation {metric}", value.ToString("0.000", CultureInfo.InvariantCulture)));
         facts.Add(("Tokens per second", _speed.ToString("N0", CultureInfo.InvariantCulture)));
         return facts;
     }

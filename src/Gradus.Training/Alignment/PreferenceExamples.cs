@@ -112,13 +112,13 @@ public sealed class PreferenceExamples
         ArgumentNullException.ThrowIfNull(reference);
         double[] chosen = new double[_examples.Count], rejected = new double[_examples.Count];
         using Workspace w = reference.Parts.Store.NewScratch(precision);
-        foreach (int[] pairs in _order.All())
+        foreach (IReadOnlyList<int> pairs in _order.All())
         {
             cancellation.ThrowIfCancellationRequested();
             PreferenceBatch batch = Pack(pairs);
             ReadOnlySpan<float> values = HostLoss.LogProbabilities(reference, new Pass(batch.Tokens, w), batch.Targets).Values();
-            for (int i = 0; i < pairs.Length; i++)
-                (chosen[pairs[i]], rejected[pairs[i]]) = (values[i], values[pairs.Length + i]);
+            for (int i = 0; i < pairs.Count; i++)
+                (chosen[pairs[i]], rejected[pairs[i]]) = (values[i], values[pairs.Count + i]);
             w.Reset();
         }
         (_referenceChosen, _referenceRejected) = (chosen, rejected);

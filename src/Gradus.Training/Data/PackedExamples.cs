@@ -1,5 +1,4 @@
 using Gradus.Nn;
-using Gradus.Tensors;
 
 namespace Gradus.Training.Data;
 
@@ -10,13 +9,7 @@ namespace Gradus.Training.Data;
 public sealed class PackedExamples : BatchSource
 {
     private readonly ExampleSet _examples;
-    private readonly int _tokens;
-    private readonly ulong _key;
-    private readonly Lock _lock = new();
-
-    // The first micro-batch of every pass that was looked at, and of the one behind it.
-    private readonly List<long> _firstBatch = [0];
-    private Pass? _current;
+    private readonly PassOrder _order;
 
     /// <summary>Packs examples.</summary>
     /// <param name="examples">At least one; each at most <paramref name="tokens"/> long. All have a source, or none has.</param>
@@ -32,114 +25,21 @@ public sealed class PackedExamples : BatchSource
     public PackedExamples(ExampleSet examples, int tokens, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(examples);
-        if (examples.Count == 0)
-            throw new InvalidDataException("The data has no examples; is the file empty?");
-        int longest = 0;
-        for (int i = 0; i < examples.Count; i++)
-            longest = Math.Max(longest, examples.TokensOf(i));
-        if (longest > tokens)
-            throw new InvalidDataException($"An example has {longest} tokens, but a micro-batch takes {tokens}; raise batch_tokens or cut the examples.");
-        _examples = examples;
-        _tokens = tokens;
-        _key = CounterRandom.Derive(seed, "order");
+        (_examples, _order) = (examples, new PassOrder(examples.Count, examples.TokensOf, tokens, seed));
     }
 
     /// <inheritdoc/>
-    public override MicroBatch this[long index]
-    {
-        get
-        {
-            ArgumentOutOfRangeException.ThrowIfNegative(index);
-            Pass pass = PassOf(index);
-            int batch = (int)(index - pass.FirstBatch);
-            return Pack(pass.Order.AsSpan(pass.Starts[batch]..pass.Starts[batch + 1]));
-        }
-    }
+    public override MicroBatch this[long index] => Pack(_order[index]);
 
     /// <inheritdoc/>
-    public override long BatchesOf(long passes)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(passes);
-        lock (_lock)
-        {
-            while (_firstBatch.Count <= passes)
-                Look(_firstBatch.Count - 1);
-            return _firstBatch[(int)passes];
-        }
-    }
+    public override long BatchesOf(long passes) => _order.BatchesOf(passes);
 
     /// <inheritdoc/>
-    public override IEnumerable<MicroBatch> All()
-    {
-        int[] order = [.. Enumerable.Range(0, _examples.Count)];
-        int[] starts = Cut(order);
-        for (int b = 0; b + 1 < starts.Length; b++)
-            yield return Pack(order.AsSpan(starts[b]..starts[b + 1]));
-    }
+    public override IEnumerable<MicroBatch> All() => _order.All().Select(Pack);
 
-    // Passes differ in their number of micro-batches, so that those before a batch have to be cut once; that takes no more than their lengths.
-    private Pass PassOf(long index)
+    private MicroBatch Pack(IReadOnlyList<int> chosen)
     {
-        lock (_lock)
-        {
-            if (_current is { } current && index >= current.FirstBatch && index < current.FirstBatch + current.Starts.Length - 1)
-                return current;
-            while (_firstBatch[^1] <= index)
-            {
-                Pass next = Look(_firstBatch.Count - 1);
-                if (index < _firstBatch[^1])
-                    return _current = next;
-            }
-            int found = _firstBatch.BinarySearch(index);
-            return _current = Look(found < 0 ? ~found - 1 : found);
-        }
-    }
-
-    private Pass Look(int pass)
-    {
-        int[] order = Order(pass), starts = Cut(order);
-        if (pass == _firstBatch.Count - 1)
-            _firstBatch.Add(_firstBatch[pass] + starts.Length - 1);
-        return new Pass(_firstBatch[pass], order, starts);
-    }
-
-    // An order of the examples and where in it the micro-batches begin.
-    private sealed record Pass(long FirstBatch, int[] Order, int[] Starts);
-
-    // Fisher and Yates' shuffle.
-    private int[] Order(long epoch)
-    {
-        ulong key = CounterRandom.Derive(_key, (ulong)epoch);
-        int[] order = [.. Enumerable.Range(0, _examples.Count)];
-        for (int i = order.Length - 1; i > 0; i--)
-        {
-            int j = CounterRandom.Below(key, i, i + 1);
-            (order[i], order[j]) = (order[j], order[i]);
-        }
-        return order;
-    }
-
-    private int[] Cut(int[] order)
-    {
-        List<int> starts = [0];
-        int filled = 0;
-        for (int i = 0; i < order.Length; i++)
-        {
-            int length = _examples.TokensOf(order[i]);
-            if (filled > 0 && filled + length > _tokens)
-            {
-                starts.Add(i);
-                filled = 0;
-            }
-            filled += length;
-        }
-        starts.Add(order.Length);
-        return [.. starts];
-    }
-
-    private MicroBatch Pack(ReadOnlySpan<int> chosen)
-    {
-        Example[] examples = new Example[chosen.Length];
+        Example[] examples = new Example[chosen.Count];
         for (int i = 0; i < examples.Length; i++)
             examples[i] = _examples[chosen[i]];
         int[] starts = new int[examples.Length + 1];

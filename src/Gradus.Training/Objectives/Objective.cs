@@ -100,4 +100,13 @@ public readonly record struct Update(IReadOnlyList<TrainingBatch> Batches, int F
 /// <param name="Step">The step, from 0.</param>
 /// <param name="Key">What to derive all random numbers of the step from.</param>
 /// <param name="Ranks">The ranks that share the step.</param>
-public sealed record StepContext(LanguageModel Model, long Step, ulong Key, RankGroup Ranks);
+public sealed record StepContext(LanguageModel Model, long Step, ulong Key, RankGroup Ranks)
+{
+    internal MetricSums Metrics { get; init; } = new();
+
+    /// <summary>Adds to a metric of the step (<see cref="LossContext.Report"/>).</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="sum">The sum over what counts.</param>
+    /// <param name="weight">How much it counts.</param>
+    public void Report(string name, double sum, double weight = 1) => Metrics.Add(name, sum, weight);
+}

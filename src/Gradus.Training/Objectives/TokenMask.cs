@@ -188,7 +188,8 @@ public sealed class TokenMask(MaskOptions options, MaskVocabulary vocabulary, ul
                     chosen.Add(units[u].Start + i);
             }
         }
-        return [.. chosen];
+        // A word that is longer than all that may be chosen is cut.
+        return chosen.Count > 0 ? [.. chosen] : [.. Enumerable.Range(units[order[0]].Start, Math.Min(most, units[order[0]].Count))];
     }
 
     private List<int> ChooseEach(List<(int Start, int Count)> units, int most, ulong key)

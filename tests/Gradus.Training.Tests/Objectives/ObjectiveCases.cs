@@ -35,6 +35,9 @@ internal static class ObjectiveCases
         ["preferences with a running mean"] = (d, p) => Preferences(d, new BcoPairLoss()),
         ["preferences and answers"] = (d, p) => Preferences(d, new OrpoLoss(0.5)),
         ["rewards"] = (d, p) => (Bert("ForSequenceClassification", d, p, labels: 1), new RewardObjective(new RewardLoss(0.01), Pairs(40), Pairs(6), accumulation: 2)),
+        ["own answers"] = (d, p) => OwnAnswers(d, new OnPolicyOptions(2, 4, 4) { Advantage = new LeaveOneOutAdvantage(), Kl = new KlControl(0.02) }),
+        ["own answers with a critic"] = (d, p) => OwnAnswers(d, new OnPolicyOptions(2, 4, 4, Temperature: 0.8f, Epochs: 2, MiniBatches: 2) { Advantage = new GeneralizedAdvantage(), Kl = new KlControl(0.02, Target: 2) }),
+        ["own answers to a source"] = (d, p) => OwnAnswers(d, new OnPolicyOptions(2, 4, 4) { Loss = new PolicyLoss(KlCoefficient: 0.02, TopEntropyShare: 0.5, Level: RatioLevel.Sequence, Aggregation: LossAggregation.Sequence) }, source: true),
     };
 
     public static IReadOnlyCollection<string> Known => All.Keys;
@@ -66,6 +69,18 @@ internal static class ObjectiveCases
             validation.SetReference(model, Precision.F32);
         }
         return (model, new PreferenceObjective(loss, train, validation, accumulation: 2));
+    }
+
+    // Even tokens are wanted.
+    private static (LanguageModel, Objective) OwnAnswers(Device device, OnPolicyOptions options, bool source = false)
+    {
+        LanguageModel policy = source ? T5(device, 0) : Llama(device);
+        GenerativeModel reference = (GenerativeModel)(source ? T5(device, 0) : Llama(device));
+        reference.SetTrainable(false);
+        return (policy, new OnPolicyObjective(
+            (GenerativeModel)policy, [.. TinyTraining.Examples(6).Select(e => e.Ids[..4])], [End],
+            [RewardSource.Of("even", r => r.Answer.Count(t => t % 2 == 0) / (double)r.Answer.Length), RewardSource.Of("short", r => -r.Answer.Length, weight: 0)],
+            reference, options, Precision.F32, seed: 3));
     }
 
     // The better answer goes on in the language, the worse one repeats itself.

@@ -77,6 +77,14 @@ public sealed class TokenMaskTests
     }
 
     [Fact]
+    public void A_word_longer_than_the_share_is_cut()
+    {
+        int[] ids = [1, 5, 6, 9, 12, 15, 18, 21, 24, 2], targets = new int[10];
+        Assert.Equal(2, new TokenMask(new MaskOptions(0.15, WholeWords: true), new MaskVocabulary(Mask, [.. Enumerable.Range(0, Words).Select(i => i < 5)], [.. Enumerable.Range(0, Words).Select(i => i > 5)]), 1).Apply(ids, targets, 0));
+        Assert.Equal([1, 2], Enumerable.Range(0, 10).Where(i => targets[i] >= 0));
+    }
+
+    [Fact]
     public void Runs_of_n_have_a_probability_proportional_to_one_over_n()
     {
         int[] lengths = new int[4];

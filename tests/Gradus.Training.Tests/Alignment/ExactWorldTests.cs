@@ -1,0 +1,146 @@
+using Gradus.Files;
+using Gradus.Models;
+using Gradus.Nn;
+using Gradus.Tensors;
+using Gradus.Tensors.Cpu;
+using Gradus.Training.Alignment;
+using Gradus.Training.Data;
+using Gradus.Training.Optimizers;
+
+namespace Gradus.Training.Tests.Alignment;
+
+/// <summary>
+/// A world whose answers can all be written down: the best policy is π_ref·e^(r/β) divided by its sum Z, and E r − β·KL of it is β·log Z. Every method
+/// is measured by how far it comes from the reference's value to that.
+/// </summary>
+public sealed class ExactWorldTests
+{
+    private const int Words = 8, End = 0;
+    private const double Beta = 0.5;
+
+    private static readonly CpuDevice Device = CpuDevice.Create(CpuFeatures.Best, Workers.Default);
+
+    // One or two tokens; the end token ends an answer.
+    private static readonly int[][] Answers = [[End], .. Enumerable.Range(1, Words - 1).SelectMany(a => Enumerable.Range(0, Words).Select(b => new[] { a, b }))];
+
+    [Theory]
+    [InlineData("rloo")]
+    [InlineData("group")]
+    [InlineData("reinforce")]
+    [InlineData("ppo")]
+    public void Learning_from_own_answers_comes_near_the_best_policy(string method)
+    {
+        AdvantageEstimator advantage = method switch
+        {
+            "rloo" => new LeaveOneOutAdvantage(),
+            "group" => new GroupAdvantage(GroupScale.None),
+            "reinforce" => new ReinforceAdvantage(),
+            _ => new GeneralizedAdvantage(Whitened: false),
+        };
+        using GenerativeModel policy = Model(), reference = Model();
+        reference.SetTrainable(false);
+        OnPolicyOptions options = new(Prompts: 1, GroupSize: 64, MaxNewTokens: 2, Epochs: method == "ppo" ? 2 : 1) { Advantage = advantage, Kl = new KlControl(Beta), Loss = new PolicyLoss(Aggregation: LossAggregation.ConstantLength) };
+        using OnPolicyObjective objective = new(policy, [[1]], [End], [RewardSource.Of("world", r => Reward(r.Answer))], reference, options, Precision.F32, seed: 1);
+        using Trainer trainer = new(policy, objective, new TrainingOptions(150, ClipNorm: 1, Seed: 5) { Optimizer = new AdamW(5e-3, WeightDecay: 0), Schedule = new LinearSchedule() });
+        double before = Value(policy, reference), best = Best(reference);
+        for (int i = 0; i < 150; i++)
+            trainer.Step();
+        double after = Value(policy, reference);
+        Assert.True((after - before) / (best - before) > 0.9, $"{method}: {before} → {after}, the best is {best}");
+    }
+
+    [Fact]
+    public void Direct_preference_optimization_comes_near_the_best_policy()
+    {
+        using GenerativeModel policy = Model(), reference = Model();
+        reference.SetTrainable(false);
+        double[] chances = Chances(reference);
+        // Two answers of the reference each, labelled as Bradley and Terry say.
+        PreferenceExample[] pairs = [.. Enumerable.Range(0, 12_000).Select(i =>
+        {
+            int[] a = Answers[Draw(chances, 2 * i)], b = Answers[Draw(chances, (2 * i) + 1)];
+            bool first = CounterRandom.Uniform(77, i) < 1 / (1 + Math.Exp(Reward(b) - Reward(a)));
+            return new PreferenceExample(Of(first ? a : b), Of(first ? b : a));
+        }).Where(p => !p.Chosen.Ids.SequenceEqual(p.Rejected.Ids))];
+        PreferenceExamples train = new(pairs, 1500, 2);
+        train.SetReference(policy, Precision.F32);
+        using Trainer trainer = new(policy, new PreferenceObjective(new SigmoidLoss(Beta), train), new TrainingOptions(400, Seed: 5) { Optimizer = new AdamW(1e-2, WeightDecay: 0), Schedule = new LinearSchedule() });
+        double before = Value(policy, reference), best = Best(reference);
+        Assert.Equal(Math.Log(2), trainer.Step().Loss, 1e-6);
+        for (int i = 1; i < 400; i++)
+            trainer.Step();
+        double after = Value(policy, reference);
+        Assert.True((after - before) / (best - before) > 0.85, $"{before} → {after}, the best is {best}");
+
+        static Example Of(int[] answer) => new([1, .. answer], [false, .. answer.Select(_ => true)]);
+    }
+
+    [Fact]
+    public void A_reference_that_is_not_the_start_is_refused()
+    {
+        using GenerativeModel policy = Model(), other = Model(seed: 9);
+        PreferenceExamples train = new([new PreferenceExample(new Example([1, 2, 3], [false, true, true]), new Example([1, 4], [false, true]))], 100, 0);
+        train.SetReference(other, Precision.F32);
+        using Trainer trainer = new(policy, new PreferenceObjective(new SigmoidLoss(), train), new TrainingOptions());
+        Assert.Contains("the reference must be the model that training starts from", Assert.Throws<InvalidDataException>(trainer.Step).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_a_reward_nothing_is_learned()
+    {
+        using GenerativeModel policy = Model();
+        using OnPolicyObjective objective = new(
+            policy, [[1]], [End], [RewardSource.Of("nothing", _ => 0)], null, new OnPolicyOptions(1, 16, 2) { Advantage = new LeaveOneOutAdvantage() }, Precision.F32, seed: 1);
+        using Trainer trainer = new(policy, objective, new TrainingOptions(3, Seed: 5) { Optimizer = new Sgd(1) });
+        string before = TinyTraining.Sha(trainer.Parameters.Select(p => p.Value));
+        for (int i = 0; i < 3; i++)
+        {
+            StepReport report = trainer.Step();
+            Assert.Equal(1, report.Metrics["dead_groups"]);
+        }
+        Assert.Equal(before, TinyTraining.Sha(trainer.Parameters.Select(p => p.Value)));
+    }
+
+    private static GenerativeModel Model(ulong seed = 3)
+    {
+        GenerativeModel model = (GenerativeModel)Checkpoint.Create(new LlamaConfig(Words, 24, 48, 1, 4, 4, MaxPositionEmbeddings: 8, InitializerRange: 0.1f), seed, Device);
+        model.SetTrainable(true);
+        return model;
+    }
+
+    private static double Reward(int[] answer) => CounterRandom.Normal(41, answer.Aggregate(0, (sum, t) => (sum * Words) + t + 1));
+
+    // π of every answer.
+    private static double[] Chances(GenerativeModel model)
+    {
+        using Workspace w = model.Parts.Store.NewScratch(Precision.F32);
+        PreferenceExample[] each = [.. Answers.Select(a => new Example([1, .. a], [false, .. a.Select(_ => true)])).Select(e => new PreferenceExample(e, e))];
+        PreferenceBatch batch = new PreferenceExamples(each, 10_000, 0).All().Single();
+        return [.. HostLoss.LogProbabilities(model, new Pass(batch.Tokens, w), batch.Targets).ToArray().Take(Answers.Length).Select(l => Math.Exp(l))];
+    }
+
+    private static double Value(GenerativeModel policy, GenerativeModel reference)
+    {
+        double[] p = Chances(policy), q = Chances(reference);
+        Assert.Equal(1, p.Sum(), 1e-4);
+        return Answers.Select((a, i) => p[i] * (Reward(a) - (Beta * Math.Log(p[i] / q[i])))).Sum();
+    }
+
+    private static double Best(GenerativeModel reference)
+    {
+        double[] q = Chances(reference);
+        return Beta * Math.Log(Answers.Select((a, i) => q[i] * Math.Exp(Reward(a) / Beta)).Sum());
+    }
+
+    private static int Draw(double[] chances, int index)
+    {
+        double u = CounterRandom.Uniform(55, index) * chances.Sum();
+        for (int i = 0; i < chances.Length; i++)
+        {
+            u -= chances[i];
+            if (u < 0)
+                return i;
+        }
+        return chances.Length - 1;
+    }
+}
