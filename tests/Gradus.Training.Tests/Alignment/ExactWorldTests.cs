@@ -55,22 +55,22 @@ public sealed class ExactWorldTests
         using GenerativeModel policy = Model(), reference = Model();
         reference.SetTrainable(false);
         double[] chances = Chances(reference);
-        // Two answers of the reference each, labelled as Bradley and Terry say.
-        PreferenceExample[] pairs = [.. Enumerable.Range(0, 12_000).Select(i =>
+        // Two answers of the reference each, labelled as Bradley and Terry say. What it hardly ever writes it is not told of: more pairs come nearer.
+        PreferenceExample[] pairs = [.. Enumerable.Range(0, 4000).Select(i =>
         {
             int[] a = Answers[Draw(chances, 2 * i)], b = Answers[Draw(chances, (2 * i) + 1)];
             bool first = CounterRandom.Uniform(77, i) < 1 / (1 + Math.Exp(Reward(b) - Reward(a)));
             return new PreferenceExample(Of(first ? a : b), Of(first ? b : a));
         }).Where(p => !p.Chosen.Ids.SequenceEqual(p.Rejected.Ids))];
-        PreferenceExamples train = new(pairs, 1500, 2);
+        PreferenceExamples train = new(pairs, 600, 2);
         train.SetReference(policy, Precision.F32);
-        using Trainer trainer = new(policy, new PreferenceObjective(new SigmoidLoss(Beta), train), new TrainingOptions(400, Seed: 5) { Optimizer = new AdamW(1e-2, WeightDecay: 0), Schedule = new LinearSchedule() });
+        using Trainer trainer = new(policy, new PreferenceObjective(new SigmoidLoss(Beta), train), new TrainingOptions(150, Seed: 5) { Optimizer = new AdamW(5e-3, WeightDecay: 0), Schedule = new LinearSchedule() });
         double before = Value(policy, reference), best = Best(reference);
         Assert.Equal(Math.Log(2), trainer.Step().Loss, 1e-6);
-        for (int i = 1; i < 400; i++)
+        for (int i = 1; i < 150; i++)
             trainer.Step();
         double after = Value(policy, reference);
-        Assert.True((after - before) / (best - before) > 0.85, $"{before} → {after}, the best is {best}");
+        Assert.True((after - before) / (best - before) > 0.7, $"{before} → {after}, the best is {best}");
 
         static Example Of(int[] answer) => new([1, .. answer], [false, .. answer.Select(_ => true)]);
     }
