@@ -100,7 +100,7 @@ internal static class FinetuneStage
         using ModelBundle bundle = ModelFolder.Open(
             recipe.Model, context.Device, new ModelBundleOptions(keep, keep, WritesText: true, DefaultTemplate: true), context.Cancellation);
         if (bundle.Adapter is not null)
-            throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus convert {recipe.Model} FOLDER");
+            throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus merge {recipe.Model} --to FOLDER");
         int limit = recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, bundle.ContextLength) : bundle.ContextLength;
         ulong seed = (ulong)recipe.Training.Seed;
         ExampleLimits limits = new(limit, recipe.BatchTokens, recipe.TooLong);

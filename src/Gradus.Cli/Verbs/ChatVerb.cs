@@ -22,6 +22,8 @@ internal static class ChatVerb
 
     private static readonly Option<string?> SystemMessage = new("--system") { Description = "The system message: what the model is told first.", HelpName = "TEXT" };
 
+    private static readonly Option<string?> Base = ModelFolder.BaseOption();
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object per answer." };
 
     /// <summary>Makes the command.</summary>
@@ -29,6 +31,7 @@ internal static class ChatVerb
     {
         Verb verb = new("chat", "Talk with a model. In a pipe every line is a message.") { Source, SystemMessage };
         SamplingArguments sampling = new(verb, maxTokens: 512);
+        verb.Options.Add(Base);
         verb.Options.Add(Json);
         verb.Examples =
         [
@@ -41,7 +44,8 @@ internal static class ChatVerb
 
     private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
     {
-        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, context.Cancellation);
+        using ModelBundle bundle = ModelBundle.Open(
+            ModelFolder.Find(parse.GetRequiredValue(Source), parse.GetValue(Base), context.Cancellation), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true });
         using ChatSession session = new(bundle, sampling, parse.GetValue(SystemMessage));
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
         ChatLoop loop = new(context, session, parse.GetValue(Json), end);

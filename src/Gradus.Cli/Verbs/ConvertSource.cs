@@ -54,17 +54,18 @@ internal sealed class ConvertSource(
     /// <summary>Opens a path.</summary>
     /// <param name="path">A model's folder, a run's, an adapter's, a file, or a model's name on the hub.</param>
     /// <param name="tokenizer">Where the tokenizer is, or null to look beside the model.</param>
+    /// <param name="baseModel">The base model of an adapter, where it is not the one that the adapter names; else null.</param>
     /// <param name="cancel">Stops a download.</param>
     /// <exception cref="UsageException">There is nothing at the path that is read here.</exception>
     /// <exception cref="InvalidDataException">A file is broken, or the files do not belong together.</exception>
-    public static ConvertSource Open(string path, string? tokenizer, CancellationToken cancel = default)
+    public static ConvertSource Open(string path, string? tokenizer, string? baseModel, CancellationToken cancel = default)
     {
         Tokenizer? given = tokenizer is null ? null : TokenizerVerb.Open(tokenizer);
         if (File.Exists(path) && !GgufModel.IsGguf(path))
             return OpenFile(path, given);
         if (Directory.Exists(path) && !ModelFolder.IsModel(path) && Llama2cModels.FindIn(path) is { } file)
             return OpenFile(file, given);
-        ModelLocation location = ModelFolder.Find(path, cancel);
+        ModelLocation location = ModelFolder.Find(path, baseModel, cancel);
         given ??= location.TryOpenTokenizer();
         if (location.Adapter is not null)
             return OpenMerged(location, given);
@@ -88,6 +89,33 @@ internal sealed class ConvertSource(
     /// <summary>Closes the files.</summary>
     public void Dispose() => tensors.Dispose();
 
+    /// <summary>An adapter's base model with the adapter in its weights.</summary>
+    /// <param name="location">The two.</param>
+    /// <exception cref="InvalidDataException">A file is broken, or the adapter cannot be merged.</exception>
+    public static ConvertSource OpenMerged(ModelLocation location) => OpenMerged(location, location.TryOpenTokenizer());
+
+    // What ends a text of the base model, and of the adapter, which may have learned to end in another way.
+    private static JsonObject? MergedGeneration(ModelLocation location)
+    {
+        JsonObject[] files = [.. new[] { location.Folder, location.Adapter! }.Where(Directory.Exists).Select(f => Path.Combine(f, GenerationConfigFile)).Where(File.Exists).Select(Checkpoint.ReadObject)];
+        if (files.Length == 0)
+            return null;
+        int[] ends = [.. new SortedSet<int>(files.SelectMany(f => Numbers(f["eos_token_id"])))];
+        JsonObject merged = (JsonObject)files[0].DeepClone();
+        foreach ((string key, JsonNode? value) in files[^1])
+            merged[key] = value?.DeepClone();
+        if (ends.Length > 0)
+            merged["eos_token_id"] = ends.Length == 1 ? ends[0] : new JsonArray([.. ends.Select(e => (JsonNode)e)]);
+        return merged;
+    }
+
+    private static IEnumerable<int> Numbers(JsonNode? node) => node switch
+    {
+        JsonArray list => list.SelectMany(Numbers),
+        JsonValue value when value.TryGetValue(out int id) => [id],
+        _ => [],
+    };
+
     private static ConvertSource OpenMerged(ModelLocation location, Tokenizer? tokenizer)
     {
         // An adapter is merged in f32, or its small changes would be lost in the rounding.
@@ -96,9 +124,7 @@ internal sealed class ConvertSource(
         {
             using (ModelAdapter adapter = PeftFolder.Load(location.Adapter!, model))
                 adapter.Merge();
-            string generation = Path.Combine(location.Folder, GenerationConfigFile);
-            return new ConvertSource(
-                Architectures.ToJson(model.Config), new ParameterFile(location.Adapter!, model), tokenizer, File.Exists(generation) ? Checkpoint.ReadObject(generation) : null);
+            return new ConvertSource(Architectures.ToJson(model.Config), new ParameterFile(location.Adapter!, model), tokenizer, MergedGeneration(location));
         }
         catch
         {

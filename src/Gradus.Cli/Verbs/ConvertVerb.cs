@@ -47,7 +47,7 @@ internal static class ConvertVerb
 
     private static readonly Option<string?> Base = new("--base")
     {
-        Description = "The base model of a GGUF adapter, where the file does not say it.",
+        Description = "The base model of an adapter, where the adapter does not say it or it moved.",
         HelpName = "MODEL",
     };
 
@@ -82,10 +82,10 @@ internal static class ConvertVerb
             throw new UsageException($"{to}: is what is to be converted; write to another folder or file.");
         long shard = parse.GetValue(MaxShardSize) is { } size ? ByteSize.Parse(size, MaxShardSize.Name) : long.MaxValue;
         if (parse.GetValue(AdapterOnly))
-            return WriteAdapter(context, from, to);
+            return WriteAdapter(context, from, to, parse.GetValue(Base));
         if (GgufModel.IsGguf(from) && IsAdapter(from))
             return ReadAdapter(context, from, to, parse.GetValue(Base));
-        using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), context.Cancellation);
+        using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), parse.GetValue(Base), context.Cancellation);
         if (source.Tokenizer is { } tokenizer && source.Known is { } known)
             ModelBundle.CheckFit(tokenizer, known, new ModelLocation(from));
         string type = parse.GetValue(Type) ?? source.StoredType.ToString().ToLowerInvariant();
@@ -97,15 +97,24 @@ internal static class ConvertVerb
         return ExitCode.Done;
     }
 
-    private static int WriteAdapter(CommandContext context, string from, string to)
+    private static int WriteAdapter(CommandContext context, string from, string to, string? baseModel)
     {
-        ModelLocation location = ModelFolder.Find(from, context.Cancellation);
+        ModelLocation location = ModelFolder.Find(from, baseModel, context.Cancellation);
         if (location.Adapter is null)
             throw new UsageException($"{from}: is a model, not an adapter; leave --adapter-only out.");
-        JsonObject config = Checkpoint.ReadObject(Path.Combine(location.Folder, Checkpoint.ConfigFile));
+        JsonObject config = ReadConfig(location.Folder);
         AtomicFile.Write(to, stream => GgufAdapter.Write(stream, location.Adapter, config));
         new Facts(context).Add("written to", to);
         return ExitCode.Done;
+    }
+
+    // The base model may be a GGUF file too.
+    private static JsonObject ReadConfig(string model)
+    {
+        if (!GgufModel.IsGguf(model))
+            return Checkpoint.ReadObject(Path.Combine(model, Checkpoint.ConfigFile));
+        using GgufModel file = GgufModel.Open(model);
+        return (JsonObject)file.Config.DeepClone();
     }
 
     private static bool IsAdapter(string path)
@@ -117,7 +126,7 @@ internal static class ConvertVerb
     private static int ReadAdapter(CommandContext context, string from, string to, string? model)
     {
         string? folder = model is null ? null : ModelFolder.Find(model, context.Cancellation).Folder;
-        using GgufAdapter adapter = GgufAdapter.Open(from, folder is null ? null : Checkpoint.ReadObject(Path.Combine(folder, Checkpoint.ConfigFile)));
+        using GgufAdapter adapter = GgufAdapter.Open(from, folder is null ? null : ReadConfig(folder));
         using AtomicFolder written = AtomicFolder.Begin(to);
         adapter.WriteFolder(written, folder is null ? null : Path.GetFullPath(folder));
         written.Commit();
@@ -125,7 +134,7 @@ internal static class ConvertVerb
         return ExitCode.Done;
     }
 
-    private static IReadOnlyList<string> WriteFolder(CommandContext context, ConvertSource source, string to, string name, long maxShardBytes)
+    internal static IReadOnlyList<string> WriteFolder(CommandContext context, ConvertSource source, string to, string name, long maxShardBytes)
     {
         if (!Enum.TryParse(name, ignoreCase: true, out DType type) || type is not (DType.F32 or DType.BF16 or DType.F16))
             throw new UsageException($"--dtype {name}: a folder in the Hugging Face layout stores f32, bf16 or f16; give a file whose name ends with .gguf.");

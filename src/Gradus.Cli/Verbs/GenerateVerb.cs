@@ -23,6 +23,8 @@ internal static class GenerateVerb
 
     private static readonly Option<int> Count = Numeric.Option("--count", "Texts to write, all at once; with a seed each has the next one.", 1, 4096, 1);
 
+    private static readonly Option<string?> Base = ModelFolder.BaseOption();
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object per text: text, ids, why it ended, seed." };
 
     /// <summary>Makes the command.</summary>
@@ -30,7 +32,7 @@ internal static class GenerateVerb
     {
         Verb verb = new("generate", "Write text with a model, token by token.") { Source, Prompt };
         SamplingArguments sampling = new(verb, maxTokens: 200);
-        foreach (Option option in new Option[] { Echo, Count, Json })
+        foreach (Option option in new Option[] { Echo, Count, Base, Json })
             verb.Options.Add(option);
         verb.Examples =
         [
@@ -45,7 +47,8 @@ internal static class GenerateVerb
     private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
     {
         string prompt = parse.GetValue(Prompt) ?? (context.InputIsTerminal ? "" : WithoutLastLineEnd(TextInput.ReadAll(context, TextInput.StandardInput)));
-        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, context.Cancellation);
+        using ModelBundle bundle = ModelBundle.Open(
+            ModelFolder.Find(parse.GetRequiredValue(Source), parse.GetValue(Base), context.Cancellation), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true });
         GenerationRequest request = bundle.Continue(prompt);
         using Generator generator = new(bundle.Generative);
         Continuation[] texts = [.. Enumerable.Range(0, parse.GetValue(Count)).Select(i =>

@@ -21,12 +21,14 @@ internal static class InspectVerb
 
     private static readonly Option<bool> Tensors = new("--tensors") { Description = "List every tensor: name, stored type, shape, bytes." };
 
+    private static readonly Option<string?> Base = ModelFolder.BaseOption();
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print everything as one JSON object." };
 
     /// <summary>Makes the command.</summary>
     public static Command Create(CommandContext context)
     {
-        Verb verb = new("inspect", "Show what a model is: architecture, parameters, memory, tokenizer, chat template.") { Source, Tensors, Json };
+        Verb verb = new("inspect", "Show what a model is: architecture, parameters, memory, tokenizer, chat template.") { Source, Tensors, Base, Json };
         verb.Examples = [("inspect runs/quickstart/3-pretrain --tensors", "shows a run's newest checkpoint with every tensor")];
         verb.SetAction(parse => Run(context, parse));
         return verb;
@@ -36,7 +38,7 @@ internal static class InspectVerb
     {
         string path = parse.GetRequiredValue(Source);
         bool tensors = parse.GetValue(Tensors);
-        JsonObject facts = File.Exists(path) ? DescribeFile(path, tensors) : DescribeModel(ModelFolder.Find(path, context.Cancellation), tensors);
+        JsonObject facts = File.Exists(path) ? DescribeFile(path, tensors) : DescribeModel(ModelFolder.Find(path, parse.GetValue(Base), context.Cancellation), tensors);
         if (parse.GetValue(Json))
             context.WriteJson(facts);
         else
@@ -140,7 +142,7 @@ internal static class InspectVerb
         return new JsonObject
         {
             ["folder"] = folder,
-            ["type"] = config.ToJson()["peft_type"]?.DeepClone(),
+            ["type"] = config.PeftType,
             ["parameters"] = file.Entries.Sum(e => e.Shape.Count),
             ["config"] = config.ToJson(),
         };

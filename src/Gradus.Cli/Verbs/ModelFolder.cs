@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Tensors;
@@ -14,13 +15,22 @@ internal static class ModelFolder
     /// <param name="path">A folder, a file, or a model's name on the hub, which is fetched if need be.</param>
     /// <param name="cancel">Stops a download.</param>
     /// <exception cref="UsageException">There is no model.</exception>
-    public static ModelLocation Find(string path, CancellationToken cancel = default) => ModelLocation.Find(path, text => Resolve(text, cancel));
+    public static ModelLocation Find(string path, CancellationToken cancel = default) => Find(path, null, cancel);
+
+    /// <inheritdoc cref="Find(string, CancellationToken)"/>
+    /// <param name="path">A folder, a file, or a model's name on the hub, which is fetched if need be.</param>
+    /// <param name="baseModel">The base model of an adapter, where it is not the one that the adapter names; else null.</param>
+    /// <param name="cancel">Stops a download.</param>
+    public static ModelLocation Find(string path, string? baseModel, CancellationToken cancel) => ModelLocation.Find(path, text => Resolve(text, cancel), baseModel);
+
+    /// <summary>The option that says where an adapter's base model is.</summary>
+    public static Option<string?> BaseOption() => new("--base") { Description = "The base model of an adapter, where it is not at the place that the adapter names.", HelpName = "MODEL" };
 
     /// <summary>Whether a folder holds a model, an adapter, or a run with a whole checkpoint.</summary>
     public static bool IsModel(string folder) => ModelLocation.IsModel(folder) || RunFolder.LatestCheckpoint(folder) is not null;
 
     /// <summary>Loads a model with its tokenizer, and its adapter if it has one.</summary>
-    /// <param name="path">What <see cref="Find"/> takes.</param>
+    /// <param name="path">What <see cref="Find(string, CancellationToken)"/> takes.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="options">What is kept as stored, what is asked of the model; the defaults where null.</param>
     /// <param name="cancel">Stops a download.</param>

@@ -8,21 +8,45 @@ namespace Gradus.Adapters;
 /// <summary>The tensors of an adapter's file, read by the names of parameters. Every tensor has to find its parameter.</summary>
 internal sealed class AdapterFile : ParameterSource
 {
+    // PEFT stores a prefix without its module's name.
+    private static readonly Dictionary<string, string> PromptNames = new()
+    {
+        ["prompt_encoder.embedding.weight"] = "prompt_embeddings",
+        ["prompt_encoder.prefix_task_cols"] = "prefix_task_cols",
+        ["prompt_encoder.prefix_task_rows"] = "prefix_task_rows",
+    };
+
     private const string Prefix = "base_model.model.", Weight = ".weight", BaseWeight = ".base_layer.weight";
     private readonly TensorFile _file;
+    private readonly TensorFile? _training;
     private readonly PeftConfig _config;
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
 
-    public AdapterFile(TensorFile file, PeftConfig config) => (_file, _config) = (file, config);
+    /// <summary>Reads a file.</summary>
+    /// <param name="file">The tensors.</param>
+    /// <param name="config">The configuration beside them.</param>
+    /// <param name="training">The parameters of a network that made some of them, or null.</param>
+    public AdapterFile(TensorFile file, PeftConfig config, TensorFile? training = null) => (_file, _config, _training) = (file, config, training);
+
+    /// <summary>Whether the parameters of a network that made a prefix are there.</summary>
+    public bool HasTraining => _training is not null;
 
     // What PEFT writes for "lora_only" lacks the biases.
     private bool BiasesMayLack => _config is LoraConfig { Bias: LoraBias.LoraOnly };
 
-    public override bool Has(string name) => Find(name) is not null;
+    public override bool Has(string name) => Find(name) is not null || _training?.TryGet(name, out _) == true;
 
     public override Tensor Get(string name, Shape shape, Init init, Workspace store)
     {
         Tensor value = store.Empty(shape);
+        if (_training?.TryGet(name, out TensorEntry? raw) == true)
+        {
+            if (raw.Shape != shape)
+                throw new InvalidDataException($"{_training.Path}: tensor \"{name}\" has the shape {raw.Shape}, but {PeftFolder.ConfigFile} makes it {shape}.");
+            _training.Read(raw, value.Span());
+            _used.UnionWith(_file.Entries.Select(e => e.Name));
+            return value;
+        }
         if (Find(name) is not { } entry)
         {
             if (!BiasesMayLack || !name.EndsWith(".bias", StringComparison.Ordinal))
@@ -92,6 +116,8 @@ internal sealed class AdapterFile : ParameterSource
     // Other names under which versions of PEFT store the same.
     private TensorEntry? Find(string name)
     {
+        if (PromptNames.TryGetValue(name, out string? stored))
+            return _file.TryGet(stored, out TensorEntry? prompt) ? prompt : null;
         int last = name.LastIndexOf('.');
         string[] names = [name, name.Replace(".base_layer.", ".", StringComparison.Ordinal), $"{name}.weight", last < 0 ? name : $"{name[..last]}.modules_to_save{name[last..]}"];
         foreach (string candidate in names)

@@ -7,7 +7,7 @@ namespace Gradus.Adapters;
 /// <summary>What an adapter adds to a model, while it is being made: nothing of the model changes yet.</summary>
 internal sealed class AdapterParts
 {
-    private const string Prefix = "base_model.model";
+    private const string Names = "base_model.model";
     private readonly HashSet<string> _saved;
     private readonly ParameterSource _source;
 
@@ -54,6 +54,12 @@ internal sealed class AdapterParts
     /// <summary>Weights that take the layers' own place.</summary>
     public List<(Linear Layer, Weight Weight)> Substitutes { get; } = [];
 
+    /// <summary>What stands before every sequence, or null.</summary>
+    public Prefix? Prefix { get; set; }
+
+    /// <summary>Whether parameters from which a network makes a prefix are there, rather than what it made.</summary>
+    public bool CanTrainPrompt => IsNew || _source is AdapterFile { HasTraining: true };
+
     /// <summary>The path of a module in the adapter's file.</summary>
     public Scope At(string path) => Root["model"][path];
 
@@ -78,12 +84,12 @@ internal sealed class AdapterParts
     {
         if (parameter.Value.DType != DType.F32)
             throw new InvalidDataException($"{key}: {parameter.Name} is stored as {parameter.Value.DType} and cannot be trained; load the model in F32.");
-        Own.Add(new OwnParameter(parameter, $"{Prefix}.{name}", _source, Store, trained: true));
+        Own.Add(new OwnParameter(parameter, $"{Names}.{name}", _source, Store, trained: true));
     }
 
     /// <summary>Gives a parameter of the model the value that the adapter's file has for it.</summary>
     public void Overwrite(Parameter parameter, string name) =>
-        Own.Add(new OwnParameter(parameter, $"{Prefix}.{name}", _source, Store, trained: false));
+        Own.Add(new OwnParameter(parameter, $"{Names}.{name}", _source, Store, trained: false));
 
     /// <summary>Trains what the configuration's modules_to_save names.</summary>
     public void AddSaved()

@@ -33,22 +33,29 @@ public sealed class ModelAdapter : IDisposable
     public bool IsAttached { get; private set; }
 
     /// <summary>Whether <see cref="Merge()"/> can write it into the model's weights: methods that add layers or tokens cannot.</summary>
-    public bool CanMerge => _parts.Linears.All(l => l.Adapter.CanMerge);
+    public bool CanMerge => _parts.Prefix is null && _parts.Linears.All(l => l.Adapter.CanMerge) && _parts.Embeddings.All(e => e.Adapter.CanMerge);
 
     /// <summary>What training changes.</summary>
     public IReadOnlyList<Parameter> Parameters =>
         [.. Adapted.Where(p => !p.IsBuffer), .. _parts.Own.Where(o => o.Trained).Select(o => o.Parameter)];
 
     /// <summary>All values under their names in adapter_model.safetensors.</summary>
-    public IReadOnlyDictionary<string, Tensor> Tensors => Adapted.Concat(_parts.Shared)
+    public IReadOnlyDictionary<string, Tensor> Tensors => Layers.Concat(_parts.Shared)
         .Select(p => (p.Name, p.Value))
         .Concat(_parts.Own.Select(o => (o.FileName, o.Parameter.Value)))
+        .Concat((_parts.Prefix as IStoredPrompt)?.Stored(_store).Select(s => (s.Key, s.Value)) ?? [])
         .ToDictionary(StringComparer.Ordinal);
+
+    /// <summary>The parameters of a network that makes a prefix, which the adapter's file does not hold but training goes on from; empty for all others.</summary>
+    internal IReadOnlyDictionary<string, Tensor> TrainingTensors =>
+        _parts.Prefix is IStoredPrompt { HasNetwork: true } ? _parts.Prefix.Parameters.ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal) : new Dictionary<string, Tensor>();
 
     /// <summary>The number of values that training changes.</summary>
     public long ParameterCount => Parameters.Sum(p => p.Shape.Count);
 
-    private IEnumerable<Parameter> Adapted =>
+    private IEnumerable<Parameter> Adapted => Layers.Concat(_parts.Prefix?.Parameters ?? []);
+
+    private IEnumerable<Parameter> Layers =>
         _parts.Embeddings.SelectMany(e => e.Adapter.Parameters).Concat(_parts.Linears.SelectMany(l => l.Adapter.Parameters));
 
     /// <summary>Attaches a new adapter.</summary>
@@ -68,7 +75,7 @@ public sealed class ModelAdapter : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(config);
-        if (model.Parts.Linears.Any(l => l.Adapter is not null) || model.Parts.Embeddings.Any(e => e.Adapter is not null))
+        if (model.Parts.Linears.Any(l => l.Adapter is not null) || model.Parts.Embeddings.Any(e => e.Adapter is not null) || model is GenerativeModel { Prefix: not null })
             throw new InvalidOperationException("The model has an adapter already; merge or detach that one first.");
         if (config.Problems().FirstOrDefault() is { } problem)
             throw new InvalidDataException($"adapter.{problem}");
@@ -123,7 +130,7 @@ public sealed class ModelAdapter : IDisposable
         if (!IsAttached)
             throw new InvalidOperationException("The adapter is not attached to the model, so it cannot be merged.");
         if (!CanMerge)
-            throw new NotSupportedException($"{(string)Config.ToJson()["peft_type"]!} adds layers or tokens to the model, which its weights cannot hold; keep the adapter beside the model.");
+            throw new NotSupportedException($"{Config.PeftType} adds layers or tokens to the model, which its weights cannot hold; keep the adapter beside the model.");
         foreach ((Linear layer, Adapter adapter) in _parts.Linears)
             CheckMergeable(layer, adapter);
         foreach ((Embedding layer, _) in _parts.Embeddings)
@@ -182,6 +189,8 @@ public sealed class ModelAdapter : IDisposable
             layer.Adapter = adapter;
         foreach (OwnParameter own in _parts.Own)
             own.Install();
+        if (_parts.Prefix is { } prefix)
+            ((GenerativeModel)Model).Prefix = prefix;
         foreach (Parameter parameter in Parameters)
             parameter.Trainable = true;
         IsAttached = true;
@@ -193,6 +202,8 @@ public sealed class ModelAdapter : IDisposable
             layer.Adapter = null;
         foreach ((Embedding layer, _) in _parts.Embeddings)
             layer.Adapter = null;
+        if (_parts.Prefix is not null)
+            ((GenerativeModel)Model).Prefix = null;
         foreach (OwnParameter own in _parts.Own)
             own.Parameter.Trainable = false;
         IsAttached = false;

@@ -17,13 +17,18 @@ namespace Gradus.Adapters;
 /// <param name="InferenceMode">Whether PEFT is to load it frozen; always true in files.</param>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "peft_type")]
 [JsonDerivedType(typeof(AdaLoraConfig), "ADALORA")]
+[JsonDerivedType(typeof(BottleneckConfig), "BOTTLENECK")]
 [JsonDerivedType(typeof(Ia3Config), "IA3")]
 [JsonDerivedType(typeof(LnTuningConfig), "LN_TUNING")]
 [JsonDerivedType(typeof(LohaConfig), "LOHA")]
 [JsonDerivedType(typeof(LokrConfig), "LOKR")]
 [JsonDerivedType(typeof(LoraConfig), "LORA")]
 [JsonDerivedType(typeof(MissConfig), "MISS")]
+[JsonDerivedType(typeof(MultitaskPromptTuningConfig), "MULTITASK_PROMPT_TUNING")]
 [JsonDerivedType(typeof(OftConfig), "OFT")]
+[JsonDerivedType(typeof(PrefixTuningConfig), "PREFIX_TUNING")]
+[JsonDerivedType(typeof(PromptTuningConfig), "PROMPT_TUNING")]
+[JsonDerivedType(typeof(PTuningConfig), "P_TUNING")]
 [JsonDerivedType(typeof(TrainableTokensConfig), "TRAINABLE_TOKENS")]
 [JsonDerivedType(typeof(VeraConfig), "VERA")]
 public abstract record PeftConfig(
@@ -37,6 +42,10 @@ public abstract record PeftConfig(
 
     /// <summary>The methods by their <c>peft_type</c>, sorted.</summary>
     public static IReadOnlyList<string> PeftTypes { get; } = [.. Methods().Select(m => m.Name).Order(StringComparer.Ordinal)];
+
+    /// <summary>The method's <c>peft_type</c>.</summary>
+    [JsonIgnore]
+    public string PeftType => Methods().First(m => m.Type == GetType()).Name;
 
     /// <summary>What is wrong with the values, one line each, naming the key; empty when all is well.</summary>
     public virtual IEnumerable<string> Problems() => [];
@@ -59,6 +68,8 @@ public abstract record PeftConfig(
     public static PeftConfig Parse(JsonObject json, string source)
     {
         ArgumentNullException.ThrowIfNull(json);
+        if (BottleneckConfig.IsHub(json))
+            json = BottleneckConfig.FromHub(json, source);
         string? name = json["peft_type"] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
         if (Methods().FirstOrDefault(m => m.Name == name).Type is not { } type)
             throw new InvalidDataException($"{source}: peft_type {(name is null ? "is missing" : $"\"{name}\" is not supported")}; supported are {string.Join(", ", PeftTypes)}.");
@@ -92,6 +103,9 @@ public abstract record PeftConfig(
 
     /// <summary>The configuration as PEFT writes it, fields at their defaults included.</summary>
     public virtual JsonObject ToJson() => (JsonObject)JsonSerializer.SerializeToNode(this, PeftJson.Default.PeftConfig)!;
+
+    /// <summary>The content of the file for an adapter of a model: adapter-hub's methods have one of their own.</summary>
+    public virtual JsonObject ToFile(LanguageModel model) => (this with { InferenceMode = true }).ToJson();
 
     private protected static string? AtLeastOne(string key, int value) => value >= 1 ? null : $"{key}: must be at least 1, but is {value}.";
 

@@ -16,7 +16,17 @@ public static class PeftFolder
     /// <summary>The file of tensors.</summary>
     public const string WeightsFile = "adapter_model.safetensors";
 
-    private const string OldWeightsFile = "adapter_model.bin";
+    /// <summary>Parameters that PEFT does not store, for training that goes on: the network that made a prefix.</summary>
+    public const string TrainingFile = "prompt_encoder.safetensors";
+
+    // PEFT's of old, and adapter-hub's.
+    private static readonly string[] OtherWeightsFiles = ["adapter_model.bin", HubWeightsFile, "pytorch_adapter.bin"];
+
+    private const string HubWeightsFile = "adapter.safetensors";
+
+    // The input tables of the families.
+    private static readonly string[] TableNames =
+        [.. new[] { "embed_tokens", "wte", "word_embeddings", "embed_in", "shared" }.SelectMany(n => new[] { $".{n}.weight", $".{n}.base_layer.weight" })];
 
     /// <summary>Whether a folder holds an adapter rather than a model.</summary>
     public static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, ConfigFile));
@@ -31,6 +41,21 @@ public static class PeftFolder
             : throw new InvalidDataException($"{path}: no such file; an adapter's folder holds {ConfigFile} and {WeightsFile}.");
     }
 
+    /// <summary>A base model's configuration as an adapter makes it: with the vocabulary of the tables that the adapter's file holds.</summary>
+    /// <param name="folder">The adapter's folder.</param>
+    /// <param name="config">The base model's configuration.</param>
+    /// <exception cref="InvalidDataException">A file is missing or broken.</exception>
+    public static ModelConfig Adapted(string folder, ModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        if (FindWeights(folder) is not { } path)
+            return config;
+        using TensorFile file = TensorFile.Open(path);
+        // A table of tokens is as long as the vocabulary; which one it is, the model says when it is there.
+        TensorEntry[] tables = [.. file.Entries.Where(e => e.Shape.Rank == 2 && TableNames.Any(n => e.Name.EndsWith(n, StringComparison.Ordinal)))];
+        return tables.Length > 0 && tables.All(t => t.Shape[0] == tables[0].Shape[0]) ? config.WithVocabulary(tables[0].Shape[0]) : config;
+    }
+
     /// <summary>Attaches the adapter of a folder to its base model.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="model">The base model.</param>
@@ -39,15 +64,14 @@ public static class PeftFolder
     {
         ArgumentNullException.ThrowIfNull(model);
         PeftConfig config = ReadConfig(folder);
-        string path = Path.Combine(folder, WeightsFile);
-        if (!File.Exists(path) && File.Exists(Path.Combine(folder, OldWeightsFile)))
-            path = Path.Combine(folder, OldWeightsFile);
-        if (!File.Exists(path))
-            throw new InvalidDataException($"{path}: no such file; an adapter's folder holds {ConfigFile} and {WeightsFile}.");
+        string path = FindWeights(folder)
+            ?? throw new InvalidDataException($"{Path.Combine(folder, WeightsFile)}: no such file; an adapter's folder holds {ConfigFile} and {WeightsFile}.");
         using TensorFile file = TensorFile.Open(path);
+        string trainingPath = Path.Combine(folder, TrainingFile);
+        using TensorFile? training = File.Exists(trainingPath) ? TensorFile.Open(trainingPath) : null;
         try
         {
-            return ModelAdapter.Attach(model, config, new AdapterFile(file, config));
+            return ModelAdapter.Attach(model, config, new AdapterFile(file, config, training));
         }
         catch (InvalidDataException e) when (!e.Message.StartsWith(path, StringComparison.Ordinal))
         {
@@ -63,8 +87,10 @@ public static class PeftFolder
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(adapter);
-        Checkpoint.WriteObject(folder, ConfigFile, (adapter.Config with { InferenceMode = true }).ToJson());
-        Checkpoint.WriteTensors(folder.Create(WeightsFile), adapter.Tensors, type);
+        Checkpoint.WriteObject(folder, ConfigFile, adapter.Config.ToFile(adapter.Model));
+        Checkpoint.WriteTensors(folder.Create(adapter.Config is BottleneckConfig ? HubWeightsFile : WeightsFile), adapter.Tensors, type);
+        if (adapter.TrainingTensors is { Count: > 0 } training)
+            Checkpoint.WriteTensors(folder.Create(TrainingFile), training);
     }
 
     /// <summary>Writes an adapter's folder as a whole: a reader sees the old one or the new one.</summary>
@@ -78,4 +104,7 @@ public static class PeftFolder
         Write(folder, adapter, type);
         folder.Commit();
     }
+
+    private static string? FindWeights(string folder) =>
+        new[] { WeightsFile }.Concat(OtherWeightsFiles).Select(f => Path.Combine(folder, f)).FirstOrDefault(File.Exists);
 }

@@ -91,7 +91,7 @@ public sealed class ModelBundle : IDisposable
         if (options.WritesText && !Architectures.WritesText(stored.Config))
             throw WritesNothing(location, stored.Config);
         Tokenizer tokenizer = location.OpenTokenizer();
-        CheckFit(tokenizer, stored.Config, location);
+        CheckFit(tokenizer, location.Adapter is null ? stored.Config : PeftFolder.Adapted(location.Adapter, stored.Config), location);
         LanguageModel model = Checkpoint.Load(location.Folder, device, options.KeepStoredType, options.KeepPacked);
         ModelAdapter? adapter = null;
         try
@@ -135,7 +135,7 @@ public sealed class ModelBundle : IDisposable
     public Pooling? Pooling { get; }
 
     /// <summary>The longest sequence, in tokens; of a model with an encoder, of source and answer each.</summary>
-    public int ContextLength => Model.Config.ContextLength;
+    public int ContextLength => Model is GenerativeModel writer ? writer.LongestSequence : Model.Config.ContextLength;
 
     /// <summary>The ids that end a text, ascending: the tokenizer's, and those of config.json and generation_config.json of model and adapter.</summary>
     public IReadOnlyList<int> EndIds { get; }

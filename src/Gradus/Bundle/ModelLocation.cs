@@ -112,7 +112,9 @@ public sealed partial record ModelLocation(string Folder, string? Adapter = null
         string file = Path.Combine(adapter, PeftFolder.ConfigFile);
         if (PeftFolder.ReadConfig(adapter).BaseModelNameOrPath is not { Length: > 0 } name)
             throw new InvalidDataException($"{file}: {BaseKey} is missing; set it to the folder of the base model.");
-        string? found = new[] { Path.GetFullPath(name, Path.GetFullPath(adapter)), Path.GetFullPath(name) }.FirstOrDefault(Path.Exists);
+        // A path of Windows, with its separators, is one here too.
+        string[] names = Path.DirectorySeparatorChar == '/' && name.Contains('\\', StringComparison.Ordinal) ? [name, name.Replace('\\', '/')] : [name];
+        string? found = names.SelectMany(n => new[] { Path.GetFullPath(n, Path.GetFullPath(adapter)), Path.GetFullPath(n) }).FirstOrDefault(Path.Exists);
         try
         {
             found ??= resolve?.Invoke(name);
@@ -122,11 +124,11 @@ public sealed partial record ModelLocation(string Folder, string? Adapter = null
             throw new InvalidDataException($"{file}: {BaseKey}: there is no folder or file {name} here, and from the hub: {e.Message}", e);
         }
         return found is null
-            ? throw new InvalidDataException($"{file}: {BaseKey}: there is no folder or file {name} here; get the base model and set {BaseKey} to it.")
+            ? throw new InvalidDataException($"{file}: {BaseKey}: there is no folder or file {name} here; get the base model and set {BaseKey} to it, or give its place with --base.")
             : OnlyModel(FindFolder(found, resolve), found, $"{file}: {BaseKey}: {name}");
     }
 
     private static string OnlyModel(string folder, string path, string source) => PeftFolder.IsAdapter(folder)
-        ? throw new InvalidDataException($"{source} is an adapter itself; merge that one first: gradus convert {path} FOLDER")
+        ? throw new InvalidDataException($"{source} is an adapter itself; merge that one first: gradus merge {path} --to FOLDER")
         : folder;
 }

@@ -41,7 +41,7 @@ public sealed class BeamSearch : IDisposable
             ArgumentNullException.ThrowIfNull(request, nameof(requests));
             request.Check(_model);
         }
-        BeamGroup[] groups = [.. requests.Select(r => new BeamGroup(r, r.Limit(_model.Config), _forward.Cache.NewSequence(source: r.Source)))];
+        BeamGroup[] groups = [.. requests.Select(r => new BeamGroup(r, r.Limit(_model), _forward.Cache.NewSequence(source: r.Source)))];
         try
         {
             while (!Array.TrueForAll(groups, g => g.Done))

@@ -31,14 +31,13 @@ public sealed record BeamSearchRequest(int[] Prompt)
     public IReadOnlyList<LogitsStep> Steps { get; init; } = [];
 
     /// <summary>Generated tokens at most.</summary>
-    internal int Limit(ModelConfig config) => Math.Min(MaxNewTokens, config.ContextLength - Prompt.Length);
+    internal int Limit(GenerativeModel model) => Math.Min(MaxNewTokens, model.LongestSequence - Prompt.Length);
 
     /// <summary>Refuses what the model cannot do.</summary>
     /// <exception cref="ArgumentException">A value does not fit; one line that says which and what to do.</exception>
     internal void Check(GenerativeModel model)
     {
-        ModelConfig config = model.Config;
-        GenerationRequest.CheckPrompt(Prompt, "prompt", config);
+        GenerationRequest.CheckPrompt(Prompt, "prompt", model.Config, model.LongestSequence);
         GenerationRequest.CheckSource(Source, model);
         if (Beams < 1)
             throw new ArgumentException($"Beams is {Beams}; give 1 or more.");
@@ -48,8 +47,8 @@ public sealed record BeamSearchRequest(int[] Prompt)
             throw new ArgumentException($"LengthPenalty is {LengthPenalty}; give a finite number.");
         if (MaxNewTokens < 1)
             throw new ArgumentException($"MaxNewTokens is {MaxNewTokens}; give 1 or more.");
-        if (Prompt.Length == config.ContextLength)
-            throw new ArgumentException($"The prompt fills the model's context of {config.ContextLength} tokens; shorten it.");
+        if (Prompt.Length == model.LongestSequence)
+            throw new ArgumentException($"The prompt fills the model's context of {model.LongestSequence} tokens; shorten it.");
         if (Steps is null || Steps.Contains(null!) || StopTokens is null)
             throw new ArgumentException("Steps and StopTokens may be empty, but neither null nor with a null among them.");
     }

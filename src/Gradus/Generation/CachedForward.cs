@@ -25,6 +25,8 @@ internal sealed class CachedForward : IDisposable
         Cache = model.NewCache();
         _workspace = model.Parts.Store.NewScratch();
         _pass = new Pass(Cache, _workspace);
+        if (model.Prefix is KeyValuePrefix || (model.Prefix is not null && model is not EncoderDecoderModel))
+            ReadPrefix(model.Prefix);
     }
 
     public SequenceCache Cache { get; }
@@ -65,10 +67,34 @@ internal sealed class CachedForward : IDisposable
             _pass.Adapters = _adapters;
         tokens.CopyTo(_ids.AsSpan(_tokens));
         for (int i = 0; i < tokens.Length; i++)
-            _positions[_tokens + i] = sequence.Length + i;
+            _positions[_tokens + i] = sequence.Offset + sequence.Length + i;
         _tokens += tokens.Length;
         for (int row = _tokens - scored; row < _tokens; row++)
             _rows[_wanted++] = row;
+    }
+
+    // Once for all sequences, which begin as copies: an adapter's virtual tokens are read like a text, its keys and values taken as they are.
+    private void ReadPrefix(Prefix prefix)
+    {
+        KvCache cache = Cache.Own!;
+        CachedSequence first = cache.NewSequence(prefix.Length);
+        cache.Plan([first], [prefix.Length], _workspace);
+        if (prefix is VirtualTokens tokens)
+        {
+            _pass.Inputs.Set(tokens.Ids(_model.Config.Vocabulary, task: 0), [.. Enumerable.Range(0, prefix.Length)]);
+            _model.Hidden(_pass);
+        }
+        else if (_model.CacheShape is { } shape)
+        {
+            for (int layer = 0; layer < shape.Layers; layer++)
+            {
+                (Tensor keys, Tensor values) = ((KeyValuePrefix)prefix).Layer(layer, _workspace);
+                cache.Append(layer, keys.Reshape(prefix.Length, shape.Heads, shape.Width), values.Reshape(prefix.Length, shape.Heads, shape.Width));
+            }
+        }
+        cache.Commit();
+        cache.BeginWith(first);
+        Begin();
     }
 
     /// <summary>Runs the step: the scores (M, V) that are wanted, sequence by sequence in the order in which they were added; null for none.</summary>

@@ -53,13 +53,13 @@ public sealed record GenerationRequest(int[] Prompt)
     public ReadOnlySpan<int> TextBefore => Source is null ? Prompt : [];
 
     /// <summary>The tokens that prompt and answer can have together.</summary>
-    internal int Capacity(ModelConfig config) => (int)Math.Min(config.ContextLength, (long)Prompt.Length + MaxNewTokens);
+    internal int Capacity(GenerativeModel model) => (int)Math.Min(model.LongestSequence, (long)Prompt.Length + MaxNewTokens);
 
     /// <summary>Refuses what the model cannot do.</summary>
     /// <exception cref="ArgumentException">A value does not fit the model; one line that says which and what to do.</exception>
     internal void Check(GenerativeModel model)
     {
-        CheckPrompt(Prompt, "prompt", model.Config);
+        CheckPrompt(Prompt, "prompt", model.Config, model.LongestSequence);
         CheckSource(Source, model);
         if (MaxNewTokens < 0)
             throw new ArgumentException($"MaxNewTokens is {MaxNewTokens}; give 0 or more.");
@@ -84,18 +84,18 @@ public sealed record GenerationRequest(int[] Prompt)
                 : $"A {model.Config.ArchitectureClass} has no encoder to read Source; put the text into the prompt.");
         }
         if (source is not null)
-            CheckPrompt(source, "source", model.Config);
+            CheckPrompt(source, "source", model.Config, model.Config.ContextLength);
     }
 
     /// <summary>Refuses a prompt that the model cannot read.</summary>
     /// <exception cref="ArgumentException">The prompt is empty, too long or holds an id that the model does not know.</exception>
-    internal static void CheckPrompt(int[] prompt, string name, ModelConfig config)
+    internal static void CheckPrompt(int[] prompt, string name, ModelConfig config, int longest)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         if (prompt.Length == 0)
             throw new ArgumentException($"The {name} has no token; begin with the model's begin-of-text token.");
-        if (prompt.Length > config.ContextLength)
-            throw new ArgumentException($"The {name} has {prompt.Length} tokens, but the model's context is {config.ContextLength}; shorten the {name}.");
+        if (prompt.Length > longest)
+            throw new ArgumentException($"The {name} has {prompt.Length} tokens, but the model's context is {longest}; shorten the {name}.");
         for (int i = 0; i < prompt.Length; i++)
         {
             if ((uint)prompt[i] >= (uint)config.Vocabulary)

@@ -59,9 +59,9 @@ public sealed class Generator : IDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         request.Check(_model);
-        int capacity = request.Capacity(_model.Config);
+        int capacity = request.Capacity(_model);
         GeneratedSequence sequence = new(request, capacity, _forward.Cache.NewSequence(capacity, request.Source));
-        sequence.EndIfFull(_model.Config.ContextLength);
+        sequence.EndIfFull(_model.LongestSequence);
         if (sequence.Finish is null)
         {
             _active.Add(sequence);
@@ -93,7 +93,7 @@ public sealed class Generator : IDisposable
             _new = new NewToken[2 * _planned.Count];
         foreach ((GeneratedSequence sequence, SequencePiece piece) in _planned)
         {
-            if (sequence.Take(piece, scores[..(piece.Scored * vocabulary)], _scratch, _model.Config.ContextLength))
+            if (sequence.Take(piece, scores[..(piece.Scored * vocabulary)], _scratch, _model.LongestSequence))
                 _new[count++] = new NewToken(sequence, sequence.Tokens[^1]);
             scores = scores[(piece.Scored * vocabulary)..];
         }

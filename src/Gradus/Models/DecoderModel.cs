@@ -71,6 +71,17 @@ public abstract class DecoderModel : GenerativeModel
     /// <inheritdoc/>
     public sealed override Tensor Hidden(Pass pass)
     {
+        ArgumentNullException.ThrowIfNull(pass);
+        // A cache has the prefix already.
+        if (Prefix is null || pass.Cache is not null)
+            return Read(pass);
+        Tensor all = Read(pass.Prepend(Prefix, Config.Vocabulary));
+        return Prefix is VirtualTokens tokens && !pass.KeepsVirtualTokens ? all.Gather(pass.Workspace.From(pass.Inputs.RowsBehind(tokens))) : all;
+    }
+
+    // The blocks, one upon the other.
+    private Tensor Read(Pass pass)
+    {
         CheckLength(pass);
         Tensor x = Embed(pass);
         foreach (IBlock block in Blocks)
@@ -85,6 +96,8 @@ public abstract class DecoderModel : GenerativeModel
 
     /// <inheritdoc/>
     public sealed override KvCache NewCache() => new(Device, Blocks.Length, _keyValueHeads, _headWidth);
+
+    internal override (int Layers, int Heads, int Width)? CacheShape => (Blocks.Length, _keyValueHeads, _headWidth);
 
     /// <summary>The input of the first block, (N, C).</summary>
     protected virtual Tensor Embed(Pass pass)

@@ -115,9 +115,9 @@ public sealed class EncoderDecoderCache : SequenceCache
     private void Read(List<Sequence> sequences, Workspace workspace)
     {
         using Workspace inner = workspace.OpenChild();
-        Pass pass = new(TokenBatch.Of([.. sequences.Select(s => s.SourceIds)]), inner);
+        Pass pass = _model.WithPrefix(new Pass(TokenBatch.Of([.. sequences.Select(s => s.SourceIds)]), inner));
         Tensor encoded = _model.Encode(pass);
-        _source.Plan([.. sequences.Select(s => s.Source)], [.. sequences.Select(s => s.SourceIds.Length)], inner);
+        _source.Plan([.. sequences.Select(s => s.Source)], [.. sequences.Select(s => s.SourceIds.Length + _model.SourcePrefix)], inner);
         for (int layer = 0; layer < _layers; layer++)
         {
             (Tensor keys, Tensor values) = _model.SourceKeysAndValues(layer, encoded, pass);
@@ -140,6 +140,8 @@ public sealed class EncoderDecoderCache : SequenceCache
         public CachedSequence Source { get; } = source;
 
         public int[] SourceIds { get; } = sourceIds;
+
+        internal override int Offset => Own.Offset;
 
         public override CachedSequence Fork() => new Sequence(Own.Fork(), Source.Fork(), SourceIds) { Length = Length };
 

@@ -51,10 +51,25 @@ public abstract class EncoderDecoderModel : GenerativeModel
         {
             Pass source = pass.Source ?? throw new ArgumentException($"A {Config.ArchitectureClass} reads a source and writes a target, but the batch has no source.", nameof(pass));
             source.Recompute = pass.Recompute;
+            if (Prefix is VirtualTokens)
+                pass = pass.Reading(source = WithPrefix(source));
             source.Encoded = Encode(source);
+            if (Prefix is KeyValuePrefix prefix)
+                pass = pass.Prepend(prefix, Config.Vocabulary);
         }
         return Decoder.Forward(pass);
     }
+
+    /// <inheritdoc/>
+    public override int LongestSequence => Config.ContextLength - (Prefix is KeyValuePrefix prefix ? prefix.Length : 0);
+
+    internal override (int Layers, int Heads, int Width)? CacheShape => (SourceAttentions.Count, CacheHeads, CacheWidth);
+
+    /// <summary>Virtual tokens that stand before every source.</summary>
+    internal int SourcePrefix => Prefix is VirtualTokens tokens ? tokens.Length : 0;
+
+    /// <summary>A run over sources with the virtual tokens before them.</summary>
+    internal Pass WithPrefix(Pass source) => Prefix is VirtualTokens tokens ? source.Prepend(tokens, Config.Vocabulary) : source;
 
     /// <summary>Keys and values of a decoder layer for what the encoder made.</summary>
     internal (Tensor Keys, Tensor Values) SourceKeysAndValues(int layer, Tensor encoded, Pass pass) =>

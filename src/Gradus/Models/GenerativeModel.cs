@@ -26,6 +26,17 @@ public abstract class GenerativeModel : LanguageModel
     /// <summary>Scores become cap · tanh(score/cap) (Gemma 2); 0 for none.</summary>
     private protected float LogitSoftCap { get; init; }
 
+    /// <summary>What an adapter puts before every sequence, or null.</summary>
+    public Prefix? Prefix { get; internal set; }
+
+    /// <summary>The most tokens of a sequence: the context, less what a prefix takes of it.</summary>
+    public virtual int LongestSequence => Config.ContextLength - (Prefix?.Length ?? 0);
+
+    /// <summary>Layers, key/value heads and values per head of what is kept of a sequence; null for recurrent networks.</summary>
+    internal virtual (int Layers, int Heads, int Width)? CacheShape => null;
+
+    private protected override IEnumerable<Parameter> PrefixParameters => Prefix?.Parameters ?? [];
+
     /// <summary>An empty cache for what this model keeps of the tokens it has read.</summary>
     public abstract SequenceCache NewCache();
 

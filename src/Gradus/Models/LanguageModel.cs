@@ -26,7 +26,10 @@ public abstract class LanguageModel : IDisposable
     public IEnumerable<Parameter> TrainableParameters => Parameters
         .Concat(Parts.Embeddings.Where(e => e.Adapter is not null).SelectMany(e => e.Adapter!.Parameters))
         .Concat(Parts.Linears.Where(l => l.Adapter is not null).SelectMany(l => l.Adapter!.Parameters))
+        .Concat(PrefixParameters)
         .Where(p => p.Trainable);
+
+    private protected virtual IEnumerable<Parameter> PrefixParameters => [];
 
     /// <summary>Where the model computes.</summary>
     public Device Device => Parts.Store.Device;

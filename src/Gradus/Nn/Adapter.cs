@@ -57,6 +57,9 @@ public abstract class EmbeddingAdapter
     /// <param name="ids">(N), I32.</param>
     public abstract Tensor Forward(Embedding layer, Tensor ids);
 
+    /// <summary>Whether there is a table that gives the same (<see cref="Merge"/>).</summary>
+    public virtual bool CanMerge => true;
+
     /// <summary>The table (count, width) that gives the same without the adapter, F32 in the given workspace.</summary>
     public abstract Tensor Merge(Embedding layer, Workspace workspace);
 }

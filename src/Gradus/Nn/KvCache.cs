@@ -78,7 +78,17 @@ public sealed class KvCache : SequenceCache
     }
 
     /// <inheritdoc/>
-    public override CachedSequence NewSequence(int expectedTokens = 0, int[]? source = null) => new PagedSequence(this, expectedTokens);
+    public override CachedSequence NewSequence(int expectedTokens = 0, int[]? source = null) => First?.Fork() ?? new PagedSequence(this, expectedTokens);
+
+    /// <summary>What every sequence begins with: an adapter's prefix, or null.</summary>
+    internal PagedSequence? First { get; private set; }
+
+    /// <summary>Lets every new sequence begin with the rows of one, which are no tokens of theirs.</summary>
+    internal void BeginWith(CachedSequence sequence)
+    {
+        First = (PagedSequence)sequence;
+        First.HideRows();
+    }
 
     /// <inheritdoc/>
     public override void Plan(IReadOnlyList<CachedSequence> sequences, ReadOnlySpan<int> newTokens, Workspace workspace)
@@ -108,11 +118,11 @@ public sealed class KvCache : SequenceCache
         {
             PagedSequence sequence = _planned[s];
             _queryStarts[s] = tokens;
-            _keyCounts[s] = sequence.Length + newTokens[s];
+            _keyCounts[s] = sequence.Rows + newTokens[s];
             pages = ListPages(s, pages);
             for (int i = 0; i < newTokens[s]; i++)
             {
-                int position = sequence.Length + i;
+                int position = sequence.Rows + i;
                 _rows[tokens++] = (sequence.Pages[position / PageSize] * PageSize) + (position % PageSize);
             }
         }
@@ -145,7 +155,7 @@ public sealed class KvCache : SequenceCache
         {
             _queryStarts[s] = rows;
             rows += queries[s];
-            _keyCounts[s] = _planned[s].Length;
+            _keyCounts[s] = _planned[s].Rows;
             pages = ListPages(s, pages);
         }
         _queryStarts[count] = rows;
@@ -168,7 +178,7 @@ public sealed class KvCache : SequenceCache
     public override void Commit()
     {
         for (int s = 0; s < _planned.Count; s++)
-            _planned[s].Length = _keyCounts[s];
+            _planned[s].Length = _keyCounts[s] - _planned[s].Offset;
         _planned.Clear();
     }
 
@@ -292,6 +302,7 @@ internal sealed class PagedSequence : CachedSequence
 {
     private readonly KvCache _cache;
     private readonly List<int> _pages;
+    private int _offset;
 
     internal PagedSequence(KvCache cache, int expectedTokens)
     {
@@ -300,6 +311,14 @@ internal sealed class PagedSequence : CachedSequence
     }
 
     internal List<int> Pages => _pages;
+
+    /// <summary>Rows in the cache: those of the prefix, then those of the tokens.</summary>
+    internal int Rows => Length + _offset;
+
+    internal override int Offset => _offset;
+
+    /// <summary>Counts all rows as no tokens.</summary>
+    internal void HideRows() => (_offset, Length) = (Rows, 0);
 
     internal int FullLength { get; private set; }
 
@@ -323,17 +342,17 @@ internal sealed class PagedSequence : CachedSequence
 
     internal void Reserve(int newTokens)
     {
-        if (Length % KvCache.PageSize != 0)
-            _pages[Length / KvCache.PageSize] = _cache.OwnPage(_pages[Length / KvCache.PageSize]);
-        while (_pages.Count * KvCache.PageSize < Length + newTokens)
+        if (Rows % KvCache.PageSize != 0)
+            _pages[Rows / KvCache.PageSize] = _cache.OwnPage(_pages[Rows / KvCache.PageSize]);
+        while (_pages.Count * KvCache.PageSize < Rows + newTokens)
             _pages.Add(_cache.TakePage());
     }
 
     /// <inheritdoc/>
     public override CachedSequence Fork()
     {
-        PagedSequence fork = new(_cache, _pages.Capacity * KvCache.PageSize) { Length = Length, FullLength = FullLength };
-        for (int i = 0; i * KvCache.PageSize < Length; i++)
+        PagedSequence fork = new(_cache, _pages.Capacity * KvCache.PageSize) { Length = Length, FullLength = FullLength, _offset = _offset };
+        for (int i = 0; i * KvCache.PageSize < Rows; i++)
         {
             _cache.SharePage(_pages[i]);
             fork._pages.Add(_pages[i]);
@@ -347,11 +366,18 @@ internal sealed class PagedSequence : CachedSequence
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
         Length = length;
-        int needed = (length + KvCache.PageSize - 1) / KvCache.PageSize;
+        int needed = (Rows + KvCache.PageSize - 1) / KvCache.PageSize;
         for (int i = _pages.Count - 1; i >= needed; i--)
         {
             _cache.ReturnPage(_pages[i]);
             _pages.RemoveAt(i);
         }
+    }
+
+    /// <inheritdoc/>
+    protected override void Release()
+    {
+        _offset = 0;
+        base.Release();
     }
 }

@@ -10,6 +10,7 @@ namespace Gradus.Nn;
 public sealed class Pass
 {
     private readonly AttentionLayout? _sourceLayout;
+    private readonly KeyValuePrefix? _prefix;
 
     /// <summary>Prepares a run without a cache.</summary>
     /// <param name="batch">The tokens.</param>
@@ -35,6 +36,36 @@ public sealed class Pass
         Workspace = workspace;
         Inputs = new PassInputs(cache, workspace);
     }
+
+    // The same run over other inputs, or of another source.
+    private Pass(Pass of, PassInputs inputs, Pass? source, KeyValuePrefix? prefix)
+    {
+        Workspace = of.Workspace;
+        Inputs = inputs;
+        Noise = of.Noise;
+        Observer = of.Observer;
+        RouterLogits = of.RouterLogits;
+        Recompute = of.Recompute;
+        Bias = of.Bias;
+        _prefix = prefix;
+        Source = source;
+        _sourceLayout = source is null ? null : new AttentionLayout(inputs.Starts, source.Inputs.Starts);
+    }
+
+    /// <summary>The same run with what an adapter puts before every sequence.</summary>
+    /// <param name="prefix">The prefix.</param>
+    /// <param name="vocabulary">The model's tokens, behind which the virtual ones are counted.</param>
+    internal Pass Prepend(Prefix prefix, int vocabulary) =>
+        new(this, Inputs.Prepend(prefix, vocabulary), Source, prefix as KeyValuePrefix);
+
+    /// <summary>The same run of another encoder's run.</summary>
+    internal Pass Reading(Pass source) => new(this, Inputs, source, _prefix);
+
+    /// <summary>Whether the hidden states of virtual tokens are given too, before those of their sequence.</summary>
+    public bool KeepsVirtualTokens { get; set; }
+
+    /// <summary>Whether attention needs keys and values for themselves: to keep them, to put others before them, or to show them.</summary>
+    internal bool NeedsKeys => Cache is not null || _prefix is not null || Observer is { WantsAttention: true };
 
     /// <summary>Where the run's values live.</summary>
     public Workspace Workspace { get; }
@@ -119,6 +150,8 @@ public sealed class Pass
         ArgumentNullException.ThrowIfNull(v);
         if (Cache?.Own is { } cache)
             (k, v) = cache.Append(layer, k, v);
+        else if (_prefix is not null)
+            (k, v) = _prefix.Before(layer, k, v, Layout);
         options = Directed(options);
         if (Observer is { WantsAttention: true })
             Observer.Attention(new ObservedAttention(layer, false, q, k, Layout, options, slopes, bias));

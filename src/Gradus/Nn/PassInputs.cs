@@ -14,11 +14,11 @@ public sealed class PassInputs
     private RecurrentLayout? _timeMajor;
     private bool _isOrdered;
 
-    internal PassInputs(TokenBatch batch, Workspace workspace)
+    internal PassInputs(TokenBatch batch, Workspace workspace, int[]? keyStarts = null)
     {
         _batch = batch;
         _workspace = workspace;
-        Layout = new AttentionLayout(batch.Starts);
+        Layout = new AttentionLayout(batch.Starts, keyStarts);
         Ids = Positions = null!;
         Set(batch.Ids, batch.Positions);
     }
@@ -29,6 +29,44 @@ public sealed class PassInputs
         _workspace = workspace;
         Layout = cache.Layout;
         Ids = Positions = null!;
+    }
+
+    /// <summary>Where each sequence's tokens begin, then their number; only without a cache.</summary>
+    internal int[] Starts => _batch!.Starts;
+
+    /// <summary>The tokens with those of a prefix before every sequence, or, where it is of keys and values, with positions that leave room for them.</summary>
+    internal PassInputs Prepend(Prefix prefix, int vocabulary)
+    {
+        TokenBatch batch = _batch!;
+        int length = prefix.Length;
+        if (prefix is not VirtualTokens tokens)
+        {
+            TokenBatch later = new(batch.Ids, batch.Starts, Array.ConvertAll(batch.Positions, p => p + length), batch.TokenTypes);
+            return new PassInputs(later, _workspace, [.. batch.Starts.Select((start, s) => start + (s * length))]);
+        }
+        List<int[]> sequences = [];
+        List<int> types = [];
+        for (int s = 0; s < batch.Sequences; s++)
+        {
+            (int start, int end) = (batch.Starts[s], batch.Starts[s + 1]);
+            sequences.Add([.. tokens.Ids(vocabulary, batch.Tasks?[s] ?? 0), .. batch.Ids[start..end]]);
+            types.AddRange(new int[length]);
+            types.AddRange(batch.TokenTypes?[start..end] ?? new int[end - start]);
+        }
+        TokenBatch longer = TokenBatch.Of(sequences);
+        return new PassInputs(batch.TokenTypes is null ? longer : new TokenBatch(longer.Ids, longer.Starts, null, [.. types]), _workspace);
+    }
+
+    /// <summary>The rows of these tokens among those that <see cref="Prepend"/> made of them.</summary>
+    internal int[] RowsBehind(VirtualTokens prefix)
+    {
+        int[] rows = new int[_batch!.Count];
+        for (int s = 0; s < _batch.Sequences; s++)
+        {
+            for (int i = _batch.Starts[s]; i < _batch.Starts[s + 1]; i++)
+                rows[i] = i + ((s + 1) * prefix.Length);
+        }
+        return rows;
     }
 
     /// <summary>(N), I32.</summary>

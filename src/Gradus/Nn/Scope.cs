@@ -221,9 +221,11 @@ public sealed class Scope
     public LayerNorm LayerNorm(string name, int width, float epsilon, bool affine = true)
     {
         Scope place = this[name];
-        return affine
+        LayerNorm norm = affine
             ? new LayerNorm(width, place.Parameter("weight", new Shape(width), Init.Ones), place.Parameter("bias", new Shape(width), Init.Zeros), epsilon)
             : new LayerNorm(width, null, null, epsilon);
+        _parts.Add(place.Path, norm);
+        return norm;
     }
 
     /// <summary>A root-mean-square norm: parameter <c>weight</c>, to which an offset of 0 or 1 is added.</summary>
@@ -240,6 +242,7 @@ public sealed class ModelParts
     private readonly Dictionary<string, Parameter> _byName = new(StringComparer.Ordinal);
     private readonly List<Linear> _linears = [];
     private readonly List<Embedding> _embeddings = [];
+    private readonly Dictionary<string, INorm> _norms = new(StringComparer.Ordinal);
 
     internal ModelParts(Workspace store)
     {
@@ -286,4 +289,9 @@ public sealed class ModelParts
     internal void Add(Linear linear) => _linears.Add(linear);
 
     internal void Add(Embedding embedding) => _embeddings.Add(embedding);
+
+    internal void Add(string path, INorm norm) => _norms[path] = norm;
+
+    /// <summary>The layer norm of a path, or null.</summary>
+    internal INorm? FindNorm(string path) => _norms.GetValueOrDefault(path);
 }

@@ -51,7 +51,7 @@ public sealed class SelfAttention(int layer, QueryKeyValue project, Linear outpu
     }
 
     // Whether nobody between the projection and the attention wants queries and keys for themselves.
-    private bool ReadsProjection(Pass pass) => Rotary is null && QueryNorm is null && KeyNorm is null && pass.Cache is null && pass.Observer is not { WantsAttention: true };
+    private bool ReadsProjection(Pass pass) => Rotary is null && QueryNorm is null && KeyNorm is null && !pass.NeedsKeys;
 
     private static Tensor Normalize(Tensor x, INorm? norm) => norm is null
         ? x

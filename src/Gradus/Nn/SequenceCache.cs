@@ -97,6 +97,9 @@ public abstract class CachedSequence : IDisposable
     /// <summary>The number of tokens read so far.</summary>
     public int Length { get; internal set; }
 
+    /// <summary>Positions before the first token, which an adapter's prefix takes.</summary>
+    internal virtual int Offset => 0;
+
     /// <summary>A second sequence that begins with this one's tokens; costs no copy until one of the two goes on within a shared page.</summary>
     public abstract CachedSequence Fork();
 

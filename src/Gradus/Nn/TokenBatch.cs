@@ -46,6 +46,9 @@ public sealed class TokenBatch
             : throw new ArgumentException($"{Sequences} sequences, but {value.Sequences} sources.", nameof(value));
     }
 
+    /// <summary>The task of every sequence, where an adapter has virtual tokens for several; null: 0 everywhere.</summary>
+    public int[]? Tasks { get; init; }
+
     /// <summary>The number of sequences.</summary>
     public int Sequences => Starts.Length - 1;
 

@@ -17,10 +17,15 @@ public sealed class AdapterContractTests
     private static readonly Dictionary<string, string> Small = new()
     {
         ["ADALORA"] = """ "init_r": 4, "target_r": 2, "lora_alpha": 16 """,
+        ["BOTTLENECK"] = """ "mh_adapter": true, "reduction_factor": 4, "init_weights": "mam_adapter", "original_ln_before": false """,
         ["LOHA"] = """ "r": 3 """,
         ["LOKR"] = """ "r": 2 """,
         ["LORA"] = """ "r": 4, "lora_alpha": 16 """,
         ["MISS"] = """ "r": 4 """,
+        ["MULTITASK_PROMPT_TUNING"] = """ "num_virtual_tokens": 3 """,
+        ["PREFIX_TUNING"] = """ "num_virtual_tokens": 3 """,
+        ["PROMPT_TUNING"] = """ "num_virtual_tokens": 3 """,
+        ["P_TUNING"] = """ "num_virtual_tokens": 3 """,
         ["OFT"] = """ "oft_block_size": 4 """,
         ["TRAINABLE_TOKENS"] = """ "token_indices": [1, 3, 5, 7] """,
         ["VERA"] = """ "r": 16 """,
@@ -33,8 +38,16 @@ public sealed class AdapterContractTests
         {
             foreach (string name in TinyModels.Names.Concat(EncoderCases.Tiny.Select(c => c.ArchitectureClass)))
             {
-                // OPT's third variant has norms without gains.
-                if (Config(name).UsualTargets is not null && !(type == "LN_TUNING" && Config(name) is OptConfig { LayerNormElementwiseAffine: false }))
+                ModelConfig config = Config(name);
+                bool has = Method(type) switch
+                {
+                    BottleneckConfig => config.UsualTargets?.Residuals.Count > 0,
+                    PromptConfig => config.UsualTargets is not null && TinyModels.Names.Contains(name),
+                    // OPT's third variant has norms without gains.
+                    LnTuningConfig => config.UsualTargets is not null && config is not OptConfig { LayerNormElementwiseAffine: false },
+                    _ => config.UsualTargets is not null,
+                };
+                if (has)
                     cases.Add(name, type);
             }
         }
@@ -66,8 +79,10 @@ public sealed class AdapterContractTests
         using LanguageModel model = Make(name);
         float[] before = Scores(model);
         Dictionary<string, float[]> weights = Values(model);
-        using ModelAdapter adapter = ModelAdapter.Attach(model, Method(type), 5);
-        Close(before, Scores(model));
+        PeftConfig method = Method(type);
+        using ModelAdapter adapter = ModelAdapter.Attach(model, method, 5);
+        if (method is not PromptConfig)
+            Close(before, Scores(model));
         float first = Learn(model), last = first;
         for (int i = 0; i < 8; i++)
             last = Learn(model);
@@ -83,6 +98,9 @@ public sealed class AdapterContractTests
         using LanguageModel other = Make(name);
         using ModelAdapter loaded = PeftFolder.Load(folder["adapter"], other);
         Assert.Equal(trained, Scores(other));
+        Assert.Equal(method is not (PromptConfig or BottleneckConfig), loaded.CanMerge);
+        if (!loaded.CanMerge)
+            return;
         loaded.Merge();
         Close(trained, Scores(other));
     }

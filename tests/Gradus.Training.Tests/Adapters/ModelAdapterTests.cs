@@ -41,6 +41,14 @@ public sealed class ModelAdapterTests
         ["oft dropout"] = new OftConfig(OftBlockSize: 4, ModuleDropout: 0.3f),
         ["ln tuning"] = new LnTuningConfig(),
         ["trainable tokens"] = new TrainableTokensConfig([1, 5, 9]),
+        ["bottleneck"] = new BottleneckConfig(MhAdapter: true, ReductionFactor: 4, NonLinearity: "swish", OriginalLnBefore: false),
+        ["bottleneck parallel"] = new BottleneckConfig(ReductionFactor: 4, IsParallel: true, Scaling: 4, InitWeights: "mam_adapter", Dropout: 0.1f),
+        ["prompt"] = new PromptTuningConfig(3),
+        ["prompt text"] = new PromptTuningConfig(3, PromptInit.Text) { InitTokens = [1, 2] },
+        ["p-tuning"] = new PTuningConfig(3, EncoderHiddenSize: 12),
+        ["prefix"] = new PrefixTuningConfig(3),
+        ["prefix projected"] = new PrefixTuningConfig(3, PrefixProjection: true, EncoderHiddenSize: 12),
+        ["multitask prompt"] = new MultitaskPromptTuningConfig(3, NumTasks: 2, NumRanks: 2),
     };
 
     public static TheoryData<string, string> Cases()
@@ -56,12 +64,15 @@ public sealed class ModelAdapterTests
 
     [Fact]
     public void EveryMethodIsAmongTheCases() =>
-        Assert.Equal(PeftConfig.PeftTypes, Configs.Values.Select(c => (string)c.ToJson()["peft_type"]!).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(PeftConfig.PeftTypes, Configs.Values.Select(c => c.PeftType).Distinct().Order(StringComparer.Ordinal));
 
     [Theory]
     [MemberData(nameof(Cases))]
     public void BeginsAsTheBaseModel(string config, string type)
     {
+        // Virtual tokens are something from the start, and bottlenecks of the usual start too.
+        if (Configs[config] is PromptConfig or BottleneckConfig { InitWeights: "bert" })
+            return;
         using DecoderModel model = Model(type);
         float[] before = AdapterFixture.Logits(model);
         using ModelAdapter adapter = ModelAdapter.Attach(model, Configs[config], 1);
@@ -98,6 +109,12 @@ public sealed class ModelAdapterTests
         using ModelAdapter adapter = ModelAdapter.Attach(model, Configs[config], 1);
         AdapterFixture.Train(model, 5);
         float[] unmerged = AdapterFixture.Logits(model);
+        Assert.Equal(Configs[config] is not (PromptConfig or BottleneckConfig), adapter.CanMerge);
+        if (!adapter.CanMerge)
+        {
+            Assert.Contains(adapter.Config.PeftType, Assert.Throws<NotSupportedException>(adapter.Merge).Message, StringComparison.Ordinal);
+            return;
+        }
         adapter.Merge();
         Assert.All(model.Parts.Linears, l => Assert.Null(l.Adapter));
         Assert.False(adapter.IsAttached);
@@ -121,7 +138,7 @@ public sealed class ModelAdapterTests
         using ModelAdapter loaded = PeftFolder.Load(fixture.At("first"), model);
         Assert.Equal(trained, AdapterFixture.Logits(model));
         PeftFolder.Save(fixture.At("second"), loaded);
-        foreach (string file in new[] { PeftFolder.ConfigFile, PeftFolder.WeightsFile })
+        foreach (string file in Directory.GetFiles(fixture.At("first")).Select(f => Path.GetFileName(f)!).Where(f => f[0] != '.'))
             Assert.Equal(File.ReadAllBytes(Path.Combine(fixture.At("first"), file)), File.ReadAllBytes(Path.Combine(fixture.At("second"), file)));
         Assert.True(AtomicFolder.IsComplete(fixture.At("second")));
     }

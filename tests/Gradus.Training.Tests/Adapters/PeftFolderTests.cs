@@ -9,7 +9,7 @@ namespace Gradus.Training.Tests.Adapters;
 /// <summary>Files of adapters that are damaged, or belong to something else.</summary>
 public sealed class PeftFolderTests : IDisposable
 {
-    private const string Types = "ADALORA, IA3, LN_TUNING, LOHA, LOKR, LORA, MISS, OFT, TRAINABLE_TOKENS, VERA";
+    private const string Types = "ADALORA, BOTTLENECK, IA3, LN_TUNING, LOHA, LOKR, LORA, MISS, MULTITASK_PROMPT_TUNING, OFT, PREFIX_TUNING, PROMPT_TUNING, P_TUNING, TRAINABLE_TOKENS, VERA";
 
     private readonly AdapterFixture _fixture = new();
 

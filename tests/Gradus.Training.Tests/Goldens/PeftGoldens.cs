@@ -61,7 +61,8 @@ public sealed class PeftGoldens
 
     private static string Folder(string name) => SharedFolder.Find("golden", "peft", name)!;
 
-    private static bool IsBase(string name) => File.Exists(Path.Combine(Folder(name), "config.json"));
+    // Base models, and tensors of merging.
+    private static bool IsBase(string name) => !File.Exists(Path.Combine(Folder(name), "expected.json"));
 
     // The method and the type of the base model; the folder's name where there is no adapter in it.
     private static string Mark(string name)
@@ -129,12 +130,17 @@ public sealed class PeftGoldens
             PaddedBatch batch = new(io, "in.", BaseConfig(name));
             using GenerativeModel model = Load();
             batch.Compare(io, "out.base_logits", Logits(model, batch), LogitTolerance);
-            using ModelAdapter adapter = PeftFolder.Load(Folder(name), model);
+            using (ModelAdapter stored = PeftFolder.Load(Folder(name), model))
+                batch.Compare(io, "out.logits", Logits(model, batch), LogitTolerance);
+            using ModelAdapter adapter = LoadToTrain(model);
             Assert.Equal((long)_expected["trainable"]!, adapter.ParameterCount);
             batch.Compare(io, "out.logits", Logits(model, batch), LogitTolerance);
-            CheckGradients(model, adapter, batch);
+            CheckGradients(model, adapter, batch, batch.VirtualTokens(io, "out.logits"));
             adapter.Detach();
             batch.Compare(io, "out.base_logits", Logits(model, batch), LogitTolerance);
+            Assert.Equal(File.Exists(Path.Combine(Folder(name), "merged.safetensors")), adapter.CanMerge);
+            if (!adapter.CanMerge)
+                return;
             using ModelAdapter again = PeftFolder.Load(Folder(name), model);
             again.Merge();
             CheckMerged(model);
@@ -180,7 +186,7 @@ public sealed class PeftGoldens
             JsonObject about = _expected["training"]!.AsObject();
             using TensorsOf io = new(Path.Combine(Folder(name), "io.safetensors"));
             using GenerativeModel model = Load();
-            using ModelAdapter adapter = PeftFolder.Load(Folder(name), model);
+            using ModelAdapter adapter = LoadToTrain(model);
             foreach (Parameter p in model.Parameters.Concat(adapter.Parameters))
                 Nudge(p, nudge);
             Dictionary<string, float[]> start = Trained(adapter);
@@ -188,7 +194,8 @@ public sealed class PeftGoldens
             AdamW optimizer = new(
                 (double)about["lr"]!, (float)about["betas"]![0]!, (float)about["betas"]![1]!, (float)about["eps"]!, (float)about["weight_decay"]!, DecayMatricesOnly: false);
             int steps = (int)about["steps"]!;
-            using Trainer trainer = new(model, new GivenBatches([new PaddedBatch(io, "in.", BaseConfig(name)).Batch]), new TrainingOptions(steps, ClipNorm: 0) { Optimizer = optimizer });
+            PaddedBatch batch = new(io, "in.", BaseConfig(name));
+            using Trainer trainer = new(model, new GivenBatches([batch.Batch], prompted: batch, virtualTokens: batch.VirtualTokens(io, "out.logits")), new TrainingOptions(steps, ClipNorm: 0) { Optimizer = optimizer });
             List<double> losses = [];
             for (int i = 0; i < steps; i++)
                 losses.Add(trainer.Step().Loss);
@@ -196,10 +203,26 @@ public sealed class PeftGoldens
             return new Run(losses, start, Trained(adapter));
         }
 
-        private static Dictionary<string, float[]> Trained(ModelAdapter adapter)
+        private static Dictionary<string, float[]> Trained(ModelAdapter adapter) => adapter.Parameters.ToDictionary(p => p.Name, p => p.Value.ToArray());
+
+        // What PEFT does not store of a prefix lies in a file of its own.
+        private ModelAdapter LoadToTrain(LanguageModel model)
         {
-            HashSet<Tensor> trained = [.. adapter.Parameters.Select(p => p.Value)];
-            return adapter.Tensors.Where(t => trained.Contains(t.Value)).ToDictionary(t => t.Key, t => t.Value.ToArray());
+            string training = Path.Combine(Folder(name), "trainable_before.safetensors");
+            if (!File.Exists(training))
+                return PeftFolder.Load(Folder(name), model);
+            DirectoryInfo copy = Directory.CreateTempSubdirectory("gradus-peft-");
+            try
+            {
+                foreach (string file in new[] { PeftFolder.ConfigFile, PeftFolder.WeightsFile })
+                    File.Copy(Path.Combine(Folder(name), file), Path.Combine(copy.FullName, file));
+                File.Copy(training, Path.Combine(copy.FullName, PeftFolder.TrainingFile));
+                return PeftFolder.Load(copy.FullName, model);
+            }
+            finally
+            {
+                copy.Delete(recursive: true);
+            }
         }
 
         // A few units in the last place: about what the sums of a layer round away.
@@ -223,7 +246,7 @@ public sealed class PeftGoldens
             return model.Logits(new Pass(batch.Batch.Tokens, step)).ToArray();
         }
 
-        private void CheckGradients(GenerativeModel model, ModelAdapter adapter, PaddedBatch batch)
+        private void CheckGradients(GenerativeModel model, ModelAdapter adapter, PaddedBatch batch, int virtualTokens)
         {
             foreach (bool recompute in new[] { false, true })
             {
@@ -232,7 +255,9 @@ public sealed class PeftGoldens
                 using Workspace step = model.Parts.Store.NewScratch();
                 Tape tape = step.StartTape();
                 Pass pass = new(batch.Batch.Tokens, step) { Recompute = recompute };
-                Tensor loss = model.Losses(pass, step.From(batch.Batch.Targets)).Sum().Scale(1f / batch.Batch.TargetCount);
+                Tensor loss = virtualTokens == 0
+                    ? model.Losses(pass, step.From(batch.Batch.Targets)).Sum().Scale(1f / batch.Batch.TargetCount)
+                    : GivenBatches.Prompted(model, pass, batch, virtualTokens);
                 Near((double)_expected["loss"]!, loss.Item(), "loss");
                 tape.Backward(loss);
                 CompareGradients(adapter);
