@@ -8,9 +8,10 @@ public sealed class MergeVerbTests(SmallModel models) : IClassFixture<SmallModel
 {
     public static TheoryData<string> Cases()
     {
-        string? cases = SharedFolder.Find("cases", "files");
-        return [.. (cases is null ? [] : Directory.GetDirectories(cases).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal))
-            .Where(n => File.Exists(Path.Combine(cases!, n, "adapter", "adapter_config.json")))];
+        if (SharedFolder.Find("cases", "files") is not { } cases)
+            return [];
+        return [.. Directory.GetDirectories(cases).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)
+            .Where(n => File.Exists(Path.Combine(cases, n, "adapter", "adapter_config.json")))];
     }
 
     [SharedTheory("cases", "files")]

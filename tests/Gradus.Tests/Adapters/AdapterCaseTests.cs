@@ -17,9 +17,10 @@ public sealed class AdapterCaseTests
 
     public static TheoryData<string> Cases()
     {
-        string? cases = SharedFolder.Find("cases", "files");
-        return [.. (cases is null ? [] : Directory.GetDirectories(cases).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal))
-            .Where(n => File.Exists(Path.Combine(cases!, n, "adapter", PeftFolder.ConfigFile)) && File.Exists(Path.Combine(cases!, n, "base", Checkpoint.ConfigFile)))];
+        if (SharedFolder.Find("cases", "files") is not { } cases)
+            return [];
+        return [.. Directory.GetDirectories(cases).Select(d => Path.GetFileName(d)!).Order(StringComparer.Ordinal)
+            .Where(n => File.Exists(Path.Combine(cases, n, "adapter", PeftFolder.ConfigFile)) && File.Exists(Path.Combine(cases, n, "base", Checkpoint.ConfigFile)))];
     }
 
     [SharedTheory("cases", "files")]
