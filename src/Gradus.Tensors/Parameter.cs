@@ -62,6 +62,9 @@ public sealed class Parameter
     /// <summary>Forgets the gradient; its memory stays.</summary>
     public void ClearGradient() => HasGradient = false;
 
+    /// <summary>The memory of the gradient, to be written whole: it counts as there from now on.</summary>
+    public Span<float> OverwriteGradient() => GradientTarget(out _).Span();
+
     /// <summary>To be called after the value was written to.</summary>
     public void MarkChanged() => Version++;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Training.Data;
+using Gradus.Training.Distributed;
 using Gradus.Training.Objectives;
 using Gradus.Training.Optimizers;
 
@@ -20,6 +21,7 @@ public sealed class Trainer : IDisposable
     private readonly IReadOnlyList<int> _owners;
     private readonly Workspace _workspace;
     private readonly Optimizer _optimizer;
+    private readonly GradientSums? _sums;
 
     /// <summary>Prepares to train the model's trainable parameters, and those of the objective.</summary>
     /// <param name="model">The model.</param>
@@ -36,13 +38,16 @@ public sealed class Trainer : IDisposable
         _model = model;
         Objective = objective;
         _options = options;
-        _ranks = ranks ?? RankGroup.Alone;
+        _ranks = ranks ?? (options.Leaves == 1 ? RankGroup.Alone : new RankGroup(options.Leaves));
+        if (_ranks.Leaves != options.Leaves)
+            throw new ArgumentException($"The ranks share steps of {_ranks.Leaves} leaves, but the options ask for {options.Leaves}.", nameof(ranks));
         _parameters = [.. model.TrainableParameters, .. objective.Parameters];
         if (_parameters.Length == 0)
             throw new InvalidOperationException("The model has no trainable parameters.");
         _workspace = model.Parts.Store.NewScratch(options.Precision);
         _owners = _ranks.Owners(_parameters);
         HashSet<Parameter> own = [.. _parameters.Where((_, p) => !_ranks.SharesOptimizerState || _owners[p] == _ranks.Rank)];
+        _sums = _ranks.Leaves > 1 ? new GradientSums(_parameters, _ranks.Leaves) : null;
         _optimizer = new Optimizer(ParameterPlan.Of(model, _parameters, options.Optimizer, options.Groups), model.Device, options.Precision, own.Contains);
     }
 
@@ -91,24 +96,34 @@ public sealed class Trainer : IDisposable
 
     private (double Loss, double Norm, long Tokens) MakeUpdate(Update update, ulong key, double factor, MetricSums metrics)
     {
-        LossSums sums = new(Objective.Terms);
+        (int Leaf, Range Batches)[] leaves = LeavesOf(update);
+        TrainingBatch[] batches = [.. update.Batches];
+        LossSums[] ofLeaf = [.. leaves.Select(_ => new LossSums(Objective.Terms))];
         // In a run of several ranks the tokens are theirs together.
-        double[] totals = [.. sums.AddWeights(update.Batches), update.Batches.Sum(b => (double)b.TokenCount)];
-        _ranks.Sum(totals);
-        sums.Weights = totals[..^1];
-        for (int i = 0; i < update.Batches.Count; i++)
+        double[] totals = _ranks.Sum([.. leaves.Select((leaf, l) => (double[])[.. ofLeaf[l].AddWeights(batches[leaf.Batches]), batches[leaf.Batches].Sum(b => (double)b.TokenCount)])]);
+        _sums?.Clear();
+        for (int l = 0; l < leaves.Length; l++)
         {
-            _workspace.Reset();
-            LossContext context = new(_workspace, CounterRandom.Derive(key, (ulong)(update.First + i)), training: true, _options.Recompute, metrics);
-            Tape tape = _workspace.StartTape();
-            // A micro-batch without a target has no gradient.
-            if (sums.Add(Objective.Losses(_model, update.Batches[i], context)) is { NeedsGradient: true } share)
-                tape.Backward(share);
-            _workspace.Reset();
+            ofLeaf[l].Weights = totals[..^1];
+            for (int i = leaves[l].Batches.Start.Value; i < leaves[l].Batches.End.Value; i++)
+            {
+                _workspace.Reset();
+                LossContext context = new(_workspace, CounterRandom.Derive(key, (ulong)(update.First + i)), training: true, _options.Recompute, metrics);
+                Tape tape = _workspace.StartTape();
+                // A micro-batch without a target has no gradient.
+                if (ofLeaf[l].Add(Objective.Losses(_model, batches[i], context)) is { NeedsGradient: true } share)
+                    tape.Backward(share);
+                _workspace.Reset();
+            }
+            _sums?.Take(leaves[l].Leaf);
         }
-        _ranks.Sum(sums.Values);
+        LossSums sums = new(Objective.Terms) { Weights = totals[..^1] };
+        _ranks.Sum([.. ofLeaf.Select(s => s.Values)]).CopyTo(sums.Values, 0);
         sums.Report(metrics, _ranks);
-        _ranks.SumGradients(_parameters);
+        if (_sums is null)
+            _ranks.SumGradients(_parameters);
+        else
+            _ranks.SumGradients(_sums);
         double loss = sums.Loss, norm = Gradients.Norm(_parameters, _options.ClipNormType);
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
         {
@@ -120,6 +135,20 @@ public sealed class Trainer : IDisposable
         if (_ranks.SharesOptimizerState)
             _ranks.ShareParameters(_parameters, _owners);
         return (loss, norm, (long)totals[^1]);
+    }
+
+    // This rank's leaves, and which of its micro-batches are theirs.
+    private (int Leaf, Range Batches)[] LeavesOf(Update update)
+    {
+        if (_ranks.Leaves == 1)
+            return [(0, 0..update.Batches.Count)];
+        double[] number = [update.Batches.Count];
+        _ranks.Sum(number);
+        int total = (int)number[0];
+        (int first, int end) = _ranks.LeavesOf(_ranks.Rank);
+        if ((update.First, update.Batches.Count) != _ranks.Share(total))
+            throw new InvalidOperationException($"{Objective.GetType().Name} gives rank {_ranks.Rank} the micro-batches from {update.First} on, {update.Batches.Count} of {total}; its share is that of RankGroup.Share.");
+        return [.. Enumerable.Range(first, end - first).Select(leaf => (leaf, (_ranks.StartOf(leaf, total) - update.First)..(_ranks.StartOf(leaf + 1, total) - update.First)))];
     }
 
     /// <summary>The loss on held-out data, or null where the objective has none.</summary>
@@ -168,6 +197,7 @@ public sealed class Trainer : IDisposable
     public void Dispose()
     {
         _optimizer.Dispose();
+        _sums?.Dispose();
         _workspace.Dispose();
     }
 }

@@ -15,6 +15,7 @@ namespace Gradus.Training;
 /// <param name="EvaluateBatches">The most micro-batches of an evaluation; 0 for all.</param>
 /// <param name="CheckpointEvery">Steps between checkpoints; 0 only at the end.</param>
 /// <param name="KeepCheckpoints">The newest checkpoints that are kept.</param>
+/// <param name="Leaves">Parts of every step whose sums are taken along one binary tree: the most ranks that can share it, with the same bits on any number of them. 1 for one rank.</param>
 /// <param name="Seed">Draws data, dropout and new weights.</param>
 public sealed record TrainingOptions(
     [Range(1, int.MaxValue)] int Steps = 1000,
@@ -27,6 +28,7 @@ public sealed record TrainingOptions(
     [Range(0, int.MaxValue)] int EvaluateBatches = 0,
     [Range(0, int.MaxValue)] int CheckpointEvery = 0,
     [Range(1, int.MaxValue)] int KeepCheckpoints = 2,
+    [Range(1, 4096)] int Leaves = 1,
     [Range(0, long.MaxValue)] long Seed = 1) : IValidatableObject
 {
     /// <summary>The optimizer.</summary>
