@@ -1,5 +1,5 @@
-// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]] …: measures what is asked for, everything
-// but schedule, coldload, evaluation and cleaning where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]|structure] …: measures what is asked for, everything
+// but schedule, coldload, evaluation, cleaning and structure where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
@@ -49,8 +49,11 @@ foreach (string part in parts)
         case var cleaning when cleaning == "cleaning" || (cleaning.StartsWith("cleaning=", StringComparison.Ordinal) && int.TryParse(cleaning["cleaning=".Length..], out int asked) && asked > 0):
             CleaningBench.Run(Console.Out, cleaning == "cleaning" ? 200 : int.Parse(cleaning["cleaning=".Length..], System.Globalization.CultureInfo.InvariantCulture));
             break;
+        case "structure":
+            StructureBench.Run(Shared(), Console.WriteLine);
+            break;
         default:
-            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload, evaluation, cleaning.");
+            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload, evaluation, cleaning, structure.");
             return 2;
     }
 }

@@ -44,6 +44,15 @@ public sealed class GrammarMatcher
         }
     }
 
+    private GrammarMatcher(GrammarMatcher other)
+    {
+        (_grammar, _masks, _endTokens, _witness, _state, Remaining) = (other._grammar, other._masks, other._endTokens, other._witness, other._state, other.Remaining);
+        _limited = new ulong[other._limited.Length];
+    }
+
+    /// <summary>Another sequence that stands where this one does.</summary>
+    public GrammarMatcher Copy() => new(this);
+
     /// <summary>How many more tokens the text may have.</summary>
     public int Remaining { get; private set; }
 
@@ -135,6 +144,9 @@ public sealed class GrammarMatcher
     {
         if (_endTokens.Contains(token) && MayEnd)
             return;
+        // Near the end of the budget it counts whether the token follows the completion that is known to fit.
+        if (_witness is null && Remaining != int.MaxValue)
+            Mask();
         if ((uint)token >= (uint)_masks.Tokens.Count || Remaining == 0)
             throw new ArgumentException($"Token {token} may not come next in this grammar.");
         lock (_grammar.Lock)

@@ -37,6 +37,16 @@ public sealed class TokenBytes
     /// <summary>Whether every byte that a text can hold has a token of its own, so that every text can be written.</summary>
     public bool WritesEveryByte { get; }
 
+    /// <summary>The longest token that a text begins with.</summary>
+    /// <param name="text">The text, not empty.</param>
+    /// <returns>Its id, or −1 where there is none.</returns>
+    public int Longest(ReadOnlySpan<byte> text)
+    {
+        int longest = -1;
+        All.Visit(text, (_, token) => longest = token);
+        return longest;
+    }
+
     internal TokenTree All { get; }
 
     /// <summary>The bytes of a token.</summary>

@@ -70,7 +70,7 @@ internal static class SmallValidator
     {
         JsonArray list => new JsonArray([.. list.Select(Canonical)]),
         JsonObject map => new JsonObject(map.Select(p => KeyValuePair.Create(p.Key, Canonical(p.Value)))),
-        JsonValue value when value.GetValueKind() == JsonValueKind.Number => JsonValue.Create((double)Number(value)),
+        JsonValue value when value.GetValueKind() == JsonValueKind.Number => JsonValue.Create(double.Parse(value.ToJsonString(), System.Globalization.CultureInfo.InvariantCulture)),
         _ => node?.DeepClone(),
     };
 }

@@ -12,6 +12,7 @@ internal sealed class JsonGrammar
     private readonly List<FixedNode> _starts = [];
     private readonly Queue<Nonterminal> _unmade = [];
     private readonly Dictionary<Nonterminal, GrammarNode> _ends = [];
+    private readonly List<JsonRule> _rules = [];
     private readonly int _space;
 
     private JsonGrammar(Lexer lexer, SchemaDocuments documents, JsonSchemaOptions options)
@@ -61,6 +62,32 @@ internal sealed class JsonGrammar
         if (root.Shortest == RegexStore.Unlimited)
             throw new StructureException($"{documents.Root.Path}: no value satisfies the schema.");
         return new Grammar(lexer, grammar.Nodes, root, grammar.Coding.Any);
+    }
+
+    /// <summary>A grammar of several values of one document's schemas, with text around them.</summary>
+    public static JsonGrammar Begin(System.Text.Json.JsonElement document) =>
+        new(new Lexer(new RegexStore()), new SchemaDocuments(document, new Dictionary<string, System.Text.Json.JsonElement>()), new JsonSchemaOptions());
+
+    /// <summary>The values of a schema of the document.</summary>
+    /// <param name="pointer">Where it stands, behind <c>#</c>.</param>
+    public Nonterminal ValueOf(string pointer) => Value(new Literals(Literals.Of(Expansion.Documents.At(pointer))));
+
+    /// <summary>A rule of text and values; it is complete after <see cref="Finish"/>.</summary>
+    public Nonterminal Rule(Action<JsonRule> attach)
+    {
+        JsonRule rule = new(Nodes, Lexer, new Nonterminal(-2 - _rules.Count));
+        _rules.Add(rule);
+        attach(rule);
+        return rule.Owner;
+    }
+
+    /// <summary>The grammar of a rule.</summary>
+    /// <exception cref="StructureException">A schema cannot be enforced, or there is no text.</exception>
+    public Grammar Finish(Nonterminal whole, string whenEmpty)
+    {
+        MakeAll();
+        _rules.ForEach(r => r.Finish());
+        return whole.Shortest == RegexStore.Unlimited ? throw new StructureException(whenEmpty) : new Grammar(Lexer, Nodes, whole, Coding.Any);
     }
 
     /// <summary>The values that satisfy some schemas.</summary>

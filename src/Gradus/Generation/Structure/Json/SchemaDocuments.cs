@@ -79,6 +79,10 @@ internal sealed class SchemaDocuments
         return Intern(document.RootElement.Clone(), $"{path} {json}", Nowhere, SchemaDialect.Newer);
     }
 
+    /// <summary>The schema at a place of the main document.</summary>
+    /// <param name="pointer">The place, as a JSON pointer.</param>
+    public Schema At(string pointer) => Pointer(Root, "$ref", pointer, pointer.TrimStart('#'), (Root.Element, Root.Path, Root.Base, Root.Dialect));
+
     /// <summary>What a $ref means.</summary>
     public Schema Resolve(Schema schema, string keyword)
     {

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Gradus.Generation.Structure.Languages;
 
 namespace Gradus.Generation.Structure.Json;
 
@@ -134,7 +133,7 @@ internal sealed partial class SchemaExpansion
         }
     }
 
-    private IEnumerable<Conjunct> NotApplicators(Schema schema)
+    private List<Conjunct> NotApplicators(Schema schema)
     {
         List<Conjunct> all = [];
         foreach (string keyword in new[] { "$ref", "$dynamicRef", "$recursiveRef" })

@@ -253,23 +253,23 @@ internal sealed partial class SchemaExpansion
             yield return _documents.Below(schema, item, keyword, $"{i++}");
     }
 
-    private static IEnumerable<JsonElement> Items(Schema schema, string keyword)
+    private static List<JsonElement> Items(Schema schema, string keyword)
     {
         JsonElement value = schema[keyword];
         return value.ValueKind switch
         {
-            JsonValueKind.Array => value.EnumerateArray(),
+            JsonValueKind.Array => [.. value.EnumerateArray()],
             JsonValueKind.Undefined => [],
             _ => throw schema.Refused(keyword, "expected a list."),
         };
     }
 
-    private static IEnumerable<JsonProperty> Properties(Schema schema, string keyword)
+    private static List<JsonProperty> Properties(Schema schema, string keyword)
     {
         JsonElement value = schema[keyword];
         return value.ValueKind switch
         {
-            JsonValueKind.Object => value.EnumerateObject(),
+            JsonValueKind.Object => [.. value.EnumerateObject()],
             JsonValueKind.Undefined => [],
             _ => throw schema.Refused(keyword, "expected an object."),
         };

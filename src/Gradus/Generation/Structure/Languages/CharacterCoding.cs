@@ -73,6 +73,8 @@ internal abstract class CharacterCoding(RegexStore regex)
     /// <summary>UTF-8 of a range of characters.</summary>
     protected void AddUtf8(int from, int to, List<int> alternatives)
     {
+        Span<byte> first = stackalloc byte[4];
+        Span<byte> last = stackalloc byte[4];
         foreach (int limit in (ReadOnlySpan<int>)[0x7F, 0x7FF, 0xFFFF, 0x10FFFF])
         {
             if (from > to)
@@ -80,8 +82,6 @@ internal abstract class CharacterCoding(RegexStore regex)
             if (from <= limit)
             {
                 int end = Math.Min(to, limit);
-                Span<byte> first = stackalloc byte[4];
-                Span<byte> last = stackalloc byte[4];
                 int n = Write(from, first);
                 Write(end, last);
                 alternatives.Add(Sequence(first[..n], last[..n]));
