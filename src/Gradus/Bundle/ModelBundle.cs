@@ -64,8 +64,7 @@ public sealed class ModelBundle : IDisposable
         Adapter = adapter;
         Pooling = pooling;
         EndIds = [.. new SortedSet<int>(endIds ?? (tokenizer.EosId is { } eos ? [eos] : []))];
-        string? template = tokenizer.Parts.ChatTemplate ?? (defaultTemplate ? DefaultChatTemplate.For(tokenizer) : null);
-        _chat = new(() => template is null ? null : new ChatEncoder(tokenizer, Parse(template, location)));
+        _chat = new(() => (ChatTemplate.Of(tokenizer) ?? (defaultTemplate ? ChatTemplate.Parse(DefaultChatTemplate.For(tokenizer)) : null)) is { } template ? new ChatEncoder(tokenizer, template) : null);
         _answerEndIds = new(() => model is EncoderDecoderModel || _chat.Value is not { } chat ? EndIds : [.. new SortedSet<int>([.. EndIds, .. chat.AnswerEnd])]);
     }
 
@@ -192,15 +191,19 @@ public sealed class ModelBundle : IDisposable
         return request.Prompt.Length + (long)newTokens <= ContextLength && (request.Source?.Length ?? 0) <= ContextLength;
     }
 
-    /// <summary>Refuses a tokenizer with ids that the model has no row for. Fewer ids are well: tables are padded.</summary>
+    /// <summary>
+    /// Refuses a tokenizer whose vocabulary is larger than the model's. A smaller one is well: tables are padded. So are added tokens beyond
+    /// the table, which published models have: only a text that holds one cannot be read.
+    /// </summary>
     /// <exception cref="InvalidDataException">It does not fit.</exception>
     public static void CheckFit(Tokenizer tokenizer, ModelConfig config, ModelLocation location)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(location);
-        if (tokenizer.VocabularySize > config.Vocabulary)
-            throw new InvalidDataException($"{location.Adapter ?? location.Folder}: the tokenizer does not fit the model: it has {tokenizer.VocabularySize} tokens, the model only {config.Vocabulary}; give the tokenizer that the model was trained with.");
+        int tokens = tokenizer.Parts.Model.Vocabulary.Count;
+        if (tokens > config.Vocabulary)
+            throw new InvalidDataException($"{location.Adapter ?? location.Folder}: the tokenizer does not fit the model: it has {tokens} tokens, the model only {config.Vocabulary}; give the tokenizer that the model was trained with.");
     }
 
     /// <summary>Frees the model and its adapter.</summary>
@@ -212,18 +215,6 @@ public sealed class ModelBundle : IDisposable
 
     private static InvalidDataException WritesNothing(ModelLocation location, ModelConfig config) =>
         new($"{location.Folder}: {config.Architecture} does not write text; give a decoder such as gpt2 or llama.");
-
-    private static ChatTemplate Parse(string template, ModelLocation location)
-    {
-        try
-        {
-            return ChatTemplate.Parse(template);
-        }
-        catch (ChatTemplateException e)
-        {
-            throw new InvalidDataException($"{location.Adapter ?? location.Folder}: {e.Message}", e);
-        }
-    }
 
     /// <summary>What the small files of a model say.</summary>
     /// <param name="Config">The hyperparameters.</param>

@@ -3,7 +3,8 @@ namespace Gradus.Generation.Structure;
 /// <summary>Which tokens may come next in a state.</summary>
 /// <param name="Bits">A bit for every token.</param>
 /// <param name="MostAfter">The most bytes that may be needed for an end after one of them.</param>
-internal sealed record TokenMask(ulong[] Bits, int MostAfter);
+/// <param name="Plain">The tokens among them that are plain characters of a string, where they were not looked at one by one.</param>
+internal sealed record TokenMask(ulong[] Bits, int MostAfter, ulong[]? Plain);
 
 /// <summary>The masks of one grammar for one vocabulary, made when a state is first reached. Used under the grammar's lock.</summary>
 internal sealed class TokenMasks
@@ -38,9 +39,14 @@ internal sealed class TokenMasks
         TokenMask mask = Of(state);
         bits.Clear();
         int count = 0;
+        // Plain characters of a string all fit, or each is looked at.
+        ulong[]? plain = Tokens.WritesEveryByte && mask.Plain is not null && _automaton.KeepsShortest(state, _character) && _automaton.Shortest(state) + 2 <= after ? mask.Plain : null;
         for (int word = 0; word < mask.Bits.Length; word++)
         {
-            for (ulong rest = mask.Bits[word]; rest != 0; rest &= rest - 1)
+            ulong fits = plain is null ? 0 : mask.Bits[word] & plain[word];
+            bits[word] = fits;
+            count += System.Numerics.BitOperations.PopCount(fits);
+            for (ulong rest = mask.Bits[word] & ~fits; rest != 0; rest &= rest - 1)
             {
                 int id = (word << 6) + System.Numerics.BitOperations.TrailingZeroCount(rest);
                 if (!Fits(After(state, Tokens[id]), after))
@@ -90,7 +96,7 @@ internal sealed class TokenMasks
         // Plain characters bring the end no further away, unless the state is of a kind where that is not plain to see.
         int most = plain is null ? 0 : _automaton.KeepsShortest(state, _character) ? _automaton.Shortest(state) + 2 : int.MaxValue;
         Walk(state, plain?.Others ?? Tokens.All, bits, ref most);
-        return new TokenMask(bits, most);
+        return new TokenMask(bits, most, plain?.Mask);
     }
 
     private void Walk(int state, TokenTree tree, ulong[] bits, ref int most)

@@ -23,6 +23,19 @@ internal readonly record struct ByteSet(ulong A, ulong B, ulong C, ulong D)
 
     public bool Contains(int b) => ((b < 128 ? (b < 64 ? A : B) : (b < 192 ? C : D)) >> (b & 63) & 1) != 0;
 
+    /// <summary>Cuts every part of a partition that lies half inside the set into two.</summary>
+    public void Split(List<ByteSet> parts)
+    {
+        for (int i = parts.Count - 1; i >= 0; i--)
+        {
+            ByteSet inside = parts[i] & this;
+            if (inside.IsEmpty || inside == parts[i])
+                continue;
+            parts.Add(parts[i] & ~this);
+            parts[i] = inside;
+        }
+    }
+
     public static ByteSet operator |(ByteSet x, ByteSet y) => new(x.A | y.A, x.B | y.B, x.C | y.C, x.D | y.D);
 
     public static ByteSet operator &(ByteSet x, ByteSet y) => new(x.A & y.A, x.B & y.B, x.C & y.C, x.D & y.D);

@@ -128,28 +128,20 @@ internal sealed class Lexer
     /// <summary>Bytes that lie in the same sets of all expressions are one class.</summary>
     private byte[] MakeClasses()
     {
-        int[] classOf = new int[256];
-        int count = 1;
-        Dictionary<int, int> split = [];
+        List<ByteSet> parts = [ByteSet.All];
         foreach (ByteSet set in _regex.Sets)
-        {
-            split.Clear();
-            int next = 0;
-            for (int b = 0; b < 256; b++)
-            {
-                int key = (classOf[b] << 1) | (set.Contains(b) ? 1 : 0);
-                if (!split.TryGetValue(key, out int id))
-                    split[key] = id = next++;
-                classOf[b] = id;
-            }
-            count = next;
-        }
-        byte[] representatives = new byte[count];
+            set.Split(parts);
         ClassOf = new byte[256];
-        for (int b = 255; b >= 0; b--)
+        byte[] representatives = new byte[parts.Count];
+        for (int c = 0; c < parts.Count; c++)
         {
-            representatives[classOf[b]] = (byte)b;
-            ClassOf[b] = (byte)classOf[b];
+            for (int b = 255; b >= 0; b--)
+            {
+                if (!parts[c].Contains(b))
+                    continue;
+                ClassOf[b] = (byte)c;
+                representatives[c] = (byte)b;
+            }
         }
         return representatives;
     }

@@ -119,17 +119,7 @@ internal sealed partial class RegexStore
         AddFirst(node, sets);
         List<ByteSet> parts = [ByteSet.All];
         foreach (int id in sets)
-        {
-            ByteSet set = _sets[id];
-            for (int i = parts.Count - 1; i >= 0; i--)
-            {
-                ByteSet inside = parts[i] & set;
-                if (inside.IsEmpty || inside == parts[i])
-                    continue;
-                parts.Add(parts[i] & ~set);
-                parts[i] = inside;
-            }
-        }
+            _sets[id].Split(parts);
         return parts.ConvertAll(Representative);
     }
 
