@@ -47,7 +47,7 @@ public sealed class GrammarMaskTests
         int finished = 0;
         for (int round = 0; round < 150; round++)
         {
-            JsonNode schema = RandomSchema(random, 3);
+            JsonObject schema = RandomSchema(random, 3);
             if (TryMake(Encoding.UTF8.GetBytes(schema.ToJsonString())) is not { } grammar)
                 continue;
             int fewest = Fewest(grammar, tokens);
@@ -84,7 +84,7 @@ public sealed class GrammarMaskTests
         Random random = new(8);
         for (int round = 0; round < 400; round++)
         {
-            JsonNode schema = RandomSchema(random, 3);
+            JsonObject schema = RandomSchema(random, 3);
             Grammar? grammar = TryMake(Encoding.UTF8.GetBytes(schema.ToJsonString()));
             for (int i = 0; i < 10; i++)
             {
@@ -201,7 +201,7 @@ public sealed class GrammarMaskTests
         _ => new JsonObject(new[] { "a", "b", "c", "x1" }.Where(_ => random.Next(2) == 0).OrderBy(_ => random.Next()).Select(n => KeyValuePair.Create(n, RandomValue(random, depth - 1)))),
     };
 
-    private static JsonNode RandomSchema(Random random, int depth)
+    private static JsonObject RandomSchema(Random random, int depth)
     {
         JsonObject schema = [];
         JsonArray Some(int most) => new([.. Enumerable.Range(0, random.Next(1, most)).Select(_ => RandomSchema(random, depth - 1))]);

@@ -1,5 +1,6 @@
-using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Gradus.Generation.Structure;
 using Gradus.Testing;
 
@@ -11,6 +12,13 @@ namespace Gradus.Tests.Generation.Structure;
 /// </summary>
 public sealed class JsonSchemaSuiteTests
 {
+    // Compact with escapes, and indented without.
+    private static readonly JsonSerializerOptions[] Styles =
+    [
+        new() { TypeInfoResolver = new DefaultJsonTypeInfoResolver() },
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, TypeInfoResolver = new DefaultJsonTypeInfoResolver() },
+    ];
+
     private static readonly string[] Suite = ["data", "json-schema-test-suite", "tests"];
 
     public static TheoryData<string> Files()
@@ -50,9 +58,9 @@ public sealed class JsonSchemaSuiteTests
                 if (valid && group.GetProperty("description").GetString()!.Contains("A-label", StringComparison.Ordinal))
                     continue;
                 JsonElement data = test.GetProperty("data");
-                foreach (bool indented in new[] { false, true })
+                foreach (JsonSerializerOptions style in Styles)
                 {
-                    bool accepted = grammar.Matches(JsonSerializer.SerializeToUtf8Bytes(data, new JsonSerializerOptions { WriteIndented = indented, Encoder = indented ? System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping : null, TypeInfoResolver = new System.Text.Json.Serialization.Metadata.DefaultJsonTypeInfoResolver() }));
+                    bool accepted = grammar.Matches(JsonSerializer.SerializeToUtf8Bytes(data, style));
                     if (accepted != valid)
                         wrong.Add($"{group.GetProperty("description")}: {test.GetProperty("description")}: {(accepted ? "wrongly accepted" : "wrongly rejected")} {data.GetRawText()}");
                 }
