@@ -41,6 +41,8 @@ public sealed class FollowGrammarTests
             foreach (string text in new[] { "x {\"a\": [1, 2.5], \"é\": \"naïve 東京\"}", "x one  two\n\tthree" })
             {
                 int[] ids = tokenizer.Encode(text, addSpecialTokens: false);
+                if (tokenizer.UnknownId is { } unknown && ids.Contains(unknown))
+                    continue;
                 string written = Encoding.UTF8.GetString([.. ids.SelectMany(id => texts[id])]);
                 Assert.Equal(tokenizer.Decode(ids), written.StartsWith(' ') ? written[1..] : written);
             }

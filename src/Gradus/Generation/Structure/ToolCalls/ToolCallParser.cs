@@ -22,6 +22,7 @@ public sealed class ToolCallParser(ToolCallFormat format)
     private int _call = -1;
     private int _depth;
     private bool _inText;
+    private bool _hasText;
     private bool _escaped;
 
     private enum State
@@ -76,7 +77,7 @@ public sealed class ToolCallParser(ToolCallFormat format)
             string start = held.TrimStart();
             if (start.Length == 0)
                 return false;
-            if (start[0] == '{' && _call < 0)
+            if (start[0] == '{' && _call < 0 && !_hasText)
             {
                 _state = State.Name;
                 return true;
@@ -103,6 +104,7 @@ public sealed class ToolCallParser(ToolCallFormat format)
     {
         if (length > 0)
             pieces.Add(new ToolCallPiece(_held.ToString(0, length), -1, null, null));
+        _hasText |= length > 0;
         _held.Remove(0, length);
     }
 
