@@ -92,9 +92,6 @@ public sealed partial class Tokenizer
     /// <summary>Whether an id is a special token.</summary>
     public bool IsSpecial(int id) => _addedById.TryGetValue(id, out AddedToken? added) && added.Special;
 
-    /// <summary>Whether an id is an added token, special or not: it is found in a text as a whole.</summary>
-    public bool IsAdded(int id) => _addedById.ContainsKey(id);
-
     /// <summary>The ids of a text.</summary>
     /// <param name="text">The text.</param>
     /// <param name="addSpecialTokens">Whether the post-processor's special tokens are put around it.</param>

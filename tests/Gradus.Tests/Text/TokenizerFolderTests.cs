@@ -176,18 +176,6 @@ public sealed class TokenizerFolderTests : IDisposable
         Assert.Contains(inMessage, Assert.Throws<InvalidDataException>(() => ChatTemplate.Of(tokenizer)).Message, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("{% for m in messages %}{{ m.content }}</s>{% endfor %}", 6)]
-    [InlineData("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{{ eos_token }}\n{% endfor %}", 6)]
-    [InlineData("{% for m in messages %}### {{ m.role }}:\n{{ m.content }}\n\n{% endfor %}", null)]
-    [InlineData("{% for m in messages %}{{ m.content }} END {% endfor %}", null)]
-    public void The_token_that_ends_an_answer_is_found_or_is_not_there(string template, int? id)
-    {
-        Write("tokenizer.json", Words);
-        WriteConfig("\"eos_token\":\"</s>\"");
-        Assert.Equal(id, ChatTemplate.Parse(template).EndOfAnswerId(Tokenizer.Load(_folder.Path)));
-    }
-
     [SharedFact("golden", "tokenizers", "sp_bpe_llama_style")]
     public void A_llama_model_puts_the_mark_before_the_text_or_before_every_part()
     {

@@ -30,28 +30,4 @@ public sealed partial class ChatTemplate
             throw new InvalidDataException($"{place}: {e.Message}", e);
         }
     }
-
-    /// <summary>What the template writes after an assistant's answer, white space around it left out; empty where it writes nothing.</summary>
-    /// <param name="options">Tokens and variables; the defaults where null.</param>
-    /// <exception cref="ChatTemplateException">The template fails on a conversation of a question and an answer.</exception>
-    public string EndOfAnswer(ChatRenderOptions? options = null)
-    {
-        const string Answer = "An answer that no template holds: 7c1f.";
-        ChatConversation conversation = new([new ChatMessage("user", "A question."), new ChatMessage("assistant", Answer)]);
-        string text = Render(conversation, (options ?? new()) with { AddGenerationPrompt = false });
-        int at = text.LastIndexOf(Answer, StringComparison.Ordinal);
-        return at < 0 ? "" : text[(at + Answer.Length)..].Trim();
-    }
-
-    /// <summary>The token that the template ends an assistant's answer with: the first of what follows it, if that is an added token of the tokenizer.</summary>
-    /// <param name="tokenizer">The tokenizer.</param>
-    /// <returns>The id, or null: a model that is trained with such a template does not learn to end its answers.</returns>
-    /// <exception cref="ChatTemplateException">The template fails on a conversation of a question and an answer.</exception>
-    public int? EndOfAnswerId(Tokenizer tokenizer)
-    {
-        ArgumentNullException.ThrowIfNull(tokenizer);
-        SpecialTokens special = tokenizer.Parts.SpecialTokens;
-        string end = EndOfAnswer(new ChatRenderOptions(BosToken: special.Bos, EosToken: special.Eos));
-        return end.Length > 0 && tokenizer.Encode(end, addSpecialTokens: false) is [int first, ..] && tokenizer.IsAdded(first) ? first : null;
-    }
 }
