@@ -6,7 +6,7 @@ namespace Gradus.Generation.Structure;
 /// One sequence that follows a grammar: which tokens may come next, and what was written so far. The text is always completed within
 /// the budget: near its end only tokens are allowed from where an end can still be reached. Belongs to one thread at a time.
 /// </summary>
-public sealed class GrammarMatcher
+public sealed class GrammarMatcher : TokenConstraint
 {
     private readonly Grammar _grammar;
     private readonly TokenMasks _masks;
@@ -44,15 +44,6 @@ public sealed class GrammarMatcher
         }
     }
 
-    private GrammarMatcher(GrammarMatcher other)
-    {
-        (_grammar, _masks, _endTokens, _witness, _state, Remaining) = (other._grammar, other._masks, other._endTokens, other._witness, other._state, other.Remaining);
-        _limited = new ulong[other._limited.Length];
-    }
-
-    /// <summary>Another sequence that stands where this one does.</summary>
-    public GrammarMatcher Copy() => new(this);
-
     /// <summary>How many more tokens the text may have.</summary>
     public int Remaining { get; private set; }
 
@@ -67,11 +58,11 @@ public sealed class GrammarMatcher
     }
 
     /// <summary>Whether nothing can follow: the text is complete.</summary>
-    public bool IsComplete => MayEnd && Mask().Count == 0;
+    public bool IsComplete => MayEnd && Allowed().Count == 0;
 
     /// <summary>The tokens that may come next: a bit for each id, without the end tokens. Valid until the sequence goes on.</summary>
     /// <returns>The bits, and how many are set (a lower bound of 1 where there are many).</returns>
-    public (ReadOnlyMemory<ulong> Bits, int Count) Mask()
+    public (ReadOnlyMemory<ulong> Bits, int Count) Allowed()
     {
         lock (_grammar.Lock)
         {
@@ -93,11 +84,13 @@ public sealed class GrammarMatcher
         }
     }
 
-    /// <summary>Forbids, by −∞, every token that may not come next.</summary>
-    /// <param name="logits">(V): scores of the next token; ids beyond the vocabulary are forbidden.</param>
-    public void Apply(Span<float> logits)
+    /// <inheritdoc/>
+    public override void Prepare() => Allowed();
+
+    /// <inheritdoc/>
+    public override void Mask(Span<float> logits)
     {
-        ReadOnlySpan<ulong> bits = Mask().Bits.Span;
+        ReadOnlySpan<ulong> bits = Allowed().Bits.Span;
         bool mayEnd = MayEnd;
         Span<float> kept = stackalloc float[16];
         int ends = Math.Min(_endTokens.Length, kept.Length);
@@ -133,20 +126,20 @@ public sealed class GrammarMatcher
     {
         if (_endTokens.Contains(token))
             return MayEnd;
-        ReadOnlySpan<ulong> bits = Mask().Bits.Span;
+        ReadOnlySpan<ulong> bits = Allowed().Bits.Span;
         return (uint)token < (uint)(bits.Length << 6) && (bits[token >> 6] & (1UL << (token & 63))) != 0;
     }
 
     /// <summary>Goes on by a token.</summary>
     /// <param name="token">Its id, one that may come next; an end token changes nothing.</param>
     /// <exception cref="ArgumentException">The token may not come next.</exception>
-    public void Accept(int token)
+    public override void Accept(int token)
     {
         if (_endTokens.Contains(token) && MayEnd)
             return;
         // Near the end of the budget it counts whether the token follows the completion that is known to fit.
         if (_witness is null && Remaining != int.MaxValue)
-            Mask();
+            Allowed();
         if ((uint)token >= (uint)_masks.Tokens.Count || Remaining == 0)
             throw new ArgumentException($"Token {token} may not come next in this grammar.");
         lock (_grammar.Lock)

@@ -102,11 +102,11 @@ public sealed class GrammarMaskTests
         TokenBytes tokens = new([[], .. "tfaruesl"u8.ToArray().Select(b => new[] { b }), "true"u8.ToArray()]);
         GrammarMatcher matcher = new(Grammar.FromChoices(["true", "false"]), tokens, End);
         float[] logits = new float[12];
-        matcher.Apply(logits);
+        matcher.Mask(logits);
         Assert.Equal([1, 2, 9], Enumerable.Range(0, logits.Length).Where(i => logits[i] == 0));
         matcher.Accept(9);
         logits.AsSpan().Clear();
-        matcher.Apply(logits);
+        matcher.Mask(logits);
         Assert.Equal([0], Enumerable.Range(0, logits.Length).Where(i => logits[i] == 0));
         Assert.True(matcher.IsComplete);
         Assert.Throws<ArgumentException>(() => matcher.Accept(1));
@@ -154,7 +154,7 @@ public sealed class GrammarMaskTests
 
     private static HashSet<int> Allowed(GrammarMatcher matcher, TokenBytes tokens)
     {
-        ReadOnlySpan<ulong> bits = matcher.Mask().Bits.Span;
+        ReadOnlySpan<ulong> bits = matcher.Allowed().Bits.Span;
         HashSet<int> allowed = [];
         for (int id = 0; id < tokens.Count; id++)
         {
