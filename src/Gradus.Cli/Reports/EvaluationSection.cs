@@ -134,17 +134,18 @@ internal static class EvaluationSection
             return;
         }
         double? error = paired ?? (first?.StandardError is { } a && last?.StandardError is { } b ? Math.Sqrt((a * a) + (b * b)) : null);
-        (string style, string verdict) = Verdict(direction * difference, error);
+        (string style, string verdict) = Verdict(difference, direction, error);
         html.Add($"""<td class="difference {style}"><span class="value">{Figures.Difference(difference, scale)}</span><span class="error">{Error(error, scale)}</span><span class="verdict">{verdict}</span></td>""");
     }
 
-    /// <summary>Better or worse only beyond two standard errors of the difference, where that is known.</summary>
-    private static (string Style, string Text) Verdict(double gain, double? error) => gain switch
+    /// <summary>Better or worse only beyond two standard errors of the difference, where that is known, and where the metric says which way is better.</summary>
+    private static (string Style, string Text) Verdict(double difference, int direction, double? error) => (difference * direction) switch
     {
-        0 => ("", ""),
-        _ when error is { } e && double.IsFinite(e) && Math.Abs(gain) < 2 * e => ("", "within the noise"),
+        _ when difference == 0 => ("", ""),
+        _ when error is { } e && double.IsFinite(e) && Math.Abs(difference) < 2 * e => ("", "within the noise"),
         > 0 => ("better", "better"),
-        _ => ("worse", "worse"),
+        < 0 => ("worse", "worse"),
+        _ => ("", ""),
     };
 
     private static void WriteExamples(HtmlWriter html, TaskGroup group)
