@@ -109,9 +109,10 @@ public sealed class GenerationEngineTests
     {
         using GenerativeModel model = Long();
         using GenerationEngine engine = new(model, new EngineOptions(MaxSequences: 1));
-        using ManualResetEventSlim there = new();
+        using ManualResetEventSlim begun = new(), there = new();
         GenerationRequest request = new(TinyModels.Prompt(10, 1)) { MaxNewTokens = 40 };
-        GenerationStream low = engine.Submit(request with { Constraint = () => new Waiting(there) });
+        GenerationStream low = engine.Submit(request with { Constraint = () => new Waiting(begun, there) });
+        begun.Wait();
         GenerationStream high = engine.Submit(new GenerationRequest(TinyModels.Prompt(10, 2)) { MaxNewTokens = 3 }, new RequestClass(Priority: 1));
         there.Set();
         await high.Completion;
@@ -319,9 +320,13 @@ public sealed class GenerationEngineTests
     }
 
     // Holds the engine at its first token until somebody else is there.
-    private sealed class Waiting(ManualResetEventSlim there) : TokenConstraint
+    private sealed class Waiting(ManualResetEventSlim begun, ManualResetEventSlim there) : TokenConstraint
     {
-        public override void Mask(Span<float> logits) => there.Wait();
+        public override void Mask(Span<float> logits)
+        {
+            begun.Set();
+            there.Wait();
+        }
 
         public override void Accept(int token)
         {
