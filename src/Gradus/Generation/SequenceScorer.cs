@@ -84,12 +84,12 @@ public sealed class SequenceScorer : IDisposable
     private bool Check(ScoringRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        GenerationRequest.CheckPrompt(request.Context, "context", _model.Config);
+        GenerationRequest.CheckPrompt(request.Context, "context", _model.Config, _model.LongestSequence);
         if (request.Continuation.Length > 0)
-            GenerationRequest.CheckPrompt(request.Continuation, "continuation", _model.Config);
+            GenerationRequest.CheckPrompt(request.Continuation, "continuation", _model.Config, _model.LongestSequence);
         int read = (_model is EncoderDecoderModel ? 1 : request.Context.Length) + request.Continuation.Length - 1;
-        if (read > _model.Config.ContextLength)
-            throw new ArgumentException($"Context and continuation have {read + 1} tokens, but the model's context is {_model.Config.ContextLength}; shorten the context.");
+        if (read > _model.LongestSequence)
+            throw new ArgumentException($"Context and continuation have {read + 1} tokens, but the model's context is {_model.LongestSequence}; shorten the context.");
         return read > _model.ShortLimit;
     }
 

@@ -58,7 +58,7 @@ internal sealed class EngineScheduler : IDisposable
     /// <summary>Takes in a request, which waits until there is room.</summary>
     public void Join(EngineSequence request)
     {
-        request.Sequence.EndIfFull(_model.Config.ContextLength);
+        request.Sequence.EndIfFull(_model.LongestSequence);
         if (request.Sequence.Finish is null)
             _waiting.Join(request);
         else
@@ -319,7 +319,7 @@ internal sealed class EngineScheduler : IDisposable
             if (request.Failure is { } failure)
                 throw failure;
             int read = Math.Min(piece.Count, Math.Max(0, request.Sequence.PromptLength - piece.At));
-            bool chosen = request.Sequence.Take(piece, scores, _scratch, _model.Config.ContextLength);
+            bool chosen = request.Sequence.Take(piece, scores, _scratch, _model.LongestSequence);
             _promptTokens += read;
             _generatedTokens += chosen ? 1 : 0;
             _waiting.Serve(request, read + (chosen ? 1 : 0));

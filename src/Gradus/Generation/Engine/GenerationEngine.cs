@@ -113,7 +113,7 @@ public sealed class GenerationEngine : IDisposable
     // The tokens that prompt and answer can have together. Where nobody said how many, as many as memory holds.
     private int Capacity(GenerationRequest request)
     {
-        int wanted = request.Capacity(_model.Config), pages = _scheduler.MostPages - SourcePages(request);
+        int wanted = request.Capacity(_model), pages = _scheduler.MostPages - SourcePages(request);
         long held = _scheduler.Cache.PagesFor(int.MaxValue / 2) == 1 ? int.MaxValue : (long)pages * Nn.KvCache.PageSize;
         if (request.Prompt.Length + Math.Min(1, request.MaxNewTokens) > held || (request.MaxNewTokens != int.MaxValue && wanted > held))
         {
