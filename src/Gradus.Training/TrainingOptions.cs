@@ -13,7 +13,8 @@ namespace Gradus.Training;
 /// <param name="Precision">How matrix products round their operands.</param>
 /// <param name="EvaluateEvery">Steps between evaluations on held-out data; 0 only at the end.</param>
 /// <param name="EvaluateBatches">The most micro-batches of an evaluation; 0 for all.</param>
-/// <param name="CheckpointEvery">Steps between checkpoints; 0 only at the end.</param>
+/// <param name="CheckpointEvery">Steps between checkpoints; 0 for none by steps. One is written at the end, too.</param>
+/// <param name="CheckpointMinutes">Minutes after which a checkpoint is written even if no step of <paramref name="CheckpointEvery"/> came; 0 for never.</param>
 /// <param name="KeepCheckpoints">The newest checkpoints that are kept.</param>
 /// <param name="Leaves">Parts of every step whose sums are taken along one binary tree: the most ranks that can share it, with the same bits on any number of them. 1 for one rank.</param>
 /// <param name="Seed">Draws data, dropout and new weights.</param>
@@ -27,6 +28,7 @@ public sealed record TrainingOptions(
     [Range(0, int.MaxValue)] int EvaluateEvery = 0,
     [Range(0, int.MaxValue)] int EvaluateBatches = 0,
     [Range(0, int.MaxValue)] int CheckpointEvery = 0,
+    [Range(0, double.PositiveInfinity)] double CheckpointMinutes = 10,
     [Range(1, int.MaxValue)] int KeepCheckpoints = 2,
     [Range(1, 4096)] int Leaves = 1,
     [Range(0, long.MaxValue)] long Seed = 1) : IValidatableObject

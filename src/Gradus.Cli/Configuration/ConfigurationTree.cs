@@ -62,6 +62,13 @@ public static class ConfigurationTree
     public static object Load(JsonTypeInfo type, object defaults, string file, IReadOnlyList<string> overrides) =>
         Resolve(type, defaults, ReadFile(file), file, overrides);
 
+    /// <summary>Resolves a configuration without a recipe: its values, changed by arguments.</summary>
+    /// <param name="type">The record's source-generated metadata.</param>
+    /// <param name="values">The values of everything that no argument changes.</param>
+    /// <param name="overrides">The arguments of the form <c>--path.to.value=x</c>.</param>
+    /// <exception cref="ConfigurationException">What an argument says cannot be used.</exception>
+    public static object Resolve(JsonTypeInfo type, object values, IReadOnlyList<string> overrides) => Resolve(type, values, (byte[]?)null, "", overrides);
+
     /// <summary>Resolves a configuration from a recipe's text.</summary>
     /// <typeparam name="T">The root record.</typeparam>
     /// <param name="type">The record's source-generated metadata; its options name the keys.</param>

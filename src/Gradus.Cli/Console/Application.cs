@@ -35,12 +35,13 @@ internal sealed class Application
         try
         {
             int code = Invoke(arguments);
-            _context.Out.Flush();
+            if (!_context.OutputIsGone)
+                _context.Out.Flush();
             return code == ExitCode.Done ? _context.Interrupts.ExitCode ?? code : code;
         }
         catch (BrokenPipeException)
         {
-            return ExitCode.Done;
+            return _context.Interrupts.ExitCode ?? ExitCode.Done;
         }
         catch (Exception e)
         {

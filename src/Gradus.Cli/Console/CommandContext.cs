@@ -81,6 +81,9 @@ internal sealed class CommandContext : IDisposable
     /// <summary>Whether errors come with their stack trace.</summary>
     public bool Verbose { get; set; }
 
+    /// <summary>Whether <see cref="TryWriteLine"/> has found that nobody can read the output any more.</summary>
+    public bool OutputIsGone { get; private set; }
+
     /// <summary>Ctrl-C, SIGTERM and SIGHUP.</summary>
     public Interrupts Interrupts { get; }
 
@@ -95,8 +98,38 @@ internal sealed class CommandContext : IDisposable
             OperatingSystem.IsWindows() && InputIsTerminal ? Encoding.CreateTranscodingStream(input, Encoding.Unicode, Utf8) : input, Cancellation);
     }
 
-    /// <summary>Says something to the person watching: one line on standard error.</summary>
-    public void Note(string line) => Error.WriteLine($"gradus: {line}");
+    /// <summary>Says something to the person watching: one line on standard error; nothing where that is closed.</summary>
+    public void Note(string line)
+    {
+        try
+        {
+            Error.WriteLine($"gradus: {line}");
+        }
+        catch (IOException)
+        {
+            // Nobody is there to be told.
+        }
+    }
+
+    /// <summary>
+    /// Writes a line of progress and flushes. Where the reader has gone away, or the terminal was closed, that is said once on standard error and
+    /// the work goes on: hours of it are not given up for a line that nobody reads.
+    /// </summary>
+    public void TryWriteLine(string line)
+    {
+        if (OutputIsGone)
+            return;
+        try
+        {
+            Out.WriteLine(line);
+            Out.Flush();
+        }
+        catch (IOException)
+        {
+            OutputIsGone = true;
+            Note("the reader of the output has gone away; the run goes on, and its folder holds the log.");
+        }
+    }
 
     /// <summary>Writes one JSON value as one line, and flushes: a reader can follow along.</summary>
     public void WriteJsonLine(JsonNode value)

@@ -9,6 +9,9 @@ internal sealed class Verb(string name, string description) : Command(name, desc
 {
     /// <summary>Command lines to learn from, without the leading <c>gradus</c>, and what each does.</summary>
     public IReadOnlyList<(string Line, string Meaning)> Examples { get; set; } = [];
+
+    /// <summary>A list that the help ends with: its heading, and names with what they mean.</summary>
+    public (string Heading, Func<IReadOnlyList<(string Name, string Meaning)>> Lines)? Notes { get; init; }
 }
 
 /// <summary>The usual help, followed by the examples of a <see cref="Verb"/>, and at the root by the exit codes.</summary>
@@ -20,7 +23,7 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
           0    done
           1    failed: a full disk, a folder that another run writes, a loss that is no number
           2    wrong usage or bad input
-          130  stopped by Ctrl-C (143: by SIGTERM), after what can be saved was saved
+          130  stopped by Ctrl-C (143: by SIGTERM, 129: by SIGHUP), after what can be saved was saved
         """;
 
     /// <inheritdoc/>
@@ -34,6 +37,15 @@ internal sealed class HelpWithExamples(HelpAction usual) : SynchronousCommandLin
         if (parseResult.CommandResult.Command is RootCommand)
         {
             output.WriteLine(ExitCodes.ReplaceLineEndings("\n"));
+            output.WriteLine();
+        }
+        if (parseResult.CommandResult.Command is Verb { Notes: { } notes })
+        {
+            IReadOnlyList<(string Name, string Meaning)> lines = notes.Lines();
+            int width = Math.Min(40, lines.Max(l => l.Name.Length));
+            output.WriteLine(notes.Heading);
+            foreach ((string name, string meaning) in lines)
+                output.WriteLine($"  {name.PadRight(width)}  {meaning}".TrimEnd());
             output.WriteLine();
         }
         if (parseResult.CommandResult.Command is Verb { Examples.Count: > 0 } verb)

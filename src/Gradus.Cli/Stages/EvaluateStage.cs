@@ -6,7 +6,6 @@ using System.Text.Json.Serialization;
 using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Cli.Reports;
-using Gradus.Cli.Verbs;
 using Gradus.Evaluation.Metrics;
 using Gradus.Evaluation.Tasks;
 using Gradus.Evaluation.Tasks.Harness;
@@ -45,6 +44,8 @@ public sealed record EvaluateRecipe : StageRecipe
     public string[] FailUnder { get; init; } = [];
 
     internal override string Summary => "Measure models on tasks, with standard errors and every single answer.";
+
+    internal override StageRecipe Choose(string? model, string[] data, StageContext context) => RecipeChoice.Evaluate(Needed(model), data, context);
 
     internal override StageResult Execute(StageContext context) => EvaluateStage.Run(this, context);
 

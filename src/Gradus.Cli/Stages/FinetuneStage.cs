@@ -2,7 +2,6 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using Gradus.Adapters;
 using Gradus.Bundle;
-using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
@@ -62,6 +61,12 @@ public sealed record FinetuneRecipe : StageRecipe
 
     internal override string Summary => "Train a model, or a low-rank adapter of it, on conversations or labelled texts.";
 
+    internal override IReadOnlyList<string> MayChange => [.. base.MayChange, .. TrainingRunner.MayChange];
+
+    internal override bool RunsWithoutRecipe => true;
+
+    internal override StageRecipe Choose(string? model, string[] data, StageContext context) => RecipeChoice.Finetune(Needed(model), data, context);
+
     internal override StageResult Execute(StageContext context) => FinetuneStage.Run(this, context);
 }
 
@@ -95,10 +100,10 @@ internal static class FinetuneStage
         if (recipe.Quantize is not null && recipe.Lora is null)
             throw new InvalidDataException("quantize: quantized weights are not trained; set lora as well, or leave quantize out.");
         PackedFormat? format = recipe.Quantize is { } quantize ? Format(quantize) : null;
-        using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
+        using RunFolder run = context.OpenRun(recipe);
         bool keep = recipe.KeepStoredType && recipe.Lora is not null;
-        using ModelBundle bundle = ModelFolder.Open(
-            recipe.Model, context.Device, new ModelBundleOptions(keep, keep, WritesText: true, DefaultTemplate: true), context.Cancellation);
+        // The model's own run may have gone on since.
+        using ModelBundle bundle = context.OpenModel(RunDescription.BaseOf(run) ?? recipe.Model, new ModelBundleOptions(keep, keep, WritesText: true, DefaultTemplate: true));
         if (bundle.Adapter is not null)
             throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus merge {recipe.Model} --to FOLDER");
         int limit = recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, bundle.ContextLength) : bundle.ContextLength;
@@ -125,7 +130,12 @@ internal static class FinetuneStage
             bundle.Model,
             objective,
             run,
-            () => RunDescription.Write(run, recipe, recipe.Training.Seed, context.Device),
+            () =>
+            {
+                RunDescription.Write(run, recipe, recipe.Training.Seed, context.Device, bundle.Location.Folder);
+                if (adapter is not null && !RunFolder.KeepFor(bundle.Location.Folder, run.FullPath))
+                    context.Note($"finetune: warning: {bundle.Location.Folder} is a checkpoint of a run that cannot be written; if that run goes on, it may remove the model that this adapter needs");
+            },
             folder =>
             {
                 if (adapter is null)

@@ -1,10 +1,8 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 using Gradus.Bundle;
-using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Models;
-using Gradus.Tensors;
 using Gradus.Text;
 using Gradus.Training;
 using Gradus.Training.Data;
@@ -48,6 +46,10 @@ public sealed record PretrainRecipe : StageRecipe
 
     internal override string Summary => "Train a model on text.";
 
+    internal override IReadOnlyList<string> MayChange => [.. base.MayChange, .. TrainingRunner.MayChange];
+
+    internal override StageRecipe Choose(string? model, string[] data, StageContext context) => RecipeChoice.Pretrain(model, data, context);
+
     internal override StageResult Execute(StageContext context) => PretrainStage.Run(this, context);
 }
 
@@ -78,7 +80,7 @@ internal static class PretrainStage
             recipe.Objective.Check(recipe.Model);
         if (!recipe.Objective.WritesText && recipe.Samples.Prompts.Length > 0)
             throw new InvalidDataException("samples: a model of this objective writes no text; leave the prompts out.");
-        using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
+        using RunFolder run = context.OpenRun(recipe);
         TextFileSet files = new(context.Files(recipe.Data.Train), context.Files(recipe.Data.Validation), recipe.Data.ValidationFraction, recipe.Data.Columns);
         files.ThrowIfEmpty();
         Tokenizer tokenizer = recipe.Tokenizer == PerCharacter
@@ -87,7 +89,7 @@ internal static class PretrainStage
         if (recipe.StartFrom is null)
             tokenizer = recipe.Objective.Prepare(tokenizer);
         using LanguageModel model = recipe.StartFrom is { } from
-            ? Load(from, recipe.Objective, context.Device, context.Cancellation)
+            ? Load(from, recipe.Objective, context)
             : Checkpoint.Create(recipe.Model.WithVocabulary(tokenizer.VocabularySize), (ulong)recipe.Training.Seed, context.Device);
         if (tokenizer.VocabularySize > model.Config.Vocabulary)
             throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");
@@ -110,9 +112,9 @@ internal static class PretrainStage
             });
     }
 
-    private static LanguageModel Load(string from, ObjectiveRecipe objective, Device device, CancellationToken cancel)
+    private static LanguageModel Load(string from, ObjectiveRecipe objective, StageContext context)
     {
-        ModelBundle opened = ModelFolder.Open(from, device, new ModelBundleOptions(WritesText: objective.WritesText), cancel);
+        ModelBundle opened = context.OpenModel(from, new ModelBundleOptions(WritesText: objective.WritesText));
         if (opened.Adapter is null)
         {
             objective.Check(opened.Model.Config);

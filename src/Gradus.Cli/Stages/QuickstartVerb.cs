@@ -27,7 +27,7 @@ internal static class QuickstartVerb
         {
             long start = Stopwatch.GetTimestamp();
             PipelineRecipe recipe = ConfigurationTree.Resolve(RecipeJson.Default.PipelineRecipe, new PipelineRecipe(), Text(), Recipe, parse.UnmatchedTokens);
-            StageContext stage = new(context.Out, parse.GetValue(json), parse.GetValue(resume), CpuDevice.Default, context.Cancellation);
+            StageContext stage = new(context, parse.GetValue(json), parse.GetValue(resume), CpuDevice.Default);
             if (!Pipeline.Run(recipe, stage))
                 return context.Interrupts.ExitCode ?? ExitCode.Interrupted;
             stage.Say($"\nDone in {StageContext.Duration(Stopwatch.GetElapsedTime(start).TotalSeconds)}. The report: {Path.Combine(recipe.Run, "report.html")}");

@@ -69,7 +69,7 @@ public sealed record SmallWorldRecipe : StageRecipe
                 Conversations = parse.GetValue(conversations),
                 HeldOut = parse.GetValue(heldOut),
             };
-            asked.Execute(new StageContext(context.Out, Json: false, Resume: false, CpuDevice.Default, context.Cancellation));
+            asked.Execute(new StageContext(context, Json: false, Resume: false, CpuDevice.Default));
             return ExitCode.Done;
         });
         return verb;
@@ -84,7 +84,7 @@ internal static class SmallWorldStage
     /// <summary>Runs the stage.</summary>
     public static StageResult Run(SmallWorldRecipe recipe, StageContext context)
     {
-        using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
+        using RunFolder run = context.OpenRun(recipe);
         SmallWorldFiles.Write(run.FullPath, (ulong)recipe.Seed, new SmallWorldSizes(
             new SplitSizes(recipe.Stories, recipe.HeldOut, recipe.HeldOut),
             new SplitSizes(recipe.Dialogues, recipe.HeldOut, recipe.HeldOut),

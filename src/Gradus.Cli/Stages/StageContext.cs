@@ -1,20 +1,28 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Gradus.Bundle;
 using Gradus.Cli.Console;
+using Gradus.Cli.Verbs;
 using Gradus.Tensors;
 using Gradus.Training;
 using Gradus.Training.Data;
+using Gradus.Training.Runs;
 
 namespace Gradus.Cli.Stages;
 
 /// <summary>What every stage needs from the command line.</summary>
-/// <param name="Output">Where progress is printed.</param>
+/// <param name="Command">Where progress is printed, and who asks to stop.</param>
 /// <param name="Json">Print machine-readable lines instead of text.</param>
 /// <param name="Resume">Go on with a run that the folder holds.</param>
 /// <param name="Device">Where models compute.</param>
-/// <param name="Cancellation">Asks to stop: the run is saved first.</param>
-internal sealed record StageContext(TextWriter Output, bool Json, bool Resume, Device Device, CancellationToken Cancellation)
+internal sealed record StageContext(CommandContext Command, bool Json, bool Resume, Device Device)
 {
+    /// <summary>Asks to stop: the run is saved first.</summary>
+    public CancellationToken Cancellation => Command.Cancellation;
+
+    /// <summary>The recipe's file; null where there is none.</summary>
+    public string? RecipeFile { get; init; }
+
     /// <summary>Data sets by their names; null where there are none to name.</summary>
     public NamedData? Data { get; init; }
 
@@ -22,7 +30,57 @@ internal sealed record StageContext(TextWriter Output, bool Json, bool Resume, D
     public string? TokenCache => Data is null ? null : Path.Combine(NamedData.Cache, "tokens");
 
     /// <summary>Paths with the names of data sets (<c>$data/NAME/FILE</c>) replaced by where they lie.</summary>
-    public string[] Files(string[] paths) => Data?.Resolve(paths) ?? paths;
+    /// <exception cref="InvalidDataException">A file is missing; the message says where it was looked for.</exception>
+    public string[] Files(string[] paths)
+    {
+        string[] files = Data?.Resolve(paths) ?? paths;
+        foreach (string file in files)
+            CheckHere(file, required: true);
+        return files;
+    }
+
+    /// <summary>Opens the model that a recipe names.</summary>
+    /// <param name="path">What <see cref="ModelFolder.Find"/> takes.</param>
+    /// <param name="options">What is kept as stored, what is asked of the model.</param>
+    /// <exception cref="InvalidDataException">There is no model, or it is broken.</exception>
+    public ModelBundle OpenModel(string path, ModelBundleOptions options)
+    {
+        CheckHere(path, required: false);
+        return ModelFolder.Open(path, Device, options, Cancellation);
+    }
+
+    /// <summary>Takes the folder of a stage's run.</summary>
+    /// <exception cref="InvalidDataException">It holds a run that is not to go on, or one that was started with another recipe.</exception>
+    public RunFolder OpenRun(StageRecipe recipe)
+    {
+        RunFolder run = RunFolder.Open(recipe.Run, Resume);
+        try
+        {
+            if (run.Resumed)
+                RunDescription.CheckSame(run, recipe);
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
+    }
+
+    // A path counts from the working directory, wherever the recipe lies.
+    private void CheckHere(string path, bool required)
+    {
+        if (Path.Exists(path) || Path.IsPathRooted(path))
+            return;
+        string here = Directory.GetCurrentDirectory();
+        if (RecipeFile is { } recipe && Path.GetDirectoryName(Path.GetFullPath(recipe)) is { } folder && folder != here && Path.Exists(Path.Combine(folder, path)))
+        {
+            throw new InvalidDataException(
+                $"{path}: no such file in {here}, where the paths of a recipe count from; there is one beside the recipe: run from {folder}, or write {Path.GetRelativePath(here, Path.Combine(folder, path))}.");
+        }
+        if (required)
+            throw new InvalidDataException($"{path}: no such file in {here}, where the paths of a recipe count from.");
+    }
 
     /// <summary>What a person reads; nothing in JSON mode.</summary>
     public void Say(string line)
@@ -66,11 +124,7 @@ internal sealed record StageContext(TextWriter Output, bool Json, bool Resume, D
             Write(line.ToJsonString());
     }
 
-    private void Write(string line)
-    {
-        Output.WriteLine(line);
-        Output.Flush();
-    }
+    private void Write(string line) => Command.TryWriteLine(line);
 
     /// <summary>A number of seconds for people: 42 s, 3 min 05 s.</summary>
     public static string Duration(double seconds) => seconds < 90

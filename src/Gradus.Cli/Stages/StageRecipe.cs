@@ -43,12 +43,29 @@ public abstract record StageRecipe
     /// <summary>What the stage does, in one line of help.</summary>
     internal abstract string Summary { get; }
 
+    /// <summary>Whether the verb takes a model and data without a recipe.</summary>
+    internal virtual bool RunsWithoutRecipe => false;
+
+    /// <summary>The recipe that suits a model and data.</summary>
+    /// <param name="model">The model, where one is given.</param>
+    /// <param name="data">Files, at least one.</param>
+    /// <param name="context">The command line.</param>
+    /// <exception cref="InvalidDataException">Model or data cannot be read, or the stage does not take them.</exception>
+    internal virtual StageRecipe Choose(string? model, string[] data, StageContext context) =>
+        throw new InvalidDataException($"{Kind}: there is no recipe to choose for this stage; write one.");
+
+    /// <summary>Refuses a stage without a model.</summary>
+    private protected string Needed(string? model) => model ?? throw new InvalidDataException($"{Kind}: MODEL is missing; give a model's folder, a run's, a GGUF file, or a name on the hub.");
+
     /// <summary>Runs the stage.</summary>
     internal abstract StageResult Execute(StageContext context);
 
     /// <summary>The command line that does the same.</summary>
     /// <param name="recipe">The path of the resolved recipe that the run keeps.</param>
     internal virtual string CommandLine(string recipe) => $"gradus {Kind} {recipe}";
+
+    /// <summary>The keys, with all below them, in which a run that goes on may differ from how it was started.</summary>
+    internal virtual IReadOnlyList<string> MayChange => ["title", "what", "run"];
 
     /// <summary>Whether the stage has a verb that runs a recipe of its own.</summary>
     internal virtual bool HasRecipeVerb => true;

@@ -46,7 +46,7 @@ internal static class TokenizerStage
     public static StageResult Run(TokenizerRecipe recipe, StageContext context)
     {
         long start = Stopwatch.GetTimestamp();
-        using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
+        using RunFolder run = context.OpenRun(recipe);
         Corpus corpus = Corpus.FromTexts(TextFiles.Documents(context.Files(recipe.Data), recipe.Columns));
         TrainedTokenizer trained = TokenizerTraining.TrainBpe(
             corpus, new TokenizerTrainingSettings(TokenizerKind.Bpe, recipe.VocabularySize, TokenizerTraining.ChatTokens, recipe.MinFrequency));

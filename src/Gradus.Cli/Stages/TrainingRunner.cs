@@ -19,10 +19,18 @@ namespace Gradus.Cli.Stages;
 internal sealed class TrainingRunner(string name, StageContext context, TrainingOptions options, Sampler? sampler)
 {
     private const double SecondsBetweenLines = 2;
+
+    /// <summary>What may change when a training run goes on: it has no part in the numbers, but for how many steps there are.</summary>
+    public static IReadOnlyList<string> MayChange { get; } =
+    [
+        "training.steps", "training.evaluate_every", "training.evaluate_batches", "training.checkpoint_every", "training.checkpoint_minutes",
+        "training.keep_checkpoints", "training.recompute", "samples",
+    ];
+
     private long _lastLine;
     private double _speed;
-    private EvaluationReport? _first;
-    private EvaluationReport? _last;
+    private (long Step, double Loss)? _first;
+    private (long Step, double Loss)? _last;
 
     /// <summary>Trains and writes the report.</summary>
     /// <param name="model">The model; its trainable parameters are trained.</param>
@@ -36,8 +44,16 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
         long start = Stopwatch.GetTimestamp();
         using Trainer trainer = new(model, objective, options);
         TrainingSession session = new(trainer, options, run, writeModel);
-        describe();
         long trained = trainer.Parameters.Sum(p => p.Shape.Count);
+        if (run.Resumed)
+            RecallEvaluations(run);
+        if (run.Resumed && trainer.Steps >= options.Steps)
+        {
+            RunReport.Write(run.FullPath);
+            context.Say($"{name}: already finished: {trainer.Steps:N0} steps were made; go on with more by --training.steps=N");
+            return new StageResult(run.FullPath, Facts(model, trained, trainer));
+        }
+        describe();
         context.Say($"{name}: {trained:N0} trained of {model.ParameterCount:N0} parameters, {options.Steps:N0} steps on {model.Device.Name}{(trainer.Steps > 0 ? $", going on after step {trainer.Steps:N0}" : "")}");
         if (options.Schedule.WarmupSteps >= options.Steps)
             context.Note($"{name}: warning: the warm-up of {options.Schedule.WarmupSteps:N0} steps is as long as the run or longer ({options.Steps:N0} steps); the learning rate does not reach what was asked for. Lower training.schedule.warmup_steps");
@@ -54,16 +70,27 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
         return new StageResult(run.FullPath, Facts(model, trained, trainer), finished);
     }
 
+    // What an earlier process of this run has measured.
+    private void RecallEvaluations(RunFolder run)
+    {
+        if (LogContents.Read(Path.Combine(run.FullPath, RunFolder.LogFile)) is not { } log)
+            return;
+        (long Step, double Loss)[] measured = [.. log.Evaluations.Where(e => e is { Step: not null, Loss: not null }).Select(e => (e.Step!.Value, e.Loss!.Value))];
+        if (measured.Length > 0)
+            (_first, _last) = (measured[0], measured[^1]);
+        _speed = log.Steps.Count > 0 ? log.Steps[^1].TokensPerSecond ?? 0 : 0;
+    }
+
     private List<(string Label, string Value)> Facts(LanguageModel model, long trained, Trainer trainer)
     {
         List<(string, string)> facts = [("Parameters", model.ParameterCount.ToString("N0", CultureInfo.InvariantCulture))];
         if (trained != model.ParameterCount)
             facts.Add(("Trained parameters", trained.ToString("N0", CultureInfo.InvariantCulture)));
         facts.Add(("Steps", trainer.Steps.ToString("N0", CultureInfo.InvariantCulture)));
-        if (_last is not null)
+        if (_last is { } last)
         {
-            string before = _first is { } first && first.Step < _last.Step ? string.Create(CultureInfo.InvariantCulture, $"{first.Loss:0.000} → ") : "";
-            facts.Add(("Validation loss", before + _last.Loss.ToString("0.000", CultureInfo.InvariantCulture)));
+            string before = _first is { } first && first.Step < last.Step ? string.Create(CultureInfo.InvariantCulture, $"{first.Loss:0.000} → ") : "";
+            facts.Add(("Validation loss", before + last.Loss.ToString("0.000", CultureInfo.InvariantCulture)));
         }
         foreach ((string metric, double value) in (_last?.Metrics ?? new Dictionary<string, double>()).Take(3))
             facts.Add(($"Validation {metric}", value.ToString("0.000", CultureInfo.InvariantCulture)));
@@ -79,8 +106,8 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
                 Show(step);
                 break;
             case Evaluated { Report: var evaluation }:
-                _first ??= evaluation;
-                _last = evaluation;
+                _first ??= (evaluation.Step, evaluation.Loss);
+                _last = (evaluation.Step, evaluation.Loss);
                 context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {evaluation.Step,6:N0}  validation loss {evaluation.Loss:0.0000}{(evaluation.Perplexity is { } perplexity ? $"  perplexity {perplexity:0.00}" : "")}{(evaluation.BitsPerByte is { } bits ? $"  bits per byte {bits:0.000}" : "")}{Figures(evaluation.Metrics)}"));
                 JsonObject line = new() { ["kind"] = "evaluation", ["step"] = evaluation.Step, ["loss"] = evaluation.Loss };
                 if (evaluation.Perplexity is { } value)

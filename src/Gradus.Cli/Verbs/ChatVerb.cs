@@ -22,9 +22,9 @@ internal static class ChatVerb
 
     private static readonly Option<string?> SystemMessage = new("--system") { Description = "The system message: what the model is told first.", HelpName = "TEXT" };
 
-    private static readonly Option<string?> Base = ModelFolder.BaseOption();
-
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object per answer." };
+
+    private static readonly Option<string?> Base = ModelFolder.BaseOption();
 
     /// <summary>Makes the command.</summary>
     public static Command Create(CommandContext context)
@@ -44,8 +44,7 @@ internal static class ChatVerb
 
     private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
     {
-        using ModelBundle bundle = ModelBundle.Open(
-            ModelFolder.Find(parse.GetRequiredValue(Source), parse.GetValue(Base), context.Cancellation), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true });
+        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, context.Cancellation, parse.GetValue(Base));
         using ChatSession session = new(bundle, sampling, parse.GetValue(SystemMessage));
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
         ChatLoop loop = new(context, session, parse.GetValue(Json), end);

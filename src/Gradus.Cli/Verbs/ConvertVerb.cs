@@ -45,11 +45,7 @@ internal static class ConvertVerb
         Description = "Write a LoRA adapter by itself, as a GGUF file for llama.cpp, rather than its merged model.",
     };
 
-    private static readonly Option<string?> Base = new("--base")
-    {
-        Description = "The base model of an adapter, where the adapter does not say it or it moved.",
-        HelpName = "MODEL",
-    };
+    private static readonly Option<string?> Base = ModelFolder.BaseOption();
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print what was written as one JSON object." };
 
@@ -85,7 +81,7 @@ internal static class ConvertVerb
             return WriteAdapter(context, from, to, parse.GetValue(Base));
         if (GgufModel.IsGguf(from) && IsAdapter(from))
             return ReadAdapter(context, from, to, parse.GetValue(Base));
-        using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), parse.GetValue(Base), context.Cancellation);
+        using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), context.Cancellation, parse.GetValue(Base));
         if (source.Tokenizer is { } tokenizer && source.Known is { } known)
             ModelBundle.CheckFit(tokenizer, known, new ModelLocation(from));
         string type = parse.GetValue(Type) ?? source.StoredType.ToString().ToLowerInvariant();
@@ -97,9 +93,9 @@ internal static class ConvertVerb
         return ExitCode.Done;
     }
 
-    private static int WriteAdapter(CommandContext context, string from, string to, string? baseModel)
+    private static int WriteAdapter(CommandContext context, string from, string to, string? model)
     {
-        ModelLocation location = ModelFolder.Find(from, baseModel, context.Cancellation);
+        ModelLocation location = ModelFolder.Find(from, context.Cancellation, model);
         if (location.Adapter is null)
             throw new UsageException($"{from}: is a model, not an adapter; leave --adapter-only out.");
         JsonObject config = ReadConfig(location.Folder);

@@ -23,9 +23,9 @@ internal static class GenerateVerb
 
     private static readonly Option<int> Count = Numeric.Option("--count", "Texts to write, all at once; with a seed each has the next one.", 1, 4096, 1);
 
-    private static readonly Option<string?> Base = ModelFolder.BaseOption();
-
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object per text: text, ids, why it ended, seed." };
+
+    private static readonly Option<string?> Base = ModelFolder.BaseOption();
 
     /// <summary>Makes the command.</summary>
     public static Command Create(CommandContext context)
@@ -47,8 +47,7 @@ internal static class GenerateVerb
     private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
     {
         string prompt = parse.GetValue(Prompt) ?? (context.InputIsTerminal ? "" : WithoutLastLineEnd(TextInput.ReadAll(context, TextInput.StandardInput)));
-        using ModelBundle bundle = ModelBundle.Open(
-            ModelFolder.Find(parse.GetRequiredValue(Source), parse.GetValue(Base), context.Cancellation), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true });
+        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, context.Cancellation, parse.GetValue(Base));
         GenerationRequest request = bundle.Continue(prompt);
         using Generator generator = new(bundle.Generative);
         Continuation[] texts = [.. Enumerable.Range(0, parse.GetValue(Count)).Select(i =>

@@ -21,9 +21,9 @@ internal static class InspectVerb
 
     private static readonly Option<bool> Tensors = new("--tensors") { Description = "List every tensor: name, stored type, shape, bytes." };
 
-    private static readonly Option<string?> Base = ModelFolder.BaseOption();
-
     private static readonly Option<bool> Json = new("--json") { Description = "Print everything as one JSON object." };
+
+    private static readonly Option<string?> Base = ModelFolder.BaseOption();
 
     /// <summary>Makes the command.</summary>
     public static Command Create(CommandContext context)
@@ -38,7 +38,7 @@ internal static class InspectVerb
     {
         string path = parse.GetRequiredValue(Source);
         bool tensors = parse.GetValue(Tensors);
-        JsonObject facts = File.Exists(path) ? DescribeFile(path, tensors) : DescribeModel(ModelFolder.Find(path, parse.GetValue(Base), context.Cancellation), tensors);
+        JsonObject facts = File.Exists(path) ? DescribeFile(path, tensors) : DescribeModel(ModelFolder.Find(path, context.Cancellation, parse.GetValue(Base)), tensors);
         if (parse.GetValue(Json))
             context.WriteJson(facts);
         else

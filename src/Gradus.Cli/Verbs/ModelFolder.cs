@@ -14,17 +14,17 @@ internal static class ModelFolder
     /// <summary>The folders that a path means.</summary>
     /// <param name="path">A folder, a file, or a model's name on the hub, which is fetched if need be.</param>
     /// <param name="cancel">Stops a download.</param>
+    /// <param name="baseModel">The model under an adapter, instead of the one that it names; null for that.</param>
     /// <exception cref="UsageException">There is no model.</exception>
-    public static ModelLocation Find(string path, CancellationToken cancel = default) => Find(path, null, cancel);
+    public static ModelLocation Find(string path, CancellationToken cancel = default, string? baseModel = null) =>
+        ModelLocation.Find(path, text => Resolve(text, cancel), baseModel);
 
-    /// <inheritdoc cref="Find(string, CancellationToken)"/>
-    /// <param name="path">A folder, a file, or a model's name on the hub, which is fetched if need be.</param>
-    /// <param name="baseModel">The base model of an adapter, where it is not the one that the adapter names; else null.</param>
-    /// <param name="cancel">Stops a download.</param>
-    public static ModelLocation Find(string path, string? baseModel, CancellationToken cancel) => ModelLocation.Find(path, text => Resolve(text, cancel), baseModel);
-
-    /// <summary>The option that says where an adapter's base model is.</summary>
-    public static Option<string?> BaseOption() => new("--base") { Description = "The base model of an adapter, where it is not at the place that the adapter names.", HelpName = "MODEL" };
+    /// <summary>The option for <see cref="Find"/>'s base model.</summary>
+    public static Option<string?> BaseOption() => new("--base")
+    {
+        Description = "The model under an adapter, where it is not the one that the adapter names, or has moved.",
+        HelpName = "MODEL",
+    };
 
     /// <summary>Whether a folder holds a model, an adapter, or a run with a whole checkpoint.</summary>
     public static bool IsModel(string folder) => ModelLocation.IsModel(folder) || RunFolder.LatestCheckpoint(folder) is not null;
@@ -34,16 +34,21 @@ internal static class ModelFolder
     /// <param name="device">Where it computes.</param>
     /// <param name="options">What is kept as stored, what is asked of the model; the defaults where null.</param>
     /// <param name="cancel">Stops a download.</param>
+    /// <param name="baseModel">The model under an adapter, instead of the one that it names; null for that.</param>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others.</exception>
-    public static ModelBundle Open(string path, Device device, ModelBundleOptions? options = null, CancellationToken cancel = default) =>
-        ModelBundle.Open(Find(path, cancel), device, options);
+    public static ModelBundle Open(string path, Device device, ModelBundleOptions? options = null, CancellationToken cancel = default, string? baseModel = null) =>
+        ModelBundle.Open(Find(path, cancel, baseModel), device, options);
 
     private static string? Resolve(string path, CancellationToken cancel)
     {
         if (!Directory.Exists(path))
             return HubModels.Resolve(path, cancel);
         if (Directory.Exists(Path.Combine(path, Checkpoints)) || File.Exists(Path.Combine(path, "run.json")))
-            return RunFolder.LatestCheckpoint(path) ?? throw new UsageException($"{path}: the run has no whole checkpoint yet; wait for its first one.");
+        {
+            return RunFolder.LatestCheckpoint(path) ?? throw new UsageException(RunFolder.CheckpointWithoutMark(path) is { } unmarked
+                ? $"{RunFolder.DescribeWithoutMark(unmarked)}, or give that folder itself."
+                : $"{path}: the run has no whole checkpoint yet; wait for its first one.");
+        }
         string[] models = [.. Directory.EnumerateDirectories(path).Where(IsModel).Order(StringComparer.Ordinal).Take(5)];
         return models.Length == 0 ? null : throw new UsageException($"{path}: holds no model itself; did you mean {string.Join(" or ", models)}?");
     }

@@ -9,7 +9,7 @@ namespace Gradus.Cli.Verbs;
 /// <summary>How text is drawn from a model, as <c>generate</c> and <c>chat</c> are told; one instance per verb.</summary>
 internal sealed class SamplingArguments
 {
-    private readonly Option<float> _temperature = Numeric.Option("--temperature", "Above 1 bolder, below 1 surer.", 0.01f, 100f, 0.8f);
+    private readonly Option<float> _temperature = Numeric.Option("--temperature", "Above 1 bolder, below 1 surer; 0 always takes the likeliest token.", 0f, 100f, 0.8f);
     private readonly Option<int> _topK = Numeric.Option("--top-k", "Choose among that many likeliest tokens; 0 for all.", 0, int.MaxValue, 0);
     private readonly Option<float> _topP = Numeric.Option("--top-p", "Choose among the likeliest tokens that together have this probability.", 0f, 1f, 0.95f);
     private readonly Option<float> _minP = Numeric.Option("--min-p", "Leave out tokens less probable than this part of the likeliest one.", 0f, 1f, 0f);
@@ -36,6 +36,7 @@ internal sealed class SamplingArguments
         Option[] drawing = [_temperature, _topK, _topP, _minP, _seed];
         if (greedy && drawing.FirstOrDefault(o => parse.GetResult(o) is { Implicit: false }) is { } option)
             throw new UsageException($"--greedy always takes the likeliest token, so {option.Name} has no part; leave one of them out.");
+        greedy |= parse.GetValue(_temperature) == 0;
         string[] stops = parse.GetValue(_stop)!;
         if (stops.Contains(""))
             throw new UsageException("--stop is empty; give the text to end before.");

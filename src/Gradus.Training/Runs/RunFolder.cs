@@ -13,7 +13,11 @@ namespace Gradus.Training.Runs;
 /// </summary>
 public sealed class RunFolder : IDisposable
 {
+    /// <summary>The file of the log: a JSON object a line for each step and evaluation.</summary>
+    public const string LogFile = "log.jsonl";
+
     private const string LockFile = ".lock";
+    private const string UsersFile = "used-by.txt";
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly FolderLock _lock;
     private FileStream? _log;
@@ -37,7 +41,7 @@ public sealed class RunFolder : IDisposable
     /// <summary>The step of the last evaluation that the log held when it was opened; −1 for none.</summary>
     public long LastEvaluation { get; private set; } = -1;
 
-    private string LogPath => Path.Combine(FullPath, "log.jsonl");
+    private string LogPath => Path.Combine(FullPath, LogFile);
 
     /// <summary>Takes a folder for a run.</summary>
     /// <param name="path">The folder; made if it is missing.</param>
@@ -78,11 +82,55 @@ public sealed class RunFolder : IDisposable
             .MaxBy(StepOf);
     }
 
+    /// <summary>The newest checkpoint of a run that lacks its mark and is newer than the newest whole one, or null: somebody copied the run without dot files.</summary>
+    public static string? CheckpointWithoutMark(string run)
+    {
+        string folder = Path.Combine(run, "checkpoints");
+        if (!Directory.Exists(folder))
+            return null;
+        string? newest = Directory.GetDirectories(folder, "step-*").MaxBy(StepOf);
+        return newest is not null && !File.Exists(Path.Combine(newest, AtomicFolder.Marker)) ? newest : null;
+    }
+
+    /// <summary>What is wrong with a checkpoint of <see cref="CheckpointWithoutMark"/>, and what to do.</summary>
+    public static string DescribeWithoutMark(string checkpoint) =>
+        $"{checkpoint}: its {AtomicFolder.Marker} mark is missing, so nobody knows whether it is whole; copy the run again with its dot files (cp -a, rsync -a)";
+
+    /// <summary>Notes in a run's checkpoint that another run stands on it: the run keeps it then for as long as that other one is there.</summary>
+    /// <param name="checkpoint">A folder; nothing is noted in one that is no run's checkpoint.</param>
+    /// <param name="user">The folder of the run that uses it.</param>
+    /// <returns>Whether it will stay: false where the folder cannot be written.</returns>
+    public static bool KeepFor(string checkpoint, string user)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(checkpoint);
+        ArgumentException.ThrowIfNullOrEmpty(user);
+        if (Path.GetFileName(Path.GetDirectoryName(checkpoint)) != "checkpoints" || !AtomicFolder.IsComplete(checkpoint))
+            return true;
+        string file = Path.Combine(checkpoint, UsersFile), full = Path.GetFullPath(user);
+        try
+        {
+            if (!Users(checkpoint).Contains(full))
+                File.AppendAllText(file, full + "\n");
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static string[] Users(string checkpoint) => Path.Combine(checkpoint, UsersFile) is var file && File.Exists(file) ? File.ReadAllLines(file) : [];
+
     /// <summary>The newest whole checkpoint, or null where the run never came to one.</summary>
-    /// <exception cref="InvalidDataException">There are checkpoints, but all are damaged: starting over is not for the program to decide.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A newer one lacks its mark, or all are damaged: going on without it, or starting over, is not for the program to decide.
+    /// </exception>
     public string? CheckpointToGoOnFrom()
     {
-        if (LatestCheckpoint(FullPath) is { } latest)
+        string? latest = LatestCheckpoint(FullPath);
+        if (CheckpointWithoutMark(FullPath) is { } unmarked)
+            throw new InvalidDataException($"{DescribeWithoutMark(unmarked)}, or remove it to {(latest is null ? "start over" : $"go on from {Path.GetFileName(latest)}")}.");
+        if (latest is not null)
             return latest;
         return Directory.Exists(Checkpoints) && Directory.GetDirectories(Checkpoints, "step-*") is [string damaged, ..]
             ? throw new InvalidDataException($"{damaged}: the checkpoint is damaged (files are missing or cut off), and there is no other; get it again, or remove it to start over.")
@@ -92,12 +140,15 @@ public sealed class RunFolder : IDisposable
     /// <summary>The folder of the checkpoint after a number of steps.</summary>
     public string CheckpointFolder(long step) => Path.Combine(Checkpoints, string.Create(CultureInfo.InvariantCulture, $"step-{step:D7}"));
 
-    /// <summary>Removes what is older than the newest whole checkpoints. A damaged one does not count as one of them.</summary>
+    /// <summary>
+    /// Removes what is older than the newest whole checkpoints. A damaged one does not count as one of them; one that another run stands on
+    /// (<see cref="KeepFor"/>) stays.
+    /// </summary>
     public void KeepNewest(int count)
     {
         string[] all = [.. Directory.GetDirectories(Checkpoints, "step-*").OrderByDescending(StepOf)];
         long oldest = all.Where(AtomicFolder.IsComplete).Take(count).Select(StepOf).LastOrDefault(-1);
-        foreach (string old in all.Where(c => StepOf(c) >= 0 && StepOf(c) < oldest))
+        foreach (string old in all.Where(c => StepOf(c) >= 0 && StepOf(c) < oldest && !Users(c).Any(Directory.Exists)))
             Directory.Delete(old, recursive: true);
     }
 

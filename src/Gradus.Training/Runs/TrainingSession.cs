@@ -43,7 +43,7 @@ public sealed class TrainingSession
     /// <exception cref="TrainingDivergedException">The loss or a parameter is not a number; checkpoints saved before stay, and nothing worse is saved.</exception>
     public IEnumerable<TrainingEvent> Run(CancellationToken cancellation = default)
     {
-        long lastSaved = _trainer.Steps, lastEvaluated = -1;
+        long lastSaved = _trainer.Steps, lastEvaluated = -1, savedAt = Stopwatch.GetTimestamp();
         if (_trainer.Steps == 0 && _options.EvaluateEvery > 0)
         {
             lastEvaluated = 0;
@@ -64,10 +64,12 @@ public sealed class TrainingSession
                 if (Evaluate(cancellation) is { } evaluated)
                     yield return evaluated;
             }
-            if (Due(_options.CheckpointEvery) && _trainer.Steps < _options.Steps)
+            bool late = _options.CheckpointMinutes > 0 && Stopwatch.GetElapsedTime(savedAt).TotalMinutes >= _options.CheckpointMinutes;
+            if ((Due(_options.CheckpointEvery) || late) && _trainer.Steps < _options.Steps)
             {
                 lastSaved = _trainer.Steps;
                 yield return Save();
+                savedAt = Stopwatch.GetTimestamp();
             }
         }
         if (!cancellation.IsCancellationRequested && lastEvaluated != _trainer.Steps && Evaluate(cancellation) is { } last)

@@ -127,6 +127,10 @@ public sealed class ResumeTests
     {
         using CliProcess cli = new();
         cli.Train("run", "--training.steps=3");
+        // As if it had been started so.
+        string recipe = File.ReadAllText(cli["run/recipe.json"]);
+        Assert.Contains("\"clip_norm\": 1", recipe, StringComparison.Ordinal);
+        cli.Write("run/recipe.json", recipe.Replace("\"clip_norm\": 1", "\"clip_norm\": 0", StringComparison.Ordinal).Replace("\"learning_rate\": 0.01", "\"learning_rate\": 1e36", StringComparison.Ordinal));
         string message = cli.Run("pretrain", "recipe.json", "--resume", "--training.clip_norm=0", "--training.optimizer.learning_rate=1e36").Failed(1);
         Assert.Matches("Step [45]: .*(NaN|∞|finite).*Lower the learning rate", message);
         using LanguageModel model = Checkpoint.Load(RunFolder.LatestCheckpoint(cli["run"])!, ReferenceDevice.Instance);
