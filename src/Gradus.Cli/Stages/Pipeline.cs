@@ -68,7 +68,7 @@ internal static class Pipeline
                 context.Say($"[{i + 1}/{recipe.Stages.Length}] {stage.Title}: done before");
                 continue;
             }
-            context.Say($"[{i + 1}/{recipe.Stages.Length}] {stage.Title}");
+            context.Tell(new JsonObject { ["kind"] = "stage", ["number"] = i + 1, ["of"] = recipe.Stages.Length, ["title"] = stage.Title }, $"[{i + 1}/{recipe.Stages.Length}] {stage.Title}");
             long start = Stopwatch.GetTimestamp();
             StageResult result = stage.Execute(context);
             if (!result.Finished)

@@ -7,7 +7,6 @@ using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Files.Gguf;
 using Gradus.Models;
-using Gradus.Tensors;
 using Gradus.Text;
 using Gradus.Text.Chat;
 using Gradus.Training;
@@ -129,7 +128,7 @@ internal static class RecipeChoice
 
     private static Facts Read(string model, StageContext context)
     {
-        ModelLocation location = ModelFolder.Find(model, context.Cancellation);
+        ModelLocation location = ModelFolder.Find(model, cancel: context.Cancellation);
         ModelConfig config = Checkpoint.ReadConfig(location.Folder);
         if (!Architectures.WritesText(config))
             throw new InvalidDataException($"{location.Folder}: {config.Architecture} does not write text; give a decoder such as gpt2 or llama.");

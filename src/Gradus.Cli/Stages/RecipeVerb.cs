@@ -68,8 +68,9 @@ internal static class RecipeVerb
     {
         StageRecipe chosen = stage.Choose(model, files, context);
         chosen = (StageRecipe)ConfigurationTree.Resolve(chosen.Metadata, chosen, overrides);
-        context.Say(CommentedRecipe.Write(chosen.Metadata, chosen, $"Chosen for {model} and {string.Join(", ", files)}; kept as {Path.Combine(chosen.Run, RunDescription.RecipeFile)}"));
-        context.Emit(new JsonObject { ["kind"] = "recipe", ["recipe"] = JsonNode.Parse(ConfigurationTree.ToJson(chosen.Metadata, chosen)) });
+        context.Tell(
+            new JsonObject { ["kind"] = "recipe", ["recipe"] = JsonNode.Parse(ConfigurationTree.ToJson(chosen.Metadata, chosen)) },
+            CommentedRecipe.Write(chosen.Metadata, chosen, $"Chosen for {model} and {string.Join(", ", files)}; kept as {Path.Combine(chosen.Run, RunDescription.RecipeFile)}"));
         return chosen;
     }
 }

@@ -46,7 +46,7 @@ internal sealed record StageContext(CommandContext Command, bool Json, bool Resu
     public ModelBundle OpenModel(string path, ModelBundleOptions options)
     {
         CheckHere(path, required: false);
-        return ModelFolder.Open(path, Device, options, Cancellation);
+        return ModelFolder.Open(path, Device, options, cancel: Cancellation);
     }
 
     /// <summary>Takes the folder of a stage's run.</summary>
@@ -86,15 +86,22 @@ internal sealed record StageContext(CommandContext Command, bool Json, bool Resu
     public void Say(string line)
     {
         if (!Json)
-            Write(line);
+            Command.TryWriteLine(line);
+    }
+
+    /// <summary>Tells what happened: the one writer of lines for people and for programs.</summary>
+    /// <param name="line">What a program reads: an object with its <c>kind</c>.</param>
+    /// <param name="text">What a person reads; null for nothing.</param>
+    public void Tell(JsonObject line, string? text)
+    {
+        if (Json)
+            Command.TryWriteLine(line.ToJsonString());
+        else if (text is not null)
+            Command.TryWriteLine(text);
     }
 
     /// <summary>What both should know: a line for a person, a line of the kind "note" for a program.</summary>
-    public void Note(string line)
-    {
-        Say(line);
-        Emit(new JsonObject { ["kind"] = "note", ["text"] = line });
-    }
+    public void Note(string line) => Tell(new JsonObject { ["kind"] = "note", ["text"] = line }, line);
 
     /// <summary>Says how the data is seen: examples, those held out, steps of a pass, passes of the run.</summary>
     /// <param name="stage">The stage.</param>
@@ -113,18 +120,9 @@ internal sealed record StageContext(CommandContext Command, bool Json, bool Resu
             whole++;
         long begun = batches.BatchesOf(whole), ofPass = batches.BatchesOf(whole + 1) - begun;
         double passes = whole + ((all - begun) / (double)ofPass), stepsOfPass = whole > 0 ? begun / (double)whole / accumulation : ofPass / (double)accumulation;
-        Say(string.Create(CultureInfo.InvariantCulture, $"{stage}: {trained:N0} examples to train on, {heldOut:N0} held out; {stepsOfPass:0.#} steps a pass, {options.Steps:N0} steps are {passes:0.##} passes"));
-        Emit(new JsonObject { ["kind"] = "data", ["examples"] = trained, ["held_out"] = heldOut, ["steps_per_pass"] = stepsOfPass, ["passes"] = passes });
+        JsonObject line = new() { ["kind"] = "data", ["examples"] = trained, ["held_out"] = heldOut, ["steps_per_pass"] = stepsOfPass, ["passes"] = passes };
+        Tell(line, string.Create(CultureInfo.InvariantCulture, $"{stage}: {trained:N0} examples to train on, {heldOut:N0} held out; {stepsOfPass:0.#} steps a pass, {options.Steps:N0} steps are {passes:0.##} passes"));
     }
-
-    /// <summary>What a program reads; nothing in text mode.</summary>
-    public void Emit(JsonObject line)
-    {
-        if (Json)
-            Write(line.ToJsonString());
-    }
-
-    private void Write(string line) => Command.TryWriteLine(line);
 
     /// <summary>A number of seconds for people: 42 s, 3 min 05 s.</summary>
     public static string Duration(double seconds) => seconds < 90

@@ -44,7 +44,7 @@ internal static class TaskTuning
         if (recipe.Samples.Prompts.Length > 0)
             throw new InvalidDataException("samples: a model with the head of a task writes no text; leave the prompts out.");
         using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
-        ModelLocation location = ModelFolder.Find(recipe.Model, context.Cancellation);
+        ModelLocation location = ModelFolder.Find(recipe.Model, cancel: context.Cancellation);
         if (location.Adapter is not null)
             throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus convert {recipe.Model} FOLDER");
         ModelConfig config = Checkpoint.ReadConfig(location.Folder);

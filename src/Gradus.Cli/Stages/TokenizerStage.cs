@@ -61,8 +61,9 @@ internal static class TokenizerStage
             ("Bytes per token", report.BytesPerToken.ToString("0.00", CultureInfo.InvariantCulture)),
             ("Text", $"{report.TextBytes / 1e6:0.0} MB"),
         ];
-        context.Say($"tokenizer: {report.VocabularySize:N0} tokens, {report.BytesPerToken:0.00} bytes per token, {StageContext.Duration(seconds)} → {recipe.Run}");
-        context.Emit(new JsonObject { ["kind"] = "tokenizer", ["vocabulary_size"] = report.VocabularySize, ["bytes_per_token"] = report.BytesPerToken });
+        context.Tell(
+            new JsonObject { ["kind"] = "tokenizer", ["vocabulary_size"] = report.VocabularySize, ["bytes_per_token"] = report.BytesPerToken },
+            $"tokenizer: {report.VocabularySize:N0} tokens, {report.BytesPerToken:0.00} bytes per token, {StageContext.Duration(seconds)} → {recipe.Run}");
         return new StageResult(run.FullPath, facts);
     }
 }

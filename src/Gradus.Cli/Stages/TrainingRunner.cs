@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json.Nodes;
 using Gradus.Cli.Reports;
 using Gradus.Files;
 using Gradus.Models;
@@ -50,7 +49,7 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
         if (run.Resumed && trainer.Steps >= options.Steps)
         {
             RunReport.Write(run.FullPath);
-            context.Say($"{name}: already finished: {trainer.Steps:N0} steps were made; go on with more by --training.steps=N");
+            context.Note($"{name}: already finished: {trainer.Steps:N0} steps were made; go on with more by --training.steps=N");
             return new StageResult(run.FullPath, Facts(model, trained, trainer));
         }
         describe();
@@ -100,49 +99,34 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
 
     private void Show(TrainingEvent happened, RunFolder run)
     {
-        switch (happened)
+        context.Tell(happened.ToJson(), happened switch
         {
-            case StepMade { Report: var step }:
-                Show(step);
-                break;
-            case Evaluated { Report: var evaluation }:
-                _first ??= (evaluation.Step, evaluation.Loss);
-                _last = (evaluation.Step, evaluation.Loss);
-                context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {evaluation.Step,6:N0}  validation loss {evaluation.Loss:0.0000}{(evaluation.Perplexity is { } perplexity ? $"  perplexity {perplexity:0.00}" : "")}{(evaluation.BitsPerByte is { } bits ? $"  bits per byte {bits:0.000}" : "")}{Figures(evaluation.Metrics)}"));
-                JsonObject line = new() { ["kind"] = "evaluation", ["step"] = evaluation.Step, ["loss"] = evaluation.Loss };
-                if (evaluation.Perplexity is { } value)
-                    line["perplexity"] = value;
-                TrainingSession.AddMetrics(line, evaluation.Metrics);
-                context.Emit(line);
-                sampler?.Write(run, evaluation.Step);
-                break;
-            case Saved { Step: var at, Folder: var folder }:
-                context.Say($"  step {at,6:N0}  saved {Path.GetRelativePath(".", folder)}");
-                context.Emit(new JsonObject { ["kind"] = "checkpoint", ["step"] = at, ["folder"] = folder });
-                break;
-        }
+            StepMade { Report: var step } => Line(step),
+            Evaluated { Report: var evaluation } => Line(evaluation),
+            Saved { Step: var at, Folder: var folder } => $"  step {at,6:N0}  saved {Path.GetRelativePath(".", folder)}",
+            _ => null,
+        });
+        if (happened is not Evaluated { Report: var measured })
+            return;
+        _first ??= (measured.Step, measured.Loss);
+        _last = (measured.Step, measured.Loss);
+        sampler?.Write(run, measured.Step);
     }
 
-    private void Show(StepReport step)
+    // Not every step: a person reads it.
+    private string? Line(StepReport step)
     {
         _speed = _speed == 0 ? step.TokensPerSecond : (0.95 * _speed) + (0.05 * step.TokensPerSecond);
-        JsonObject line = new()
-        {
-            ["kind"] = "step",
-            ["step"] = step.Step,
-            ["loss"] = step.Loss,
-            ["learning_rate"] = step.LearningRate,
-            ["gradient_norm"] = step.GradientNorm,
-            ["tokens_per_second"] = Math.Round(step.TokensPerSecond, 1),
-        };
-        TrainingSession.AddMetrics(line, step.Metrics);
-        context.Emit(line);
         if (context.Json || (step.Step != options.Steps && _lastLine != 0 && Stopwatch.GetElapsedTime(_lastLine).TotalSeconds < SecondsBetweenLines))
-            return;
+            return null;
         _lastLine = Stopwatch.GetTimestamp();
         double left = _speed > 0 ? (options.Steps - step.Step) * step.Tokens / _speed : 0;
-        context.Say(string.Create(CultureInfo.InvariantCulture, $"  step {step.Step,6:N0}/{options.Steps:N0}  loss {step.Loss:0.0000}  lr {step.LearningRate:0.00e0}  gradient {step.GradientNorm:0.00}{Figures(step.Metrics)}  {_speed:N0} tokens/s  {StageContext.Duration(left)} left"));
+        return string.Create(CultureInfo.InvariantCulture, $"  step {step.Step,6:N0}/{options.Steps:N0}  loss {step.Loss:0.0000}  lr {step.LearningRate:0.00e0}  gradient {step.GradientNorm:0.00}{Figures(step.Metrics)}  {_speed:N0} tokens/s  {StageContext.Duration(left)} left");
     }
+
+    private static string Line(EvaluationReport evaluation) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"  step {evaluation.Step,6:N0}  validation loss {evaluation.Loss:0.0000}{(evaluation.Perplexity is { } perplexity ? $"  perplexity {perplexity:0.00}" : "")}{(evaluation.BitsPerByte is { } bits ? $"  bits per byte {bits:0.000}" : "")}{Figures(evaluation.Metrics)}");
 
     // As many as fit a line; the log has all.
     private static string Figures(IReadOnlyDictionary<string, double> metrics) =>

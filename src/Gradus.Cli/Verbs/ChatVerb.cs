@@ -44,7 +44,7 @@ internal static class ChatVerb
 
     private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
     {
-        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, context.Cancellation, parse.GetValue(Base));
+        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, parse.GetValue(Base), context.Cancellation);
         using ChatSession session = new(bundle, sampling, parse.GetValue(SystemMessage));
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
         ChatLoop loop = new(context, session, parse.GetValue(Json), end);

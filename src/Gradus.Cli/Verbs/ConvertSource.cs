@@ -58,14 +58,14 @@ internal sealed class ConvertSource(
     /// <param name="cancel">Stops a download.</param>
     /// <exception cref="UsageException">There is nothing at the path that is read here.</exception>
     /// <exception cref="InvalidDataException">A file is broken, or the files do not belong together.</exception>
-    public static ConvertSource Open(string path, string? tokenizer, CancellationToken cancel = default, string? baseModel = null)
+    public static ConvertSource Open(string path, string? tokenizer, string? baseModel = null, CancellationToken cancel = default)
     {
         Tokenizer? given = tokenizer is null ? null : TokenizerVerb.Open(tokenizer);
         if (File.Exists(path) && !GgufModel.IsGguf(path))
             return OpenFile(path, given);
         if (Directory.Exists(path) && !ModelFolder.IsModel(path) && Llama2cModels.FindIn(path) is { } file)
             return OpenFile(file, given);
-        ModelLocation location = ModelFolder.Find(path, cancel, baseModel);
+        ModelLocation location = ModelFolder.Find(path, baseModel, cancel);
         given ??= location.TryOpenTokenizer();
         if (location.Adapter is not null)
             return OpenMerged(location, given);

@@ -81,7 +81,7 @@ internal static class ConvertVerb
             return WriteAdapter(context, from, to, parse.GetValue(Base));
         if (GgufModel.IsGguf(from) && IsAdapter(from))
             return ReadAdapter(context, from, to, parse.GetValue(Base));
-        using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), context.Cancellation, parse.GetValue(Base));
+        using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), parse.GetValue(Base), context.Cancellation);
         if (source.Tokenizer is { } tokenizer && source.Known is { } known)
             ModelBundle.CheckFit(tokenizer, known, new ModelLocation(from));
         string type = parse.GetValue(Type) ?? source.StoredType.ToString().ToLowerInvariant();
@@ -95,7 +95,7 @@ internal static class ConvertVerb
 
     private static int WriteAdapter(CommandContext context, string from, string to, string? model)
     {
-        ModelLocation location = ModelFolder.Find(from, context.Cancellation, model);
+        ModelLocation location = ModelFolder.Find(from, model, context.Cancellation);
         if (location.Adapter is null)
             throw new UsageException($"{from}: is a model, not an adapter; leave --adapter-only out.");
         JsonObject config = ReadConfig(location.Folder);
@@ -121,7 +121,7 @@ internal static class ConvertVerb
 
     private static int ReadAdapter(CommandContext context, string from, string to, string? model)
     {
-        string? folder = model is null ? null : ModelFolder.Find(model, context.Cancellation).Folder;
+        string? folder = model is null ? null : ModelFolder.Find(model, cancel: context.Cancellation).Folder;
         using GgufAdapter adapter = GgufAdapter.Open(from, folder is null ? null : ReadConfig(folder));
         using AtomicFolder written = AtomicFolder.Begin(to);
         adapter.WriteFolder(written, folder is null ? null : Path.GetFullPath(folder));

@@ -47,7 +47,7 @@ internal static class GenerateVerb
     private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
     {
         string prompt = parse.GetValue(Prompt) ?? (context.InputIsTerminal ? "" : WithoutLastLineEnd(TextInput.ReadAll(context, TextInput.StandardInput)));
-        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, context.Cancellation, parse.GetValue(Base));
+        using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, parse.GetValue(Base), context.Cancellation);
         GenerationRequest request = bundle.Continue(prompt);
         using Generator generator = new(bundle.Generative);
         Continuation[] texts = [.. Enumerable.Range(0, parse.GetValue(Count)).Select(i =>

@@ -38,7 +38,7 @@ internal static class InspectVerb
     {
         string path = parse.GetRequiredValue(Source);
         bool tensors = parse.GetValue(Tensors);
-        JsonObject facts = File.Exists(path) ? DescribeFile(path, tensors) : DescribeModel(ModelFolder.Find(path, context.Cancellation, parse.GetValue(Base)), tensors);
+        JsonObject facts = File.Exists(path) ? DescribeFile(path, tensors) : DescribeModel(ModelFolder.Find(path, parse.GetValue(Base), context.Cancellation), tensors);
         if (parse.GetValue(Json))
             context.WriteJson(facts);
         else

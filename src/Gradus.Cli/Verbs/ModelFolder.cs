@@ -13,10 +13,10 @@ internal static class ModelFolder
 
     /// <summary>The folders that a path means.</summary>
     /// <param name="path">A folder, a file, or a model's name on the hub, which is fetched if need be.</param>
-    /// <param name="cancel">Stops a download.</param>
     /// <param name="baseModel">The model under an adapter, instead of the one that it names; null for that.</param>
+    /// <param name="cancel">Stops a download.</param>
     /// <exception cref="UsageException">There is no model.</exception>
-    public static ModelLocation Find(string path, CancellationToken cancel = default, string? baseModel = null) =>
+    public static ModelLocation Find(string path, string? baseModel = null, CancellationToken cancel = default) =>
         ModelLocation.Find(path, text => Resolve(text, cancel), baseModel);
 
     /// <summary>The option for <see cref="Find"/>'s base model.</summary>
@@ -30,14 +30,14 @@ internal static class ModelFolder
     public static bool IsModel(string folder) => ModelLocation.IsModel(folder) || RunFolder.LatestCheckpoint(folder) is not null;
 
     /// <summary>Loads a model with its tokenizer, and its adapter if it has one.</summary>
-    /// <param name="path">What <see cref="Find(string, CancellationToken)"/> takes.</param>
+    /// <param name="path">What <see cref="Find"/> takes.</param>
     /// <param name="device">Where it computes.</param>
     /// <param name="options">What is kept as stored, what is asked of the model; the defaults where null.</param>
-    /// <param name="cancel">Stops a download.</param>
     /// <param name="baseModel">The model under an adapter, instead of the one that it names; null for that.</param>
+    /// <param name="cancel">Stops a download.</param>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others.</exception>
-    public static ModelBundle Open(string path, Device device, ModelBundleOptions? options = null, CancellationToken cancel = default, string? baseModel = null) =>
-        ModelBundle.Open(Find(path, cancel, baseModel), device, options);
+    public static ModelBundle Open(string path, Device device, ModelBundleOptions? options = null, string? baseModel = null, CancellationToken cancel = default) =>
+        ModelBundle.Open(Find(path, baseModel, cancel), device, options);
 
     private static string? Resolve(string path, CancellationToken cancel)
     {

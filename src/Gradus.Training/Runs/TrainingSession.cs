@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json.Nodes;
 using Gradus.Files;
 
 namespace Gradus.Training.Runs;
@@ -56,8 +55,9 @@ public sealed class TrainingSession
             StepReport report = _trainer.Step();
             _tokens += report.Tokens;
             _seconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
-            _run.Log(Line(report));
-            yield return new StepMade(report);
+            StepMade made = new(report, _tokens, _seconds);
+            _run.Log(made.ToJson());
+            yield return made;
             if (Due(_options.EvaluateEvery) && _trainer.Steps < _options.Steps)
             {
                 lastEvaluated = _trainer.Steps;
@@ -85,9 +85,10 @@ public sealed class TrainingSession
         if (_trainer.Evaluate(cancellation) is not { } report)
             return null;
         // A run that goes on at its first or last step has this line already.
+        Evaluated evaluated = new(report);
         if (report.Step != _run.LastEvaluation)
-            _run.Log(Line(report));
-        return new Evaluated(report);
+            _run.Log(evaluated.ToJson());
+        return evaluated;
     }
 
     private Saved Save()
@@ -103,57 +104,4 @@ public sealed class TrainingSession
         _run.KeepNewest(_options.KeepCheckpoints);
         return new Saved(_trainer.Steps, path);
     }
-
-    private static JsonObject Line(EvaluationReport report)
-    {
-        JsonObject line = new() { ["kind"] = "evaluation", ["step"] = report.Step, ["loss"] = report.Loss };
-        if (report.Perplexity is { } perplexity)
-            line["perplexity"] = perplexity;
-        if (report.BitsPerByte is { } bits)
-            line["bits_per_byte"] = bits;
-        AddMetrics(line, report.Metrics);
-        return line;
-    }
-
-    private JsonObject Line(StepReport report)
-    {
-        JsonObject line = new()
-        {
-            ["kind"] = "step",
-            ["step"] = report.Step,
-            ["loss"] = report.Loss,
-            ["learning_rate"] = report.LearningRate,
-            ["gradient_norm"] = report.GradientNorm,
-            ["tokens"] = _tokens,
-            ["tokens_per_second"] = Math.Round(report.TokensPerSecond, 1),
-            ["seconds"] = Math.Round(_seconds, 3),
-        };
-        AddMetrics(line, report.Metrics);
-        return line;
-    }
-
-    /// <summary>Adds an objective's metrics to a line of the log, as <c>metrics</c>; those that JSON can hold.</summary>
-    public static void AddMetrics(JsonObject line, IReadOnlyDictionary<string, double> metrics)
-    {
-        ArgumentNullException.ThrowIfNull(line);
-        ArgumentNullException.ThrowIfNull(metrics);
-        if (metrics.Count > 0)
-            line["metrics"] = new JsonObject(metrics.Where(m => double.IsFinite(m.Value)).Select(m => KeyValuePair.Create(m.Key, (JsonNode?)m.Value)));
-    }
 }
-
-/// <summary>Something that happened in a run.</summary>
-public abstract record TrainingEvent;
-
-/// <summary>A step was made.</summary>
-/// <param name="Report">Its figures.</param>
-public sealed record StepMade(StepReport Report) : TrainingEvent;
-
-/// <summary>The model was evaluated on held-out data.</summary>
-/// <param name="Report">Its figures.</param>
-public sealed record Evaluated(EvaluationReport Report) : TrainingEvent;
-
-/// <summary>A checkpoint was written.</summary>
-/// <param name="Step">Steps made.</param>
-/// <param name="Folder">The checkpoint.</param>
-public sealed record Saved(long Step, string Folder) : TrainingEvent;
