@@ -104,10 +104,12 @@ internal sealed class CommentedRecipe
     {
         string inner = indent + "  ";
         _text.Append("{\n");
+        // A key that is not written where it has no value has none.
+        ConfigurationProperty[] written = [.. record.Properties.Values.Where(p => node.Members.ContainsKey(p.Name))];
         if (kind is { } named)
-            _text.Append(inner).Append($"\"{named.Key}\": \"{named.Value}\"{(record.Properties.Count > 0 ? "," : "")}\n");
-        int left = record.Properties.Count;
-        foreach (ConfigurationProperty property in record.Properties.Values)
+            _text.Append(inner).Append($"\"{named.Key}\": \"{named.Value}\"{(written.Length > 0 ? "," : "")}\n");
+        int left = written.Length;
+        foreach (ConfigurationProperty property in written)
         {
             Comment(_descriptions.Of(property), inner);
             _text.Append(inner).Append('"').Append(property.Name).Append("\": ");

@@ -51,6 +51,5 @@ internal static class InitVerb
     {
         Description = "The data; repeat it for more files.",
         HelpName = "FILE",
-        AllowMultipleArgumentsPerToken = true,
     };
 }

@@ -66,7 +66,7 @@ public sealed class WithoutRecipeTests : IDisposable
         Assert.Contains("training.optimizer.kind = adamw", help, StringComparison.Ordinal);
         Assert.Contains("training.checkpoint_minutes = 10", help, StringComparison.Ordinal);
         Assert.Contains("did you mean \"pretrain\"", _cli.Run("pretrian", "recipe.json").Failed(2), StringComparison.Ordinal);
-        Assert.Contains("training.steps", _cli.Run("pretrain", "recipe.json", "--training.stpes=3").Failed(2), StringComparison.Ordinal);
+        Assert.Contains("did you mean \"steps\"", _cli.Run("pretrain", "recipe.json", "--training.stpes=3").Failed(2), StringComparison.Ordinal);
     }
 
     [Fact]
