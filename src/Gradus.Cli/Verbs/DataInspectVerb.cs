@@ -65,7 +65,7 @@ internal static class DataInspectVerb
     private static int Run(CommandContext context, ParseResult parse)
     {
         NamedData named = new(context, fetch: false);
-        ModelLocation? location = parse.GetValue(Model) is { } model ? ModelFolder.Find(model, context.Cancellation) : null;
+        ModelLocation? location = parse.GetValue(Model) is { } model ? ModelFolder.Find(model, cancel: context.Cancellation) : null;
         Tokenizer? tokenizer = location?.OpenTokenizer();
         SupervisedExamples? reader = tokenizer is null ? null : Reader(location!, tokenizer, parse.GetValue(MaxLength));
         DataInspection inspection = DataInspection.Of(
