@@ -145,7 +145,7 @@ internal static class EvaluateStage
             using AnswerCache cache = new(Path.Combine(run.FullPath, Answers));
             foreach ((string name, string path) in recipe.Models)
             {
-                using ModelBundle bundle = ModelFolder.Open(path, context.Device, new ModelBundleOptions(KeepStoredType: true, KeepPacked: true, WritesText: true, DefaultTemplate: true), context.Cancellation);
+                using ModelBundle bundle = context.OpenModel(path, new ModelBundleOptions(KeepStoredType: true, KeepPacked: true, WritesText: true, DefaultTemplate: true));
                 LocalModel model = new(bundle, new LocalModelOptions(recipe.Batch, (ulong)recipe.Tasks.OfType<BenchmarkTaskRecipe>().Select(t => t.Seed).FirstOrDefault(), recipe.Precision));
                 foreach (TaskRecipe task in recipe.Tasks)
                     Measure(task, name, path, bundle, model, recipe, context, evaluation, cache);

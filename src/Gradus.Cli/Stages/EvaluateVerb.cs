@@ -60,7 +60,7 @@ internal sealed class EvaluateVerb
 
     private int Run(ParseResult parse)
     {
-        StageContext stage = new(_context.Out, parse.GetValue(_json), parse.GetValue(_resume), CpuDevice.Default, _context.Cancellation)
+        StageContext stage = new(_context, parse.GetValue(_json), parse.GetValue(_resume), CpuDevice.Default)
         {
             Data = new NamedData(_context, parse.GetValue(_fetch)),
         };

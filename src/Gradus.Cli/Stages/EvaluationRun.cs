@@ -100,8 +100,9 @@ internal sealed class EvaluationRun(StageContext context, RunFolder run, bool ke
         // The columns of reports stand in the order of the models.
         file["order"] = _models.IndexOf(name) is >= 0 and int place ? place : AddModel(name);
         run.WriteResult($"{Folder}/{FileName($"{name}-{task}")}.json", file);
-        context.Emit(new JsonObject { ["kind"] = "evaluation", ["name"] = name, ["task"] = task, ["metrics"] = EvaluationJson.Metrics(values) });
-        context.Say($"  {name}, {task}: {string.Join("  ", values.Select(Shown))}");
+        context.Tell(
+            new JsonObject { ["kind"] = "evaluation", ["name"] = name, ["task"] = task, ["metrics"] = EvaluationJson.Metrics(values) },
+            $"  {name}, {task}: {string.Join("  ", values.Select(Shown))}");
         MetricValue first = values.FirstOrDefault(v => v.Name == "ROUGE-L") ?? values[0];
         Facts.Add(($"{task}, {name}", string.Create(CultureInfo.InvariantCulture, $"{first.Label} {first.Value:0.000}")));
         if (!Values.TryGetValue(name, out List<(string, MetricValue)>? of))

@@ -94,10 +94,7 @@ internal static class Pipeline
         string model = talk.Model.Replace(RunVariable, recipe.Run, StringComparison.Ordinal), command = talk.CommandLine(model);
         JsonArray answers = talk.Ask(context, model);
         JsonObject said = new() { ["kind"] = "talk", ["command"] = command, ["answers"] = answers };
-        context.Say($"\nTalk to it: {command}");
-        foreach (JsonNode? exchange in answers)
-            context.Say($"  you: {exchange!["prompt"]}\n  it:  {exchange["answer"]}");
-        context.Emit(said);
+        context.Tell(said, $"\nTalk to it: {command}{string.Concat(answers.Select(a => $"\n  you: {a!["prompt"]}\n  it:  {a["answer"]}"))}");
         Write(Path.Combine(recipe.Run, PipelineFile.Name), recipe, done, said);
         RunReport.Write(recipe.Run);
     }

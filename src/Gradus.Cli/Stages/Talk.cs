@@ -1,7 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using Gradus.Bundle;
-using Gradus.Cli.Verbs;
 using Gradus.Generation;
 using Gradus.Text.Chat;
 
@@ -30,7 +29,7 @@ public sealed record TalkRecipe
     /// <param name="model">Where the model lies.</param>
     internal JsonArray Ask(StageContext context, string model)
     {
-        using ModelBundle bundle = ModelFolder.Open(model, context.Device, ModelBundleOptions.ToRun with { WritesText = true }, context.Cancellation);
+        using ModelBundle bundle = context.OpenModel(model, ModelBundleOptions.ToRun with { WritesText = true });
         using Generator generator = new(bundle.Generative);
         IReadOnlyList<GeneratedSequence> written = generator.Run([.. Prompts.Select(p =>
         {
