@@ -23,7 +23,8 @@ internal static class CommandLineErrors
     {
         if (parse.Tokens.Any(t => t.Type == TokenType.DoubleDash))
             return null;
-        foreach (Argument argument in command.Arguments)
+        // A verb that takes any number of arguments parts them itself.
+        foreach (Argument argument in command.Arguments.Where(a => a.Arity.MaximumNumberOfValues == 1 || command.TreatUnmatchedTokensAsErrors))
         {
             if (parse.GetResult(argument)?.Tokens.FirstOrDefault(t => t.Value is ['-', _, ..]) is { } token)
                 return command.TreatUnmatchedTokensAsErrors ? Unknown(command, token.Value, help) : $"{argument.Name} comes first, {token.Value} after it; {help}.";
