@@ -78,7 +78,7 @@ public sealed partial record ModelLocation(string Folder, string? Adapter = null
 
     private static InvalidDataException NoModel(string path) => new(Directory.Exists(path)
         ? $"{path}: holds no model (no {Checkpoint.ConfigFile}, no checkpoints/); give a model's folder or a run's."
-        : $"{path}: no such folder; give a model's folder or a run's, a GGUF file, or a name on the hub (org/name).");
+        : $"{path}: no such folder{(Path.IsPathRooted(path) ? "" : $" in {Directory.GetCurrentDirectory()}")}; give a model's folder or a run's, a GGUF file, or a name on the hub (org/name).");
 
     private static string? TryFind(string path)
     {
