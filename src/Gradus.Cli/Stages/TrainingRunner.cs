@@ -30,6 +30,7 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
     private double _speed;
     private (long Step, double Loss)? _first;
     private (long Step, double Loss)? _last;
+    private IReadOnlyDictionary<string, double> _lastMetrics = new Dictionary<string, double>();
 
     /// <summary>Trains and writes the report.</summary>
     /// <param name="model">The model; its trainable parameters are trained.</param>
@@ -91,7 +92,7 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
             string before = _first is { } first && first.Step < last.Step ? string.Create(CultureInfo.InvariantCulture, $"{first.Loss:0.000} → ") : "";
             facts.Add(("Validation loss", before + last.Loss.ToString("0.000", CultureInfo.InvariantCulture)));
         }
-        foreach ((string metric, double value) in (_last?.Metrics ?? new Dictionary<string, double>()).Take(3))
+        foreach ((string metric, double value) in _lastMetrics.Take(3))
             facts.Add(($"Validation {metric}", value.ToString("0.000", CultureInfo.InvariantCulture)));
         facts.Add(("Tokens per second", _speed.ToString("N0", CultureInfo.InvariantCulture)));
         return facts;
@@ -110,6 +111,7 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
             return;
         _first ??= (measured.Step, measured.Loss);
         _last = (measured.Step, measured.Loss);
+        _lastMetrics = measured.Metrics;
         sampler?.Write(run, measured.Step);
     }
 
