@@ -110,7 +110,7 @@ public sealed record BartConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "fc2"])
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["q_proj", "v_proj", "fc2"])
     {
         Residuals =
         [

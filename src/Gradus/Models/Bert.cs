@@ -37,7 +37,7 @@ public sealed record BertConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["query", "value"], ["key", "value", "output.dense"])
+    public override UsualTargets UsualTargets => new(["query", "value"], ["key", "value", "output.dense"])
     {
         Residuals =
         [

@@ -60,7 +60,7 @@ public sealed record BloomConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["query_key_value"], ["query_key_value", "mlp.dense_4h_to_h"]);
+    public override UsualTargets UsualTargets => new(["query_key_value"], ["query_key_value", "mlp.dense_4h_to_h"]);
 
     internal override LanguageModel Build(Scope scope) => new Bloom(this, scope);
 }

@@ -84,7 +84,7 @@ public sealed record DistilBertConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_lin", "v_lin"], ["k_lin", "v_lin", "lin2"])
+    public override UsualTargets UsualTargets => new(["q_lin", "v_lin"], ["k_lin", "v_lin", "lin2"])
     {
         Residuals =
         [

@@ -43,7 +43,7 @@ public sealed record Gemma2Config(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
 
     internal override LanguageModel Build(Scope scope) => new Gemma2(this, scope);
 }

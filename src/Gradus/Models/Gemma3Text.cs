@@ -55,7 +55,7 @@ public sealed record Gemma3TextConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
 
     internal override LanguageModel Build(Scope scope) => new Gemma3Text(this, scope);
 }

@@ -70,7 +70,7 @@ public sealed record Gpt2Config(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["c_attn"], ["c_attn", "mlp.c_proj"])
+    public override UsualTargets UsualTargets => new(["c_attn"], ["c_attn", "mlp.c_proj"])
     {
         Residuals =
         [

@@ -76,7 +76,7 @@ public sealed record GptJConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "fc_out"]);
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["q_proj", "v_proj", "fc_out"]);
 
     internal override LanguageModel Build(Scope scope) => new GptJ(this, scope);
 }

@@ -79,7 +79,7 @@ public sealed record GptNeoXConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["query_key_value"], ["query_key_value", "dense_4h_to_h"]);
+    public override UsualTargets UsualTargets => new(["query_key_value"], ["query_key_value", "dense_4h_to_h"]);
 
     internal override LanguageModel Build(Scope scope) => new GptNeoX(this, scope);
 }

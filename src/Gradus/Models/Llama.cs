@@ -56,7 +56,7 @@ public sealed record LlamaConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "down_proj"])
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["k_proj", "v_proj", "down_proj"])
     {
         Residuals =
         [

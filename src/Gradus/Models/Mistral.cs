@@ -25,7 +25,7 @@ public sealed record MistralConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "down_proj"])
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["k_proj", "v_proj", "down_proj"])
     {
         Residuals =
         [

@@ -41,7 +41,7 @@ public sealed record MixtralConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "w2"]);
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["k_proj", "v_proj", "w2"]);
 
     internal override LanguageModel Build(Scope scope) => new Mixtral(this, scope);
 }

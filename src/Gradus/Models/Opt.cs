@@ -75,7 +75,7 @@ public sealed record OptConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "k_proj", "fc2"]);
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["q_proj", "k_proj", "fc2"]);
 
     internal override LanguageModel Build(Scope scope) => new Opt(this, scope);
 }

@@ -48,7 +48,7 @@ public sealed record PhiConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj", "fc1", "fc2"], ["q_proj", "v_proj", "fc2"]);
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj", "fc1", "fc2"], ["q_proj", "v_proj", "fc2"]);
 
     internal override LanguageModel Build(Scope scope) => new Phi(this, scope);
 }

@@ -41,7 +41,7 @@ public sealed record Phi3Config(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["qkv_proj"], ["qkv_proj", "down_proj"]);
+    public override UsualTargets UsualTargets => new(["qkv_proj"], ["qkv_proj", "down_proj"]);
 
     internal override LanguageModel Build(Scope scope) => new Phi3(this, scope);
 }

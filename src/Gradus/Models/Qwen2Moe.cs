@@ -34,7 +34,7 @@ public sealed record Qwen2MoeConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
 
     internal override LanguageModel Build(Scope scope) => new Qwen2Moe(this, scope);
 }

@@ -39,7 +39,7 @@ public sealed record Qwen3Config(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"])
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"])
     {
         Residuals =
         [

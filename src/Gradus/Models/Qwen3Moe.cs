@@ -26,7 +26,7 @@ public sealed record Qwen3MoeConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["q_proj", "v_proj", "down_proj"]);
 
     internal override LanguageModel Build(Scope scope) => new Qwen3Moe(this, scope);
 }

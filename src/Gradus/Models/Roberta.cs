@@ -58,7 +58,7 @@ public sealed record RobertaConfig(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["query", "value"], ["key", "value", "output.dense"])
+    public override UsualTargets UsualTargets => new(["query", "value"], ["key", "value", "output.dense"])
     {
         Residuals =
         [

@@ -46,7 +46,7 @@ public sealed record SmolLm3Config(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "down_proj"])
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["k_proj", "v_proj", "down_proj"])
     {
         Residuals =
         [

@@ -44,7 +44,7 @@ public sealed record Starcoder2Config(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q_proj", "v_proj"], ["k_proj", "v_proj", "c_proj"])
+    public override UsualTargets UsualTargets => new(["q_proj", "v_proj"], ["k_proj", "v_proj", "c_proj"])
     {
         Residuals =
         [

@@ -103,7 +103,7 @@ public sealed record T5Config(
 
     /// <inheritdoc/>
     [JsonIgnore]
-    public override UsualTargets UsualTargets { get; } = new(["q", "v"], ["k", "v", "wo"])
+    public override UsualTargets UsualTargets => new(["q", "v"], ["k", "v", "wo"])
     {
         Residuals =
         [

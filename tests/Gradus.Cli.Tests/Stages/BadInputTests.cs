@@ -88,7 +88,8 @@ public sealed class BadInputTests : IClassFixture<BadInputTests.Folder>
     [InlineData("latin.txt", "latin.txt:3", "UTF-8")]
     public void Recipes(string recipe, string what, string advice)
     {
-        foreach (string verb in new[] { "pretrain", "finetune", "evaluate", "run" })
+        // Besides recipes evaluate takes models, and finds out by the name's ending which it is given.
+        foreach (string verb in recipe.EndsWith(".json", StringComparison.Ordinal) ? new[] { "pretrain", "finetune", "evaluate", "run" } : ["pretrain", "finetune", "run"])
             Assert.Matches($"{what}.*{advice}", _cli.Run(verb, recipe).Failed(2));
     }
 
