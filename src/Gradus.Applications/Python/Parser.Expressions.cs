@@ -6,10 +6,18 @@ internal sealed partial class Parser
 {
     private static readonly Dictionary<string, (int Level, BinaryOperator Op)> Binary = new(StringComparer.Ordinal)
     {
-        ["|"] = (1, BinaryOperator.Or), ["^"] = (2, BinaryOperator.Xor), ["&"] = (3, BinaryOperator.And),
-        ["<<"] = (4, BinaryOperator.ShiftLeft), [">>"] = (4, BinaryOperator.ShiftRight),
-        ["+"] = (5, BinaryOperator.Add), ["-"] = (5, BinaryOperator.Subtract),
-        ["*"] = (6, BinaryOperator.Multiply), ["/"] = (6, BinaryOperator.Divide), ["//"] = (6, BinaryOperator.FloorDivide), ["%"] = (6, BinaryOperator.Modulo), ["@"] = (6, BinaryOperator.MatrixMultiply),
+        ["|"] = (1, BinaryOperator.Or),
+        ["^"] = (2, BinaryOperator.Xor),
+        ["&"] = (3, BinaryOperator.And),
+        ["<<"] = (4, BinaryOperator.ShiftLeft),
+        [">>"] = (4, BinaryOperator.ShiftRight),
+        ["+"] = (5, BinaryOperator.Add),
+        ["-"] = (5, BinaryOperator.Subtract),
+        ["*"] = (6, BinaryOperator.Multiply),
+        ["/"] = (6, BinaryOperator.Divide),
+        ["//"] = (6, BinaryOperator.FloorDivide),
+        ["%"] = (6, BinaryOperator.Modulo),
+        ["@"] = (6, BinaryOperator.MatrixMultiply),
     };
 
     /// <summary>One expression, or several with commas, which are a tuple.</summary>

@@ -82,7 +82,7 @@ public sealed class InterpreterTests
     [InlineData("int.x = 1", "TypeError")]
     [InlineData("super(1, 2)", "TypeError")]
     [InlineData("t = ()\nfor _ in range(200000): t = (t,)\nhash(t)", null)]
-    [InlineData("((((((((((" , "SyntaxError")]
+    [InlineData("((((((((((", "SyntaxError")]
     public void NothingGetsOut(string program, string? error)
     {
         PythonResult result = Interpreter.Run(program, new PythonOptions(Steps: 3_000_000, MemoryBytes: 64 << 20, OutputCharacters: 100_000));

@@ -1,7 +1,7 @@
 using System.Text.Json;
-using Gradus.Text;
 using Gradus.Evaluation.Metrics;
 using Gradus.Testing;
+using Gradus.Text;
 
 namespace Gradus.Evaluation.Tests.Metrics;
 

@@ -2,9 +2,9 @@ using Gradus.Adapters;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Tensors;
+using Gradus.Tests.Files;
 using Gradus.Text;
 using Gradus.Text.Chat;
-using Gradus.Tests.Files;
 
 namespace Gradus.Tests.Bundle;
 

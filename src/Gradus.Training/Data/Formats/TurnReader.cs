@@ -12,11 +12,26 @@ internal sealed class TurnReader(RecordFields fields)
 {
     private static readonly Dictionary<string, string> Roles = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["system"] = "system", ["developer"] = "system",
-        ["user"] = "user", ["human"] = "user", ["prompter"] = "user",
-        ["assistant"] = "assistant", ["gpt"] = "assistant", ["model"] = "assistant", ["bot"] = "assistant", ["chatgpt"] = "assistant", ["ai"] = "assistant",
-        ["function_call"] = "assistant", ["tool_call"] = "assistant",
-        ["tool"] = "tool", ["observation"] = "tool", ["function"] = "tool", ["function_response"] = "tool", ["tool_response"] = "tool", ["ipython"] = "tool", ["environment"] = "tool",
+        ["system"] = "system",
+        ["developer"] = "system",
+        ["user"] = "user",
+        ["human"] = "user",
+        ["prompter"] = "user",
+        ["assistant"] = "assistant",
+        ["gpt"] = "assistant",
+        ["model"] = "assistant",
+        ["bot"] = "assistant",
+        ["chatgpt"] = "assistant",
+        ["ai"] = "assistant",
+        ["function_call"] = "assistant",
+        ["tool_call"] = "assistant",
+        ["tool"] = "tool",
+        ["observation"] = "tool",
+        ["function"] = "tool",
+        ["function_response"] = "tool",
+        ["tool_response"] = "tool",
+        ["ipython"] = "tool",
+        ["environment"] = "tool",
     };
 
     // What a turn may say besides, with what becomes of it.

@@ -42,19 +42,26 @@ public sealed record ToolCallFormat(string Name, string Open = "", string CallOp
     /// <summary>DeepSeek V3.1: bare JSON behind the name.</summary>
     public static ToolCallFormat DeepSeek { get; } = new("deepseek", "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", Close: "<｜tool▁calls▁end｜>")
     {
-        ArgumentsKey = null, AfterName = "<｜tool▁sep｜>", TemplateHints = ["<｜tool▁sep｜>"],
+        ArgumentsKey = null,
+        AfterName = "<｜tool▁sep｜>",
+        TemplateHints = ["<｜tool▁sep｜>"],
     };
 
     /// <summary>DeepSeek V3 and R1: JSON in a fenced block behind the name.</summary>
     public static ToolCallFormat DeepSeekR1 { get; } = new("deepseek-r1", "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>function<｜tool▁sep｜>", "\n```<｜tool▁call▁end｜>", Separator: "\n", Close: "<｜tool▁calls▁end｜>")
     {
-        ArgumentsKey = null, AfterName = "\n```json\n", TemplateHints = ["<｜tool▁sep｜>", "```json"],
+        ArgumentsKey = null,
+        AfterName = "\n```json\n",
+        TemplateHints = ["<｜tool▁sep｜>", "```json"],
     };
 
     /// <summary>gpt-oss: a message to a function in the commentary channel.</summary>
     public static ToolCallFormat Harmony { get; } = new("harmony", CallOpen: "<|channel|>commentary to=functions.", CallClose: "<|call|>")
     {
-        ArgumentsKey = null, AfterName = " <|constrain|>json<|message|>", IsParallel = false, TemplateHints = ["<|channel|>", "<|call|>"],
+        ArgumentsKey = null,
+        AfterName = " <|constrain|>json<|message|>",
+        IsParallel = false,
+        TemplateHints = ["<|channel|>", "<|call|>"],
     };
 
     /// <summary>All formats.</summary>
