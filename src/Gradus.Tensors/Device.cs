@@ -18,6 +18,9 @@ public abstract partial class Device
     /// <summary>Whether tensors lie in memory that the host can read.</summary>
     public abstract bool IsHost { get; }
 
+    /// <summary>How it multiplies matrices fastest; never <see cref="Precision.Auto"/>.</summary>
+    public virtual Precision FastPrecision => Precision.F32;
+
     /// <summary>Takes memory, aligned to at least 64 bytes.</summary>
     protected internal abstract nint Allocate(long bytes);
 

@@ -8,4 +8,7 @@ public enum Precision
 
     /// <summary>Operands rounded to bfloat16 (nearest even); twice to sixteen times as fast where the machine has matrix units.</summary>
     BF16,
+
+    /// <summary>What the device multiplies faster (<see cref="Device.FastPrecision"/>): BF16 with instructions for it, F32 without.</summary>
+    Auto,
 }

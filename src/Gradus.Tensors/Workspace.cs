@@ -44,7 +44,12 @@ public sealed class Workspace : IDisposable
     public Device Device { get; }
 
     /// <summary>How matrix products of this workspace round their operands.</summary>
-    public Precision Precision { get; set; }
+    /// <remarks>Never <see cref="Precision.Auto"/>: the device decides when that is set.</remarks>
+    public Precision Precision
+    {
+        get;
+        set => field = value == Precision.Auto ? Device.FastPrecision : value;
+    }
 
     /// <summary>The tape that records this workspace's operations, or null: nothing is recorded unless asked for.</summary>
     public Tape? Tape { get; private set; }

@@ -10,7 +10,7 @@ namespace Gradus.Training;
 /// <param name="ClipNormType">p of the norm that is clipped and logged, (Σ|g|ᵖ)^(1/p), ≥ 1; 0 for the largest size of an element (p = ∞).</param>
 /// <param name="ClipValue">Elements of gradients are cut to this size; 0 for no clipping. Needs clip_norm 0.</param>
 /// <param name="Recompute">Compute activations again in the backward pass rather than keep them: less memory, a third more time.</param>
-/// <param name="Precision">How matrix products round their operands.</param>
+/// <param name="Precision">How matrix products round their operands; auto for bf16 where the machine has instructions for it, else f32.</param>
 /// <param name="EvaluateEvery">Steps between evaluations on held-out data; 0 only at the end.</param>
 /// <param name="EvaluateBatches">The most micro-batches of an evaluation; 0 for all.</param>
 /// <param name="CheckpointEvery">Steps between checkpoints; 0 for none by steps. One is written at the end, too.</param>
@@ -41,6 +41,10 @@ public sealed record TrainingOptions(
 
     /// <summary>Parameters that are trained otherwise than the rest: with other rates, or another optimizer. The first group that names a parameter has it.</summary>
     public ParameterGroup[] Groups { get; init; } = [];
+
+    /// <summary>These options with what the device decides, so that a run's record says what was done.</summary>
+    /// <param name="device">Where the model is trained.</param>
+    public TrainingOptions On(Device device) => Precision == Precision.Auto ? this with { Precision = device.FastPrecision } : this;
 
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)

@@ -1,3 +1,4 @@
+using Gradus.Tensors.Cpu;
 using Gradus.Testing;
 
 namespace Gradus.Tensors.Tests;
@@ -281,6 +282,21 @@ public sealed class WorkspaceTests
         Assert.Throws<ArgumentException>(() => new AttentionLayout([0, 2, 1]));
         Assert.Throws<ArgumentException>(() => new AttentionLayout([0, 2], [0, 1, 2]));
         Assert.Throws<InvalidOperationException>(() => layout.SetPaged(1, [0, 1], [1], [0], [0]));
+    }
+
+    [Fact]
+    public void Automatic_precision_is_what_the_device_multiplies_fastest()
+    {
+        foreach (Isa isa in Enum.GetValues<Isa>().Where(i => i <= CpuFeatures.Best))
+        {
+            CpuDevice device = CpuDevice.Create(isa, Workers.Default);
+            Precision expected = isa is Isa.Avx512Bf16 or Isa.Amx ? Precision.BF16 : Precision.F32;
+            using Workspace w = new(device, Precision.Auto), inner = w.NewScratch(Precision.Auto);
+            Assert.Equal(expected, w.Precision);
+            Assert.Equal(expected, inner.Precision);
+        }
+        using Workspace reference = new(ReferenceDevice.Instance, Precision.Auto);
+        Assert.Equal(Precision.F32, reference.Precision);
     }
 
     private static Tensor Filled(Workspace w, params int[] axes)

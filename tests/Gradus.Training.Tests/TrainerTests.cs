@@ -2,6 +2,7 @@ using Gradus.Adapters;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
+using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
@@ -31,6 +32,14 @@ public sealed class TrainerTests
         string first = TinyTraining.Train("gpt2", Device);
         Assert.NotEqual(first, TinyTraining.Train("gpt2", Device, seed: 4));
         Assert.NotEqual(first, TinyTraining.Train("gpt2", Device, options: TinyTraining.Options("gpt2") with { Seed = 8 }));
+    }
+
+    [Fact]
+    public void Automatic_precision_gives_the_bits_of_the_one_it_stands_for()
+    {
+        TrainingOptions automatic = TinyTraining.Options("gpt2") with { Precision = Precision.Auto }, decided = automatic.On(Device);
+        Assert.Equal(Device.FastPrecision, decided.Precision);
+        Assert.Equal(TinyTraining.Train("gpt2", Device, options: decided), TinyTraining.Train("gpt2", Device, options: automatic));
     }
 
     [Fact]

@@ -67,7 +67,7 @@ public sealed record FinetuneRecipe : StageRecipe
 
     internal override StageRecipe Choose(string? model, string[] data, StageContext context) => RecipeChoice.Finetune(Needed(model), data, context);
 
-    internal override StageResult Execute(StageContext context) => FinetuneStage.Run(this, context);
+    internal override StageResult Execute(StageContext context) => FinetuneStage.Run(this with { Training = Training.On(context.Device) }, context);
 }
 
 /// <summary>Low-rank adaptation of a frozen model (Hu et al., "LoRA", 2022).</summary>

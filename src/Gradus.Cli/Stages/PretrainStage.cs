@@ -50,7 +50,7 @@ public sealed record PretrainRecipe : StageRecipe
 
     internal override StageRecipe Choose(string? model, string[] data, StageContext context) => RecipeChoice.Pretrain(model, data, context);
 
-    internal override StageResult Execute(StageContext context) => PretrainStage.Run(this, context);
+    internal override StageResult Execute(StageContext context) => PretrainStage.Run(this with { Training = Training.On(context.Device) }, context);
 }
 
 /// <summary>How text is cut into micro-batches.</summary>

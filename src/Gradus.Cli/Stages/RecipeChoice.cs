@@ -7,6 +7,7 @@ using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Files.Gguf;
 using Gradus.Models;
+using Gradus.Tensors;
 using Gradus.Text;
 using Gradus.Text.Chat;
 using Gradus.Training;
@@ -62,7 +63,7 @@ internal static class RecipeChoice
             Lora = whole ? null : new LoraOptions(R: count < 1000 ? 8 : 16, Alpha: count < 1000 ? 16 : 32),
             Quantize = whole || facts.Packed || !IsLarge(facts) ? null : new QuantizeOptions(),
             KeepStoredType = !whole,
-            Training = new TrainingOptions(Steps: steps, EvaluateEvery: holdOut ? Math.Max(1, steps / 5) : 0)
+            Training = new TrainingOptions(Steps: steps, Precision: Precision.Auto, EvaluateEvery: holdOut ? Math.Max(1, steps / 5) : 0)
             {
                 Optimizer = new AdamW(LearningRate: whole ? 1e-4 : facts.Parameters > 7_000_000_000 ? 1e-4 : 2e-4),
                 Schedule = new CosineSchedule(WarmupSteps: Math.Max(1, steps / 20), Least: 0.1),
@@ -95,7 +96,7 @@ internal static class RecipeChoice
                 ? new LlamaConfig(HiddenSize: width, IntermediateSize: width * 8 / 3 / 32 * 32, NumHiddenLayers: 4, NumAttentionHeads: width / 32, MaxPositionEmbeddings: 256, TieWordEmbeddings: true)
                 : new Gpt2Config(),
             Batching = new BlockBatching(length, blocks),
-            Training = new TrainingOptions(Steps: steps, EvaluateEvery: Math.Max(1, steps / 10), EvaluateBatches: 20)
+            Training = new TrainingOptions(Steps: steps, Precision: Precision.Auto, EvaluateEvery: Math.Max(1, steps / 10), EvaluateBatches: 20)
             {
                 Optimizer = new AdamW(LearningRate: facts is null ? 1e-3 : 1e-4, WeightDecay: 0.1f),
                 Schedule = new CosineSchedule(WarmupSteps: Math.Max(1, steps / 50), Least: 0.1),

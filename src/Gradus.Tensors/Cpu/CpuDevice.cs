@@ -25,6 +25,9 @@ public abstract unsafe class CpuDevice : Device
     /// <inheritdoc/>
     public override bool IsHost => true;
 
+    /// <inheritdoc/>
+    public override Precision FastPrecision => Isa is Isa.Avx512Bf16 or Isa.Amx ? Precision.BF16 : Precision.F32;
+
     /// <summary>The instruction set in use: scalar, vector128, avx2, avx512, avx512bf16 or amx.</summary>
     public string IsaName => Isa.ToString().ToLowerInvariant();
 
