@@ -13,6 +13,8 @@ public sealed class StreamedText
     private const int ContextTokens = 8;
     private readonly IReadOnlyList<string> _stops;
     private readonly DecodeStream _decoder;
+    private readonly Tokenizer _tokenizer;
+    private readonly IReadOnlySet<int>? _written;
     private readonly StringBuilder _text = new();
     private int _shown;
 
@@ -20,11 +22,14 @@ public sealed class StreamedText
     /// <param name="tokenizer">The tokenizer.</param>
     /// <param name="before">The tokens that it goes on from (<see cref="GenerationRequest.TextBefore"/>): many tokenizers drop a space at the very beginning, but not after a prompt.</param>
     /// <param name="stops">Texts that end it; the first to occur cuts it off.</param>
-    public StreamedText(Tokenizer tokenizer, ReadOnlySpan<int> before, IReadOnlyList<string> stops)
+    /// <param name="written">Special tokens that are written out, such as the marks around a call of a tool; none where null.</param>
+    public StreamedText(Tokenizer tokenizer, ReadOnlySpan<int> before, IReadOnlyList<string> stops, IReadOnlySet<int>? written = null)
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         ArgumentNullException.ThrowIfNull(stops);
         _stops = stops;
+        _tokenizer = tokenizer;
+        _written = written;
         _decoder = tokenizer.CreateDecodeStream();
         foreach (int id in before[Math.Max(0, before.Length - ContextTokens)..])
             _decoder.Append(id);
@@ -38,7 +43,7 @@ public sealed class StreamedText
 
     /// <summary>Adds a token.</summary>
     /// <returns>What can be shown now.</returns>
-    public string Append(int id) => Stopped ? "" : Take(_decoder.Append(id), last: false);
+    public string Append(int id) => Stopped ? "" : Take(_written?.Contains(id) == true ? _decoder.Flush() + _tokenizer.IdToToken(id) : _decoder.Append(id), last: false);
 
     /// <summary>Ends the text.</summary>
     /// <returns>What was held back.</returns>

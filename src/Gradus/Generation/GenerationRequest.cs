@@ -95,7 +95,7 @@ public sealed record GenerationRequest(int[] Prompt)
         if (prompt.Length == 0)
             throw new ArgumentException($"The {name} has no token; begin with the model's begin-of-text token.");
         if (prompt.Length > longest)
-            throw new ArgumentException($"The {name} has {prompt.Length} tokens, but the model's context is {longest}; shorten the {name}.");
+            throw new ContextOverflowException(prompt.Length, longest, $"The {name} has {prompt.Length} tokens, but the model's context is {longest}; shorten the {name}.");
         for (int i = 0; i < prompt.Length; i++)
         {
             if ((uint)prompt[i] >= (uint)config.Vocabulary)
@@ -103,6 +103,28 @@ public sealed record GenerationRequest(int[] Prompt)
         }
     }
 }
+
+#pragma warning disable RCS1194 // The usual constructors would make errors without the two lengths.
+
+/// <summary>A prompt that is longer than what it has to fit into.</summary>
+public sealed class ContextOverflowException : ArgumentException
+{
+    /// <summary>Makes an error.</summary>
+    /// <param name="tokens">The tokens of the prompt.</param>
+    /// <param name="limit">The tokens that there is room for.</param>
+    /// <param name="message">One line with both.</param>
+    public ContextOverflowException(int tokens, int limit, string message)
+        : base(message) =>
+        (Tokens, Limit) = (tokens, limit);
+
+    /// <summary>The tokens of the prompt.</summary>
+    public int Tokens { get; }
+
+    /// <summary>The tokens that there is room for.</summary>
+    public int Limit { get; }
+}
+
+#pragma warning restore RCS1194
 
 /// <summary>Why a sequence ended.</summary>
 public enum FinishReason

@@ -7,15 +7,16 @@ namespace Gradus.Text;
 public sealed partial class Tokenizer
 {
     /// <summary>The bytes that each token adds to a text in its middle; none for special tokens and for ids without a token.</summary>
+    /// <param name="written">Special tokens that write their content nevertheless, such as the marks around a call of a tool; none where null.</param>
     /// <returns>One entry for each id up to <see cref="VocabularySize"/>.</returns>
     /// <exception cref="NotSupportedException">What a token writes depends on those before it.</exception>
-    public byte[][] TokenTexts()
+    public byte[][] TokenTexts(IReadOnlySet<int>? written = null)
     {
         byte[][] texts = new byte[VocabularySize][];
         if (DecodesBytes)
         {
             for (int id = 0; id < texts.Length; id++)
-                texts[id] = BytesOf(id, skipSpecialTokens: true).ToArray();
+                texts[id] = BytesOf(id, skipSpecialTokens: written?.Contains(id) != true).ToArray();
             return texts;
         }
         (int anchor, string before) = FindAnchor();
@@ -23,7 +24,7 @@ public sealed partial class Tokenizer
         {
             string? token = IdToToken(id);
             if (token is null || IsSpecial(id))
-                texts[id] = [];
+                texts[id] = token is not null && written?.Contains(id) == true ? Encoding.UTF8.GetBytes(token) : [];
             else if (token.Length == 6 && token.StartsWith("<0x", StringComparison.Ordinal) && byte.TryParse(token.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte b))
                 texts[id] = [b];
             else

@@ -62,6 +62,16 @@ public sealed class GenerationEngine : IDisposable
         return stream;
     }
 
+    /// <summary>The tokens that the answer to a request may have at most: what it asks for, as far as the model's context and the memory budget have room.</summary>
+    /// <param name="request">The request.</param>
+    /// <exception cref="ArgumentException">A value does not fit the model or the memory budget; one line that says which, with both lengths.</exception>
+    public int LongestAnswer(GenerationRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        request.Check(_model);
+        return Math.Max(0, Capacity(request) - request.Prompt.Length);
+    }
+
     /// <summary>
     /// The log-probabilities of continuations of one context, which is read once for all of them where prefixes are shared.
     /// </summary>

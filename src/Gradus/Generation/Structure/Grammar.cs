@@ -49,6 +49,15 @@ public sealed partial class Grammar
             return _automaton.ShortestText(GrammarAutomaton.Start);
     }
 
+    /// <summary>The fewest tokens of a vocabulary that are known to write a text of the grammar; <see cref="int.MaxValue"/> where it can write none.</summary>
+    /// <param name="tokens">The vocabulary.</param>
+    public int FewestTokens(TokenBytes tokens)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        lock (_lock)
+            return MasksOf(tokens).Fewest(GrammarAutomaton.Start);
+    }
+
     private int After(ReadOnlySpan<byte> utf8)
     {
         int state = GrammarAutomaton.Start;

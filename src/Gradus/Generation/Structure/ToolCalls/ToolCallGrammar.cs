@@ -18,11 +18,17 @@ public sealed record CallableTool(string Name, JsonElement? Parameters = null)
 /// <param name="AllowText">Whether it may write text, before calls or without any; else it must call.</param>
 /// <param name="AllowParallel">Whether there may be more than one call.</param>
 /// <param name="ReasoningEnd">Ends the reasoning that comes first (<c>&lt;/think&gt;</c>), in which everything is allowed; null where there is none.</param>
-public sealed record ToolCallOptions(bool AllowText = true, bool AllowParallel = true, string? ReasoningEnd = null);
+public sealed record ToolCallOptions(bool AllowText = true, bool AllowParallel = true, string? ReasoningEnd = null)
+{
+    /// <summary>The JSON Schema of what it writes where it calls no tool, beside <see cref="AllowText"/>; any text where null.</summary>
+    public JsonElement? Answer { get; init; }
+}
 
 /// <summary>Makes the grammar of the texts in which tools are called.</summary>
 public static class ToolCallGrammar
 {
+    private const string Answer = "answer-without-a-call";
+
     /// <summary>The grammar of a format and some tools.</summary>
     /// <param name="format">How calls are written.</param>
     /// <param name="tools">The tools, at least one.</param>
@@ -38,6 +44,8 @@ public static class ToolCallGrammar
         JsonObject schemas = [];
         foreach (CallableTool tool in tools)
             schemas[tool.Name] = Enforceable(tool);
+        if (options.Answer is { } answer)
+            schemas[Answer] = Addressed(answer, "answer:/");
         JsonGrammar json = JsonGrammar.Begin(Element(new JsonObject { ["$defs"] = schemas }));
         Nonterminal whole = json.Rule(rule => Attach(json, rule, format, tools, options));
         return json.Finish(whole, "tools: no call satisfies the schemas.");
@@ -46,8 +54,9 @@ public static class ToolCallGrammar
     /// <summary>The schema of a tool's arguments with an address of its own, so that its references mean itself.</summary>
     private static JsonNode Enforceable(CallableTool tool)
     {
-        JsonNode schema = tool.Parameters is { ValueKind: JsonValueKind.Object } given ? JsonNode.Parse(given.GetRawText())! : new JsonObject { ["type"] = "object" };
-        schema.AsObject().TryAdd("$id", $"tool:/{Uri.EscapeDataString(tool.Name)}");
+        JsonNode schema = tool.Parameters is { ValueKind: JsonValueKind.Object } given
+            ? Addressed(given, $"tool:/{Uri.EscapeDataString(tool.Name)}")
+            : new JsonObject { ["type"] = "object" };
         try
         {
             Grammar.FromJsonSchema(Element(schema));
@@ -61,6 +70,14 @@ public static class ToolCallGrammar
         {
             return new JsonObject { ["type"] = "object" };
         }
+    }
+
+    private static JsonNode Addressed(JsonElement schema, string address)
+    {
+        JsonNode node = JsonNode.Parse(schema.GetRawText())!;
+        if (node is JsonObject keywords)
+            keywords.TryAdd("$id", address);
+        return node;
     }
 
     private static JsonElement Element(JsonNode node)
@@ -80,7 +97,11 @@ public static class ToolCallGrammar
             rule.Read(at, regex.Concat(Without(text, text.Literal(end)), text.Literal(end), regex.Repeat(text.Of(CodePoints.Space), 0, 2)), reasoned);
             at = reasoned;
         }
-        if (options.AllowText)
+        if (options.AllowText && options.Answer is not null)
+        {
+            at.OwnCalls.Add((json.ValueOf($"#/$defs/{Answer}"), rule.End));
+        }
+        else if (options.AllowText)
         {
             FixedNode written = rule.Node();
             int free = format.Trigger.Length > 0

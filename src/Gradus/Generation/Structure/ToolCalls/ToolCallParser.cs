@@ -56,7 +56,9 @@ public sealed class ToolCallParser(ToolCallFormat format)
     {
         string rest = _held.ToString();
         _held.Clear();
-        return _state is State.Text && rest.Length > 0 ? [new ToolCallPiece(rest, -1, null, null)] : [];
+        // Without markers an object that is no call is an answer.
+        bool isText = _state == State.Text || (_state == State.Name && _call < 0 && format.Trigger.Length == 0);
+        return isText && rest.Length > 0 ? [new ToolCallPiece(rest, -1, null, null)] : [];
     }
 
     private bool Step(List<ToolCallPiece> pieces) => _state switch
