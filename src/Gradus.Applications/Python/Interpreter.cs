@@ -120,7 +120,21 @@ public sealed class Interpreter
         }
     }
 
-    private void RunModule(Block body, Scope scope, ModuleObject module)
+    private void RunModule(Block body, Scope scope, ModuleObject module) => InFrame(scope, module, frame =>
+    {
+        try
+        {
+            return body.Execute(frame);
+        }
+        catch (PyError e)
+        {
+            e.Trace.Add(("<module>", frame.At));
+            throw;
+        }
+    });
+
+    // Runs something of a module in a frame of its own.
+    private T InFrame<T>(Scope scope, ModuleObject module, Func<Frame, T> run)
     {
         Frame frame = new(this, module, scope.Slots);
         foreach (int slot in scope.CellSlots)
@@ -129,12 +143,7 @@ public sealed class Interpreter
         Enter(frame);
         try
         {
-            body.Execute(frame);
-        }
-        catch (PyError e)
-        {
-            e.Trace.Add(("<module>", frame.At));
-            throw;
+            return run(frame);
         }
         finally
         {
@@ -162,19 +171,7 @@ public sealed class Interpreter
         try
         {
             (Expression value, Scope scope) = Parser.Single(source, module);
-            Frame frame = new(this, module, scope.Slots);
-            foreach (int slot in scope.CellSlots)
-                frame.Slots[slot] = Value.Of(new Cell());
-            Frame? back = Top;
-            Enter(frame);
-            try
-            {
-                return value.Evaluate(frame);
-            }
-            finally
-            {
-                Leave(back);
-            }
+            return InFrame(scope, module, value.Evaluate);
         }
         catch (PythonSyntaxException e)
         {

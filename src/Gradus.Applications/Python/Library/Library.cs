@@ -29,9 +29,10 @@ internal static class Library
         ["__future__"] = (_, m) => m["annotations"] = Value.None,
     };
 
-    private static readonly string[] Sources = ["statistics", "fractions", "decimal", "datetime", "enum", "dataclasses", "textwrap", "calendar", "array"];
+    private static readonly string[] Sources = ["_ordered", "statistics", "fractions", "decimal", "datetime", "enum", "dataclasses", "textwrap", "calendar", "array"];
 
-    public static IEnumerable<string> Names => Natives.Keys.Concat(Sources).Where(n => n is not ("cmath" or "__future__")).Order(StringComparer.Ordinal);
+    /// <summary>Those that a program is told of.</summary>
+    public static IEnumerable<string> Names => Natives.Keys.Concat(Sources).Where(n => n is not "cmath" && !n.StartsWith('_')).Order(StringComparer.Ordinal);
 
     /// <summary>Puts a module's contents into it; false where there is none of its name.</summary>
     public static bool Fill(Interpreter it, ModuleObject module)

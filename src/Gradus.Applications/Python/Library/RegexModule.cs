@@ -9,6 +9,10 @@ namespace Gradus.Applications.Python;
 internal static class RegexModule
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+
+    /// <summary>Patterns that an interpreter keeps compiled, as Python does.</summary>
+    private const int MostKept = 256;
+
     private static readonly PyClass PatternClass = new("Pattern", [Types.Object], builtin: true), MatchClass = new("Match", [Types.Object], builtin: true);
     private static readonly PyClass RegexError = new("error", [Types.Exception]);
 
@@ -41,24 +45,38 @@ internal static class RegexModule
 
     public static void Fill(Interpreter it, ModuleObject m)
     {
+        Dictionary<(string, long), PatternObject> kept = [];
         foreach ((string name, long flag) in new[] { ("IGNORECASE", 2L), ("I", 2L), ("MULTILINE", 8L), ("M", 8L), ("DOTALL", 16L), ("S", 16L), ("VERBOSE", 64L), ("X", 64L), ("ASCII", 256L), ("A", 256L), ("UNICODE", 32L), ("U", 32L) })
             m[name] = Value.Of(flag);
         m["error"] = m["PatternError"] = Value.Of(RegexError);
         m["Pattern"] = Value.Of(PatternClass);
         m["Match"] = Value.Of(MatchClass);
-        m.Add("compile", (_, a, k) => Value.Of(Compile(a[0], a.Length > 1 ? a[1] : Keywords.Take(k, "flags", Value.Of(0L)))), 1, 2);
+        m.Add("compile", (_, a, k) => Value.Of(Compile(kept, a[0], a.Length > 1 ? a[1] : Keywords.Take(k, "flags", Value.Of(0L)))), 1, 2);
         m.Add("escape", (_, a, _) => Value.Of(string.Concat(a[0].Text!.Select(c => char.IsLetterOrDigit(c) || c is '_' or '"' or '\'' or ',' or '/' or ':' or ';' or '<' or '>' or '=' or '@' or '!' or '%' or '`' ? c.ToString() : "\\" + c))), 1, 1);
-        m.Add("purge", (_, _, _) => Value.None, 0, 0);
+        m.Add("purge", (_, _, _) =>
+        {
+            kept.Clear();
+            return Value.None;
+        }, 0, 0);
         foreach (string name in new[] { "match", "fullmatch", "search", "findall", "finditer", "sub", "subn", "split" })
         {
             int own = name is "sub" or "subn" ? 4 : name == "split" ? 3 : 2;
-            m.Add(name, (i, a, k) => Call(i, name, Compile(a[0], a.Length > own ? a[own] : Keywords.Take(k, "flags", Value.Of(0L))), a[1..Math.Min(a.Length, own)], k), 2);
+            m.Add(name, (i, a, k) => Call(i, name, Compile(kept, a[0], a.Length > own ? a[own] : Keywords.Take(k, "flags", Value.Of(0L))), a[1..Math.Min(a.Length, own)], k), 2);
         }
     }
 
     private sealed class PatternObject(Regex regex, string source, long flags, int groups, IReadOnlyList<(string Name, int Number)> names) : PyObject
     {
+        private Regex? _anchored;
+        private Regex? _full;
+
         public Regex Regex { get; } = regex;
+
+        /// <summary>The pattern where the text begins.</summary>
+        public Regex Anchored => _anchored ??= new Regex($"\\G(?:{Regex})", Regex.Options, Limit);
+
+        /// <summary>The pattern as the whole text.</summary>
+        public Regex Full => _full ??= new Regex($"\\G(?:{Regex})\\z", Regex.Options, Limit);
 
         public string Source { get; } = source;
 
@@ -102,12 +120,21 @@ internal static class RegexModule
         return group.Success ? Value.Of(group.Value) : absent.IsUnbound ? Value.None : absent;
     }
 
-    private static PatternObject Compile(Value pattern, Value flags)
+    private static PatternObject Compile(Dictionary<(string, long), PatternObject> kept, Value pattern, Value flags)
     {
         if (pattern.Ref is PatternObject known)
             return known;
         string source = pattern.Text ?? throw Errors.Type("first argument must be string or compiled pattern");
         long bits = flags.IsUnbound ? 0 : flags.Bits;
+        if (kept.TryGetValue((source, bits), out PatternObject? compiled))
+            return compiled;
+        if (kept.Count == MostKept)
+            kept.Clear();
+        return kept[(source, bits)] = Compile(source, bits);
+    }
+
+    private static PatternObject Compile(string source, long bits)
+    {
         RegexOptions options = RegexOptions.CultureInvariant;
         if ((bits & 2) != 0)
             options |= RegexOptions.IgnoreCase;
@@ -234,7 +261,7 @@ internal static class RegexModule
                 string text = Subject(args[0]);
                 int start = args.Length > 1 ? (int)Math.Clamp(Operations.ToIndexClamped(args[1]), 0, text.Length) : 0;
                 string until = args.Length > 2 ? text[..(int)Math.Clamp(Operations.ToIndexClamped(args[2]), start, text.Length)] : text;
-                Regex regex = name switch { "match" => pattern.Anchored(), "fullmatch" => pattern.Full(), _ => pattern.Regex };
+                Regex regex = name switch { "match" => pattern.Anchored, "fullmatch" => pattern.Full, _ => pattern.Regex };
                 Match match = regex.Match(until, start);
                 return match.Success ? Value.Of(new MatchObject(pattern, match, text)) : Value.None;
             case "findall":
@@ -261,10 +288,6 @@ internal static class RegexModule
                 return name == "sub" ? Value.Of(result) : Library.Tuple(Value.Of(result), Value.Of((long)count));
         }
     }
-
-    private static Regex Anchored(this PatternObject pattern) => new($"\\G(?:{pattern.Regex})", pattern.Regex.Options, Limit);
-
-    private static Regex Full(this PatternObject pattern) => new($"\\G(?:{pattern.Regex})\\z", pattern.Regex.Options, Limit);
 
     private static Value Found(PatternObject pattern, Match match) => pattern.Groups switch
     {

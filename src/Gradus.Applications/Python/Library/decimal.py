@@ -1,4 +1,5 @@
 import re
+from _ordered import Ordered
 
 ROUND_HALF_EVEN = 'ROUND_HALF_EVEN'
 ROUND_HALF_UP = 'ROUND_HALF_UP'
@@ -77,7 +78,7 @@ def _make(n, e):
     made._n, made._e = n, e
     return made
 
-class Decimal:
+class Decimal(Ordered):
     def __init__(self, value=0, context=None):
         if isinstance(value, Decimal):
             self._n, self._e = value._n, value._e
@@ -260,21 +261,6 @@ class Decimal:
     def compare(self, other):
         order = self._order(other)
         return Decimal((order > 0) - (order < 0))
-    def __eq__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order == 0
-    def __lt__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order < 0
-    def __le__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order <= 0
-    def __gt__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order > 0
-    def __ge__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order >= 0
     def __hash__(self):
         n, d = self.as_integer_ratio()
         return hash(n) if d == 1 else hash((n, d))

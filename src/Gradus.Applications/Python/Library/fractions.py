@@ -1,5 +1,6 @@
 import math
 import re
+from _ordered import Ordered
 
 def _reduce(n, d):
     if d == 0:
@@ -9,7 +10,7 @@ def _reduce(n, d):
     g = math.gcd(n, d)
     return n // g, d // g
 
-class Fraction:
+class Fraction(Ordered):
     def __init__(self, numerator=0, denominator=None):
         if isinstance(numerator, str):
             text = numerator.strip()
@@ -165,21 +166,6 @@ class Fraction:
             return None
         return self._numerator * other._denominator - other._numerator * self._denominator
 
-    def __eq__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order == 0
-    def __lt__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order < 0
-    def __le__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order <= 0
-    def __gt__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order > 0
-    def __ge__(self, other):
-        order = self._order(other)
-        return NotImplemented if order is None else order >= 0
     def __hash__(self):
         return hash(self._numerator) if self._denominator == 1 else hash((self._numerator, self._denominator))
     def __repr__(self):

@@ -22,28 +22,23 @@ internal sealed class IfStatement(Expression condition, Statement then, Statemen
     }
 }
 
-internal sealed class WhileStatement(Expression condition, Statement body, Statement? otherwise, Position at) : Statement(at)
+/// <summary>A loop.</summary>
+internal abstract class LoopStatement(Statement body, Statement? otherwise, Position at) : Statement(at)
 {
-    public override Completion Execute(Frame f)
-    {
-        while (Operations.Truth(f.It, condition.Evaluate(f)))
-        {
-            f.It.Burn();
-            Completion completion = body.Execute(f);
-            if (completion == Completion.Break)
-                return Completion.Normal;
-            if (completion == Completion.Return)
-                return completion;
-        }
-        return otherwise?.Execute(f) ?? Completion.Normal;
-    }
+    protected Statement Body { get; } = body;
 
-    public override IEnumerable<Value> Run(Frame f)
+    /// <summary>What runs after a loop that was not left by break, or null.</summary>
+    protected Statement? Otherwise { get; } = otherwise;
+
+    /// <summary>What a generator's loop yields.</summary>
+    /// <param name="f">The frame.</param>
+    /// <param name="next">Begins the next round; false at the end.</param>
+    protected IEnumerable<Value> Run(Frame f, Func<bool> next)
     {
-        while (Operations.Truth(f.It, condition.Evaluate(f)))
+        while (next())
         {
             f.It.Burn();
-            foreach (Value value in body.Run(f))
+            foreach (Value value in Body.Run(f))
                 yield return value;
             if (f.Completed == Completion.Return)
                 yield break;
@@ -54,15 +49,34 @@ internal sealed class WhileStatement(Expression condition, Statement body, State
             }
         }
         f.Completed = Completion.Normal;
-        if (otherwise is not null)
+        if (Otherwise is not null)
         {
-            foreach (Value value in otherwise.Run(f))
+            foreach (Value value in Otherwise.Run(f))
                 yield return value;
         }
     }
 }
 
-internal sealed class ForStatement(Expression target, Expression source, Statement body, Statement? otherwise, Position at) : Statement(at)
+internal sealed class WhileStatement(Expression condition, Statement body, Statement? otherwise, Position at) : LoopStatement(body, otherwise, at)
+{
+    public override Completion Execute(Frame f)
+    {
+        while (Operations.Truth(f.It, condition.Evaluate(f)))
+        {
+            f.It.Burn();
+            Completion completion = Body.Execute(f);
+            if (completion == Completion.Break)
+                return Completion.Normal;
+            if (completion == Completion.Return)
+                return completion;
+        }
+        return Otherwise?.Execute(f) ?? Completion.Normal;
+    }
+
+    public override IEnumerable<Value> Run(Frame f) => Run(f, () => Operations.Truth(f.It, condition.Evaluate(f)));
+}
+
+internal sealed class ForStatement(Expression target, Expression source, Statement body, Statement? otherwise, Position at) : LoopStatement(body, otherwise, at)
 {
     public override Completion Execute(Frame f)
     {
@@ -75,13 +89,13 @@ internal sealed class ForStatement(Expression target, Expression source, Stateme
         {
             f.It.Burn();
             target.Assign(f, value);
-            Completion completion = body.Execute(f);
+            Completion completion = Body.Execute(f);
             if (completion == Completion.Break)
                 return Completion.Normal;
             if (completion == Completion.Return)
                 return completion;
         }
-        return otherwise?.Execute(f) ?? Completion.Normal;
+        return Otherwise?.Execute(f) ?? Completion.Normal;
     }
 
     private Completion OverRange(Frame f, RangeObject range, int slot)
@@ -92,38 +106,25 @@ internal sealed class ForStatement(Expression target, Expression source, Stateme
             f.It.Burn();
             f.Slots[slot] = Value.Of(value);
             value += step;
-            Completion completion = body.Execute(f);
+            Completion completion = Body.Execute(f);
             if (completion == Completion.Break)
                 return Completion.Normal;
             if (completion == Completion.Return)
                 return completion;
         }
-        return otherwise?.Execute(f) ?? Completion.Normal;
+        return Otherwise?.Execute(f) ?? Completion.Normal;
     }
 
     public override IEnumerable<Value> Run(Frame f)
     {
         IIterator iterator = Operations.Iterate(f.It, source.Evaluate(f));
-        while (iterator.Next(out Value item))
+        return Run(f, () =>
         {
-            f.It.Burn();
+            if (!iterator.Next(out Value item))
+                return false;
             target.Assign(f, item);
-            foreach (Value value in body.Run(f))
-                yield return value;
-            if (f.Completed == Completion.Return)
-                yield break;
-            if (f.Completed == Completion.Break)
-            {
-                f.Completed = Completion.Normal;
-                yield break;
-            }
-        }
-        f.Completed = Completion.Normal;
-        if (otherwise is not null)
-        {
-            foreach (Value value in otherwise.Run(f))
-                yield return value;
-        }
+            return true;
+        });
     }
 }
 
