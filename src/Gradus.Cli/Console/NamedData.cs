@@ -80,9 +80,7 @@ internal sealed class NamedData(CommandContext context, bool fetch)
     {
         if (FromEnvironment("GRADUS_DATA_REGISTRY") is { } path)
             return File.Exists(path) ? DataSetRegistry.Parse(File.ReadAllText(path), path) : throw new UsageException($"GRADUS_DATA_REGISTRY: {path}: no such file.");
-        using Stream stream = typeof(NamedData).Assembly.GetManifestResourceStream(RegistryFile)!;
-        using StreamReader reader = new(stream);
-        return DataSetRegistry.Parse(reader.ReadToEnd(), RegistryFile);
+        return DataSetRegistry.Parse(EmbeddedText.Read(RegistryFile), RegistryFile);
     }
 
     /// <summary>The folder of what can be fetched or made again.</summary>

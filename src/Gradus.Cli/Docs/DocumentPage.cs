@@ -1,4 +1,4 @@
-using System.Reflection;
+using Gradus.Cli.Console;
 using Gradus.Cli.Reports;
 using Markdig.Syntax;
 
@@ -39,7 +39,7 @@ internal sealed record DocumentPage(string Path, string Title)
             <title>{Title} · Gradus</title>
             <style>
             """);
-        html.Trusted(Style());
+        html.Trusted(EmbeddedText.Read("Gradus.Cli.Docs.docs.css"));
         html.Add($"""</style></head><body><a class="skip" href="#main">Skip to the content</a><div class="layout"><nav aria-label="Pages"><details open><summary>Gradus</summary><ol>""");
         string up = string.Concat(Enumerable.Repeat("../", Path.Count(c => c == '/')));
         foreach (DocumentPage page in pages)
@@ -54,12 +54,5 @@ internal sealed record DocumentPage(string Path, string Title)
         html.Trusted(Body);
         html.Add($"</main></div></body></html>\n");
         return html.ToString();
-    }
-
-    private static string Style()
-    {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("Gradus.Cli.Docs.docs.css")!;
-        using StreamReader reader = new(stream);
-        return reader.ReadToEnd();
     }
 }

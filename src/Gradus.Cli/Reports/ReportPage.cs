@@ -1,9 +1,9 @@
 // The frame of report.html: head, contents list, body, data and scripts in one file that needs nothing else. The content
 // security policy allows only the two scripts written here and no request at all, so that not even a fault in the escaping
 // would let the text of a sample act.
-using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
+using Gradus.Cli.Console;
 
 namespace Gradus.Cli.Reports;
 
@@ -78,13 +78,7 @@ internal sealed class ReportPage(string title)
     }
 
     /// <summary>A file of this folder, with the line ends that an HTML parser gives the script it hashes.</summary>
-    private static string Resource(string name)
-    {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"Gradus.Cli.Reports.{name}")
-            ?? throw new InvalidOperationException($"The resource Reports/{name} is missing from this build.");
-        using StreamReader reader = new(stream, Encoding.UTF8);
-        return reader.ReadToEnd().ReplaceLineEndings("\n");
-    }
+    private static string Resource(string name) => EmbeddedText.Read($"Gradus.Cli.Reports.{name}");
 
     private static string Hash(string script) => "sha256-" + Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(script)));
 }

@@ -26,7 +26,7 @@ internal static class QuickstartVerb
         verb.SetAction(parse =>
         {
             long start = Stopwatch.GetTimestamp();
-            PipelineRecipe recipe = ConfigurationTree.Resolve(RecipeJson.Default.PipelineRecipe, new PipelineRecipe(), Text(), Recipe, parse.UnmatchedTokens);
+            PipelineRecipe recipe = ConfigurationTree.Resolve(RecipeJson.Default.PipelineRecipe, new PipelineRecipe(), EmbeddedText.Read(Recipe), Recipe, parse.UnmatchedTokens);
             StageContext stage = new(context, parse.GetValue(json), parse.GetValue(resume), CpuDevice.Default);
             if (!Pipeline.Run(recipe, stage))
                 return context.Interrupts.ExitCode ?? ExitCode.Interrupted;
@@ -36,12 +36,5 @@ internal static class QuickstartVerb
             return ExitCode.Done;
         });
         return verb;
-    }
-
-    private static string Text()
-    {
-        using Stream stream = typeof(QuickstartVerb).Assembly.GetManifestResourceStream(Recipe)!;
-        using StreamReader reader = new(stream);
-        return reader.ReadToEnd();
     }
 }
