@@ -23,9 +23,6 @@ internal static class ByteAlphabet
     /// <summary>The character that stands for a byte.</summary>
     public static char ToChar(byte b) => Chars[b];
 
-    /// <summary>The byte a character stands for, or −1.</summary>
-    public static int ToByte(int codePoint) => (uint)codePoint < (uint)Bytes.Length ? Bytes[codePoint] : -1;
-
     /// <summary>Bytes written in the alphabet.</summary>
     public static string ToText(ReadOnlySpan<byte> bytes)
     {

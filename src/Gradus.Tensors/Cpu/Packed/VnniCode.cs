@@ -49,9 +49,6 @@ internal sealed class VnniCode
     // Scales of a unit of 256 are worked out once, before its parts.
     private bool HasScalesOfUnit => _format.Weights() == BlockFormats.LargestBlock;
 
-    /// <summary>Whether there are kernels for a format: those with panels, whose weights are integers times a scale, but for an offset.</summary>
-    public static bool Supports(BlockFormat format) => format.HasPanels();
-
     /// <summary>
     /// void Multiply(panel, activations, sums, units, scratch): sums[m, r] = Σ weight[r, k]·activation[m, k] for <paramref name="rows"/> m and
     /// 16 r, over as many units as there are, at least one. Activations are in the form of bytes; scratch is of <see cref="ProductScratch"/>.

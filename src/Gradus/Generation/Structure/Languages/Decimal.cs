@@ -16,9 +16,6 @@ internal readonly record struct Decimal(BigInteger Digits, int Exponent) : IComp
 
     public Decimal Negated => new(-Digits, Exponent);
 
-    /// <summary>Whether it is a whole number.</summary>
-    public bool IsWhole => Exponent >= 0;
-
     /// <summary>The digits before the point, of the magnitude, without zeros in front but for a single one.</summary>
     public string Whole => Exponent >= 0 ? Text + new string('0', Digits.IsZero ? 0 : Exponent) : Text.Length > -Exponent ? Text[..(Text.Length + Exponent)] : "0";
 
