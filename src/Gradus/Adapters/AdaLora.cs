@@ -90,7 +90,7 @@ public sealed record AdaLoraConfig(
 }
 
 /// <summary>y = W·x + b + s·B·(E ∘ A·drop(x)): A (r, in), E (r, 1), B (out, r).</summary>
-public sealed class AdaLoraAdapter : Adapter
+public sealed class AdaLoraAdapter : AddingAdapter
 {
     private readonly float _scale;
     private readonly float _dropout;
@@ -129,13 +129,6 @@ public sealed class AdaLoraAdapter : Adapter
 
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
-
-    /// <inheritdoc/>
-    public override Tensor Forward(Linear layer, Tensor x, Pass pass)
-    {
-        ArgumentNullException.ThrowIfNull(layer);
-        return Change(x, pass) is { } change ? layer.Weight.Multiply(x, layer.Bias?.Value, Epilogue.Residual(change)) : layer.Base(x);
-    }
 
     /// <inheritdoc/>
     public override Tensor? Change(Tensor x, Pass pass)

@@ -4,7 +4,7 @@ using Gradus.Tensors;
 namespace Gradus.Adapters;
 
 /// <summary>A linear layer plus a matrix that few parameters make: y = W·x + b + ΔW·x.</summary>
-public abstract class DeltaAdapter : Adapter
+public abstract class DeltaAdapter : AddingAdapter
 {
     private protected DeltaAdapter()
     {
@@ -16,13 +16,6 @@ public abstract class DeltaAdapter : Adapter
 
     /// <summary>ΔW as training computes it: with what it leaves out this time, or null where that is all.</summary>
     private protected virtual Tensor? TrainedDelta(Workspace step, Pass pass) => Delta(step);
-
-    /// <inheritdoc/>
-    public override Tensor Forward(Linear layer, Tensor x, Pass pass)
-    {
-        ArgumentNullException.ThrowIfNull(layer);
-        return Change(x, pass) is { } change ? layer.Weight.Multiply(x, layer.Bias?.Value, Epilogue.Residual(change)) : layer.Base(x);
-    }
 
     /// <inheritdoc/>
     public override Tensor? Change(Tensor x, Pass pass)

@@ -77,8 +77,8 @@ public sealed record LokrConfig(
 }
 
 /// <summary>How the factors of LoKr start out; in files true, false or "lycoris".</summary>
-[JsonConverter(typeof(Converter))]
-public sealed record LokrInit
+[JsonConverter(typeof(FlagOrWordConverter<LokrInit>))]
+public sealed record LokrInit : IFlagOrWord<LokrInit>
 {
     private LokrInit(string name)
     {
@@ -97,24 +97,9 @@ public sealed record LokrInit
     /// <summary>What files call it.</summary>
     public string Name { get; }
 
-    internal sealed class Converter : JsonConverter<LokrInit>
-    {
-        public override LokrInit Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
-        {
-            JsonTokenType.True => Default,
-            JsonTokenType.False => Random,
-            JsonTokenType.String when reader.ValueTextEquals("lycoris") => Lycoris,
-            _ => throw new JsonException("expected true, false or \"lycoris\""),
-        };
-
-        public override void Write(Utf8JsonWriter writer, LokrInit value, JsonSerializerOptions options)
-        {
-            if (bool.TryParse(value.Name, out bool flag))
-                writer.WriteBooleanValue(flag);
-            else
-                writer.WriteStringValue(value.Name);
-        }
-    }
+    /// <summary>The start of a name.</summary>
+    /// <exception cref="JsonException">There is none of this name.</exception>
+    public static LokrInit Parse(string name) => IFlagOrWord<LokrInit>.Among([Default, Random, Lycoris], name);
 }
 
 /// <summary>ΔW = s · C ⊗ D: C (a, b) the small matrix, D (c, d) the large one; out = a·c, in = b·d.</summary>

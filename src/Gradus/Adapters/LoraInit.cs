@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace Gradus.Adapters;
 
 /// <summary>How the matrices of LoRA start out; in files true, false or a name.</summary>
-[JsonConverter(typeof(Converter))]
-public sealed record LoraInit
+[JsonConverter(typeof(FlagOrWordConverter<LoraInit>))]
+public sealed record LoraInit : IFlagOrWord<LoraInit>
 {
     private LoraInit(string name)
     {
@@ -52,27 +52,7 @@ public sealed record LoraInit
         ArgumentNullException.ThrowIfNull(name);
         // PEFT's fast variants of PiSSA approximate what is exact here.
         string known = name.StartsWith("pissa_niter_", StringComparison.Ordinal) && int.TryParse(name["pissa_niter_".Length..], out _) ? Pissa.Name : name;
-        return All.FirstOrDefault(i => i.Name == known) ?? throw new JsonException(
-            $"\"{name}\" is not supported; expected true, false, {string.Join(", ", All.Skip(2).SkipLast(1).Select(i => $"\"{i.Name}\""))} or \"{All[^1].Name}\"");
-    }
-
-    internal sealed class Converter : JsonConverter<LoraInit>
-    {
-        public override LoraInit Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
-        {
-            JsonTokenType.True => Default,
-            JsonTokenType.False => Random,
-            JsonTokenType.String => Parse(reader.GetString()!),
-            _ => throw new JsonException("expected true, false or a name"),
-        };
-
-        public override void Write(Utf8JsonWriter writer, LoraInit value, JsonSerializerOptions options)
-        {
-            if (bool.TryParse(value.Name, out bool flag))
-                writer.WriteBooleanValue(flag);
-            else
-                writer.WriteStringValue(value.Name);
-        }
+        return IFlagOrWord<LoraInit>.Among(All, known);
     }
 }
 

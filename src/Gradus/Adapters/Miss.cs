@@ -64,8 +64,8 @@ public sealed record MissConfig(
 }
 
 /// <summary>The variants of MiSS, which files say with how the weights start out: true, false, "bat" or "mini".</summary>
-[JsonConverter(typeof(Converter))]
-public sealed record MissForm
+[JsonConverter(typeof(FlagOrWordConverter<MissForm>))]
+public sealed record MissForm : IFlagOrWord<MissForm>
 {
     private MissForm(string name)
     {
@@ -87,29 +87,13 @@ public sealed record MissForm
     /// <summary>What files call it.</summary>
     public string Name { get; }
 
-    internal sealed class Converter : JsonConverter<MissForm>
-    {
-        public override MissForm Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.TokenType switch
-        {
-            JsonTokenType.True => Default,
-            JsonTokenType.False => Random,
-            JsonTokenType.String when reader.ValueTextEquals("bat") => Bat,
-            JsonTokenType.String when reader.ValueTextEquals("mini") => Mini,
-            _ => throw new JsonException("expected true, false, \"bat\" or \"mini\""),
-        };
-
-        public override void Write(Utf8JsonWriter writer, MissForm value, JsonSerializerOptions options)
-        {
-            if (bool.TryParse(value.Name, out bool flag))
-                writer.WriteBooleanValue(flag);
-            else
-                writer.WriteStringValue(value.Name);
-        }
-    }
+    /// <summary>The variant of a name.</summary>
+    /// <exception cref="JsonException">There is none of this name.</exception>
+    public static MissForm Parse(string name) => IFlagOrWord<MissForm>.Among([Default, Random, Bat, Mini], name);
 }
 
 /// <summary>y = W·x + b + (Σ over the blocks of r values of x)·B, B (r, out); inputs that fill no block count as one with zeros.</summary>
-public sealed class MissAdapter : Adapter
+public sealed class MissAdapter : AddingAdapter
 {
     private readonly Parameter _block;
     private readonly int _rank;
@@ -137,13 +121,6 @@ public sealed class MissAdapter : Adapter
 
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
-
-    /// <inheritdoc/>
-    public override Tensor Forward(Linear layer, Tensor x, Pass pass)
-    {
-        ArgumentNullException.ThrowIfNull(layer);
-        return layer.Weight.Multiply(x, layer.Bias?.Value, Epilogue.Residual(Change(x, pass)));
-    }
 
     /// <inheritdoc/>
     public override Tensor Change(Tensor x, Pass pass)

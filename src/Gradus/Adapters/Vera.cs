@@ -93,7 +93,7 @@ internal sealed class VeraMatrices
 }
 
 /// <summary>y = W·x + b + λ_b ∘ B·(λ_d ∘ A·drop(x)), with the shared A (r, in) and B (out, r).</summary>
-public sealed class VeraAdapter : Adapter
+public sealed class VeraAdapter : AddingAdapter
 {
     private readonly VeraMatrices _shared;
     private readonly Parameter _outer;
@@ -112,13 +112,6 @@ public sealed class VeraAdapter : Adapter
 
     /// <inheritdoc/>
     public override IReadOnlyList<Parameter> Parameters { get; }
-
-    /// <inheritdoc/>
-    public override Tensor Forward(Linear layer, Tensor x, Pass pass)
-    {
-        ArgumentNullException.ThrowIfNull(layer);
-        return layer.Weight.Multiply(x, layer.Bias?.Value, Epilogue.Residual(Change(x, pass)));
-    }
 
     /// <inheritdoc/>
     public override Tensor Change(Tensor x, Pass pass)
