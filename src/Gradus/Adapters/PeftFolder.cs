@@ -24,10 +24,6 @@ public static class PeftFolder
 
     private const string HubWeightsFile = "adapter.safetensors";
 
-    // The input tables of the families.
-    private static readonly string[] TableNames =
-        [.. new[] { "embed_tokens", "wte", "word_embeddings", "embed_in", "shared" }.SelectMany(n => new[] { $".{n}.weight", $".{n}.base_layer.weight" })];
-
     /// <summary>Whether a folder holds an adapter rather than a model.</summary>
     public static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, ConfigFile));
 
@@ -52,7 +48,7 @@ public static class PeftFolder
             return config;
         using TensorFile file = TensorFile.Open(path);
         // A table of tokens is as long as the vocabulary; which one it is, the model says when it is there.
-        TensorEntry[] tables = [.. file.Entries.Where(e => e.Shape.Rank == 2 && TableNames.Any(n => e.Name.EndsWith(n, StringComparison.Ordinal)))];
+        TensorEntry[] tables = [.. file.Entries.Where(e => e.Shape.Rank == 2 && StoredNames.IsTokenTable(e.Name))];
         return tables.Length > 0 && tables.All(t => t.Shape[0] == tables[0].Shape[0]) ? config.WithVocabulary(tables[0].Shape[0]) : config;
     }
 
@@ -63,6 +59,13 @@ public static class PeftFolder
     public static ModelAdapter Load(string folder, LanguageModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
+        return Load(folder, (config, file) => ModelAdapter.Attach(model, config, file));
+    }
+
+    /// <summary>Makes something of an adapter's configuration and tensors.</summary>
+    /// <exception cref="InvalidDataException">A file is missing or broken, or what is made of them refuses them; one line that names the file.</exception>
+    internal static T Load<T>(string folder, Func<PeftConfig, AdapterFile, T> make)
+    {
         PeftConfig config = ReadConfig(folder);
         string path = FindWeights(folder)
             ?? throw new InvalidDataException($"{Path.Combine(folder, WeightsFile)}: no such file; an adapter's folder holds {ConfigFile} and {WeightsFile}.");
@@ -71,7 +74,7 @@ public static class PeftFolder
         using TensorFile? training = File.Exists(trainingPath) ? TensorFile.Open(trainingPath) : null;
         try
         {
-            return ModelAdapter.Attach(model, config, new AdapterFile(file, config, training));
+            return make(config, new AdapterFile(file, config, training));
         }
         catch (InvalidDataException e) when (!e.Message.StartsWith(path, StringComparison.Ordinal))
         {

@@ -172,22 +172,11 @@ public static class Checkpoint
         ArgumentNullException.ThrowIfNull(tensors);
         WriteConfig(folder, (JsonObject)config.DeepClone(), type);
         Dictionary<string, TensorEntry> byName = tensors.ToDictionary(t => t.Name, t => t.Entry, StringComparer.Ordinal);
-        // A whole number of blocks of every packed format; 16 MiB of floats.
-        const int Piece = 1 << 22;
-        return SafetensorsShards.Write(folder, [.. tensors.Select(t => new TensorEntry(t.Name, type, t.Entry.Shape))], Copy, maxShardBytes: maxShardBytes);
-
-        void Copy(TensorEntry entry, TensorFileWriter to)
-        {
-            float[] values = new float[(int)Math.Min(Piece, entry.Shape.Count)];
-            for (long start = 0; start < entry.Shape.Count; start += Piece)
-            {
-                Span<float> part = values.AsSpan(0, (int)Math.Min(Piece, entry.Shape.Count - start));
-                file.Read(byName[entry.Name], start, part);
-                if (type == DType.F16)
-                    CheckRange(file.Path, entry.Name, part);
-                to.Write(entry.Name, part);
-            }
-        }
+        return SafetensorsShards.Write(
+            folder,
+            [.. tensors.Select(t => new TensorEntry(t.Name, type, t.Entry.Shape))],
+            (entry, to) => file.Copy(byName[entry.Name], to, entry.Name, type == DType.F16 ? (values, count) => CheckRange(file.Path, entry.Name, values.AsSpan(0, count)) : null),
+            maxShardBytes: maxShardBytes);
     }
 
     /// <summary>Writes parameters under their names as one safetensors file, and closes the stream.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Gradus.Models;
 using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tensors.Packed;
@@ -23,18 +24,10 @@ internal sealed class CheckpointSource(
 
     private readonly Dictionary<string, IReadOnlyList<string>> _aliases = new(StringComparer.Ordinal);
 
-    // What older versions of transformers stored beside the parameters: masks, rotary tables, versions, and T5's relative positions of
-    // the attention to the source, which has none.
-    private static readonly string[] Buffers =
-    [
-        "encoder.version", "decoder.version", ".EncDecAttention.relative_attention_bias.weight",
-        ".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias",
-    ];
-
     /// <summary>Tensors of the file that the model has not asked for, known buffers and what it leaves left out.</summary>
     public IEnumerable<string> Unused => file.Entries
         .Select(e => e.Name)
-        .Where(n => !_used.Contains(n) && !IsBuffer(n) && !_left.Exists(l => IsLeft(n, l)) && !IsAlias(n));
+        .Where(n => !_used.Contains(n) && !StoredNames.IsBuffer(n) && !_left.Exists(l => IsLeft(n, l)) && !IsAlias(n));
 
     public override Tensor GetOfHead(string name, Shape shape, Init init, Workspace store) => headSeed is { } seed && !Has(name)
         ? Random(seed).Get(name, shape, init, store)
@@ -45,9 +38,6 @@ internal sealed class CheckpointSource(
     public override void Leave(string name) => _left.Add(name);
 
     public override void Alias(string name, IReadOnlyList<string> others) => _aliases[name] = others;
-
-    /// <summary>Whether a tensor is a known buffer rather than a parameter.</summary>
-    public static bool IsBuffer(string name) => Buffers.Any(b => name.EndsWith(b, StringComparison.Ordinal));
 
     public override Tensor Get(string name, Shape shape, Init init, Workspace store)
     {
@@ -114,7 +104,7 @@ internal sealed class CheckpointSource(
             if (TryFindOne(other, out entry))
                 return true;
         }
-        entry = tied ? TiedNames.HeadOf(file, name) : null;
+        entry = tied ? file.FindTied(name) : null;
         return entry is not null;
     }
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
+using Gradus.Text;
 
 namespace Gradus.Files;
 
@@ -48,6 +49,17 @@ internal ref struct GgufCursor(MappedFile file)
     {
         int length = TakeCount(1);
         return length <= longest ? Encoding.UTF8.GetString(TakeBytes(length)) : throw Damaged($"has a name of {length} bytes");
+    }
+
+    /// <summary>Takes a list of texts.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public TextList TakeTexts()
+    {
+        int count = TakeCount(sizeof(ulong));
+        TextList texts = new(count);
+        for (int i = 0; i < count; i++)
+            texts.Add(TakeBytes(TakeCount(1)));
+        return texts;
     }
 
     /// <summary>The error for a damaged file.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using Gradus.Text;
 
 namespace Gradus.Files;
 
@@ -10,13 +11,14 @@ namespace Gradus.Files;
 /// </summary>
 public sealed class GgufMetadata
 {
+    // A list of texts that was read is a TextList: vocabularies are long, and most readers of a model ask for none.
     private readonly OrderedDictionary<string, object> _values = new(StringComparer.Ordinal);
 
     /// <summary>The number of keys.</summary>
     public int Count => _values.Count;
 
     /// <summary>The keys and values in their order.</summary>
-    public IEnumerable<KeyValuePair<string, object>> Pairs => _values;
+    public IEnumerable<KeyValuePair<string, object>> Pairs => _values.Select(v => KeyValuePair.Create(v.Key, Whole(v.Value)));
 
     /// <summary>Whether there is a value of a key.</summary>
     public bool Contains(string key) => _values.ContainsKey(key);
@@ -40,8 +42,11 @@ public sealed class GgufMetadata
     /// <summary>Finds a value of exactly one type.</summary>
     public bool TryGet<T>(string key, [NotNullWhen(true)] out T? value)
     {
-        value = _values.TryGetValue(key, out object? found) && found is T typed ? typed : default;
-        return value is not null && found is T;
+        value = default;
+        if (!_values.TryGetValue(key, out object? found) || (found is T ? found : Whole(found)) is not T typed)
+            return false;
+        value = typed;
+        return true;
     }
 
     /// <summary>Finds an integer of any width that fits 64 bits with sign: writers differ in the widths they choose.</summary>
@@ -54,16 +59,33 @@ public sealed class GgufMetadata
         return true;
     }
 
+    /// <summary>Finds a list of integers of any width that fit 64 bits with sign.</summary>
+    internal bool TryGetIntegers(string key, [NotNullWhen(true)] out long[]? values)
+    {
+        values = null;
+        if (!_values.TryGetValue(key, out object? found) || found is not (byte[] or sbyte[] or ushort[] or short[] or uint[] or int[] or long[] or ulong[]))
+            return false;
+        // For the runtime a long[] is a ulong[] as well.
+        if (found.GetType() == typeof(ulong[]) && Array.Exists((ulong[])found, v => v > long.MaxValue))
+            return false;
+        Array list = (Array)found;
+        values = new long[list.Length];
+        Array.Copy(list, values, list.Length);
+        return true;
+    }
+
     /// <summary>Finds a number of any type.</summary>
     public bool TryGetNumber(string key, out double value)
     {
-        bool isNumber = _values.TryGetValue(key, out object? found) && found is not (bool or string or Array);
+        bool isNumber = _values.TryGetValue(key, out object? found) && found is not (bool or string or Array or TextList);
         value = isNumber ? Convert.ToDouble(found, CultureInfo.InvariantCulture) : 0;
         return isNumber;
     }
 
     /// <summary>The scalars as text; arrays are left out.</summary>
     internal Dictionary<string, string> ToText() => _values
-        .Where(v => v.Value is not Array)
+        .Where(v => v.Value is not (Array or TextList))
         .ToDictionary(v => v.Key, v => Convert.ToString(v.Value, CultureInfo.InvariantCulture)!, StringComparer.Ordinal);
+
+    private static object Whole(object value) => value is TextList texts ? texts.ToArray() : value;
 }

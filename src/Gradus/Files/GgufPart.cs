@@ -47,6 +47,15 @@ internal sealed class GgufPart : IDisposable
         }
     }
 
+    /// <summary>Reads the key-value pairs of one file; its tensors are not looked at, and may be cut off.</summary>
+    /// <exception cref="InvalidDataException">The file is no GGUF file, or damaged where the pairs are.</exception>
+    public static GgufMetadata ReadMetadata(string path)
+    {
+        using MappedFile file = new(path);
+        GgufCursor cursor = new(file);
+        return ReadMetadata(ref cursor, ReadCounts(ref cursor, file).Values);
+    }
+
     /// <summary>The next multiple of the alignment.</summary>
     public static long Align(long offset, uint alignment) => (offset + alignment - 1) / alignment * alignment;
 

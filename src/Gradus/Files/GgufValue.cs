@@ -1,4 +1,5 @@
 using System.Text;
+using Gradus.Text;
 
 namespace Gradus.Files;
 
@@ -32,12 +33,13 @@ internal static class GgufValue
     {
         Array[] arrays => depth < DeepestArray && System.Array.TrueForAll(arrays, a => a is not null && IsValid(a, depth + 1)),
         string[] texts => System.Array.TrueForAll(texts, t => t is not null),
+        TextList => true,
         Array array => array.Rank == 1 && Numbers.ContainsKey(array.GetType().GetElementType()!),
         _ => Numbers.ContainsKey(value.GetType()),
     };
 
-    /// <summary>Reads a value of a type.</summary>
-    public static object Read(ref GgufCursor cursor, uint type, int depth = 0) => type switch
+    /// <summary>Reads a value of a type; a list of texts as a <see cref="TextList"/>.</summary>
+    public static object Read(ref GgufCursor cursor, uint type) => type switch
     {
         0 => cursor.Take<byte>(),
         1 => cursor.Take<sbyte>(),
@@ -48,7 +50,7 @@ internal static class GgufValue
         6 => cursor.Take<float>(),
         Bool => cursor.TakeBool(),
         String => cursor.TakeString(),
-        Array => ReadArray(ref cursor, depth),
+        Array => cursor.Take<uint>() is var item && item == String ? cursor.TakeTexts() : ReadArray(ref cursor, item, 0),
         10 => cursor.Take<ulong>(),
         11 => cursor.Take<long>(),
         12 => cursor.Take<double>(),
@@ -70,9 +72,8 @@ internal static class GgufValue
         writer.Write(bytes);
     }
 
-    private static Array ReadArray(ref GgufCursor cursor, int depth)
+    private static Array ReadArray(ref GgufCursor cursor, uint type, int depth)
     {
-        uint type = cursor.Take<uint>();
         switch (type)
         {
             case 0: return cursor.TakeMany<byte>();
@@ -91,14 +92,11 @@ internal static class GgufValue
                     flags[i] = cursor.TakeBool();
                 return flags;
             case String:
-                string[] texts = new string[cursor.TakeCount(sizeof(ulong))];
-                for (int i = 0; i < texts.Length; i++)
-                    texts[i] = cursor.TakeString();
-                return texts;
+                return cursor.TakeTexts().ToArray();
             case Array when depth < DeepestArray:
                 Array[] arrays = new Array[cursor.TakeCount(sizeof(uint) + sizeof(ulong))];
                 for (int i = 0; i < arrays.Length; i++)
-                    arrays[i] = ReadArray(ref cursor, depth + 1);
+                    arrays[i] = ReadArray(ref cursor, cursor.Take<uint>(), depth + 1);
                 return arrays;
             default: throw cursor.Damaged($"has an array of the unknown type {type}, or arrays nested too deep");
         }

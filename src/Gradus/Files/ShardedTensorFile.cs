@@ -33,13 +33,31 @@ public sealed class ShardedTensorFile : TensorFile
         if (absent.Length > 0)
             throw new FileNotFoundException($"{path}: {absent.Length} of {names.Length} shards are missing, first {Malformed.Quote(absent[0])}; get them into {folder}.", absent[0]);
 
-        TensorFile[] shards = new TensorFile[names.Length];
+        return Open(folder, names, (shards, byFile) => Join(path, map, shards, byFile));
+    }
+
+    /// <summary>Opens files of a folder as one: all of their tensors, whichever file has them.</summary>
+    /// <exception cref="InvalidDataException">A shard is damaged, or two have a tensor of the same name.</exception>
+    internal static ShardedTensorFile Open(string folder, IReadOnlyList<string> names) => Open(folder, names, (shards, _) =>
+    {
+        Dictionary<string, TensorFile> shardOf = new(StringComparer.Ordinal);
+        foreach ((TensorFile shard, TensorEntry entry) in shards.SelectMany(s => s.Entries.Select(e => (s, e))))
+        {
+            if (!shardOf.TryAdd(entry.Name, shard))
+                throw Malformed.Tensor(shard.Path, entry.Name, $"is in {Malformed.Quote(System.IO.Path.GetFileName(shardOf[entry.Name].Path))} too; the shards do not belong together, get them again.");
+        }
+        return Join(folder, shardOf, shards);
+    });
+
+    private static ShardedTensorFile Open(string folder, IReadOnlyList<string> names, Func<TensorFile[], Dictionary<string, TensorFile>, ShardedTensorFile> join)
+    {
+        TensorFile[] shards = new TensorFile[names.Count];
         try
         {
             Dictionary<string, TensorFile> byFile = new(StringComparer.Ordinal);
-            for (int i = 0; i < names.Length; i++)
+            for (int i = 0; i < shards.Length; i++)
                 byFile[names[i]] = shards[i] = TensorFormats.OpenSingle(System.IO.Path.Combine(folder, names[i]));
-            return Join(path, map, shards, byFile);
+            return join(shards, byFile);
         }
         catch
         {
@@ -69,6 +87,11 @@ public sealed class ShardedTensorFile : TensorFile
                 throw Malformed.Tensor(path, name, $"is not in {Malformed.Quote(file)}, where the index looks for it; index and shards do not belong together, get them again.");
             shardOf[name] = byFile[file];
         }
+        return Join(path, shardOf, shards);
+    }
+
+    private static ShardedTensorFile Join(string path, Dictionary<string, TensorFile> shardOf, TensorFile[] shards)
+    {
         // A shard may hold a tensor that the index places elsewhere or does not know: the index decides.
         List<TensorEntry> entries = [];
         Dictionary<string, string> metadata = new(StringComparer.Ordinal);

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Tensors.Packed;
 
@@ -90,6 +91,32 @@ public abstract class TensorFile : IDisposable
         {
             Span<float> part = destination[done..Math.Min(destination.Length, done + Chunk)];
             ElementConversion.ToSingle(entry.DType, bytes.Slice((start + done) * size, part.Length * size), part);
+        }
+    }
+
+    /// <summary>The output layer's tensor that is a token table, where the file has it under that name alone; or null.</summary>
+    /// <param name="table">The name of a parameter that the file lacks.</param>
+    internal TensorEntry? FindTied(string table) => !StoredNames.IsTokenTable(table)
+        ? null
+        : StoredNames.TiedHeads.Select(head => TryGet(head, out TensorEntry? entry) ? entry : null).FirstOrDefault(e => e is not null);
+
+    /// <summary>Writes a tensor as floats into another file, which rounds or packs them: piece by piece, each read by many threads.</summary>
+    /// <param name="entry">One of <see cref="Entries"/>.</param>
+    /// <param name="writer">The other file; it is the tensor's turn.</param>
+    /// <param name="name">The tensor's name there.</param>
+    /// <param name="check">Shown each piece before it is written; may throw.</param>
+    /// <exception cref="ArgumentException">The entry is not one of this file.</exception>
+    internal void Copy(TensorEntry entry, TensorFileWriter writer, string name, Action<float[], int>? check = null)
+    {
+        // Whole numbers of blocks of every format: what is read and written at once, 16 MiB of floats, and what one thread takes of it.
+        const int Piece = 1 << 22, Part = 1 << 18;
+        float[] values = new float[(int)Math.Min(Piece, entry.Shape.Count)];
+        for (long start = 0; start < entry.Shape.Count; start += Piece)
+        {
+            int count = (int)Math.Min(Piece, entry.Shape.Count - start);
+            Parallel.For(0, (count + Part - 1) / Part, i => Read(entry, start + (i * Part), values.AsSpan(i * Part, Math.Min(Part, count - (i * Part)))));
+            check?.Invoke(values, count);
+            writer.Write(name, values.AsSpan(0, count));
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Gradus.Files;
@@ -27,8 +28,9 @@ internal static partial class TensorFormats
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (Directory.Exists(path))
         {
-            string name = Array.Find(InFolder, name => File.Exists(Path.Combine(path, name))) ?? FindGguf(path);
-            return Open(Path.Combine(path, name));
+            return Array.Find(InFolder, name => File.Exists(Path.Combine(path, name))) is { } name
+                ? Open(Path.Combine(path, name))
+                : OpenShards(path) ?? Open(Path.Combine(path, FindGguf(path)));
         }
         return path.EndsWith(".index.json", StringComparison.OrdinalIgnoreCase) ? ShardedTensorFile.Open(path) : OpenSingle(path);
     }
@@ -50,21 +52,36 @@ internal static partial class TensorFormats
         return models.Length switch
         {
             1 => models[0],
-            0 => throw Nothing(folder),
+            0 => throw new FileNotFoundException($"{folder}: no checkpoint in this folder (looked for {string.Join(", ", InFolder)}, their shards, *.gguf).", folder),
             _ => throw new InvalidDataException($"{folder}: has {models.Length} GGUF models ({models[0]}, {models[1]} …); choose one by its path."),
         };
     }
 
-    private static FileNotFoundException Nothing(string folder)
+    // Shards say themselves how many there are, so that they are read without their index too; null where there are none.
+    private static ShardedTensorFile? OpenShards(string folder)
     {
-        string[] shards = [.. Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f)).Where(f => ShardName().IsMatch(f)).Order(StringComparer.Ordinal)];
-        if (shards.Length == 0)
-            return new FileNotFoundException($"{folder}: no checkpoint in this folder (looked for {string.Join(", ", InFolder)}, *.gguf).", folder);
-        string index = $"{ShardName().Match(shards[0]).Groups[1].Value}{Path.GetExtension(shards[0])}.index.json";
-        return new FileNotFoundException($"{folder}: has {shards.Length} shards ({shards[0]} …) but not their index, {index}; get it from where the shards are from.", folder);
+        (string File, Match Name)[] shards =
+            [.. Directory.EnumerateFiles(folder).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal).Select(f => (f, ShardName().Match(f))).Where(f => f.Item2.Success)];
+        // Safetensors before PyTorch's files, as for whole files.
+        string[] sets = [.. shards.Select(s => SetOf(s.Name)).Distinct().OrderByDescending(s => s.EndsWith(".safetensors", StringComparison.Ordinal))];
+        if (sets.Length == 0)
+            return null;
+        if (sets.Length > 1 && Path.GetExtension(sets[0]) == Path.GetExtension(sets[1]))
+            throw new InvalidDataException($"{folder}: has shards of several files ({sets[0]}, {sets[1]}{(sets.Length > 2 ? " …" : "")}) and no index that names those of the model; keep those of one.");
+        HashSet<string> present = [.. shards.Where(s => SetOf(s.Name) == sets[0]).Select(s => s.File)];
+        Match first = shards.First(s => SetOf(s.Name) == sets[0]).Name;
+        int count = int.Parse(first.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture);
+        string[] all = [.. Enumerable.Range(1, count).Select(i => $"{first.Groups[1].Value}-{i:D5}-of-{count:D5}.{first.Groups[3].Value}")];
+        string[] missing = [.. all.Where(s => !present.Contains(s))];
+        return missing.Length == 0 && present.Count == count
+            ? ShardedTensorFile.Open(folder, all)
+            : throw new FileNotFoundException(
+                $"{folder}: {(missing.Length == 0 ? $"has {present.Count} shards of {count}" : $"{missing.Length} of {count} shards are missing, first {missing[0]}")}; get them from where the others are from.", missing.FirstOrDefault());
+
+        static string SetOf(Match name) => $"{name.Groups[1].Value}-*-of-{name.Groups[2].Value}.{name.Groups[3].Value}";
     }
 
-    [GeneratedRegex(@"^(.+)-[0-9]{5}-of-[0-9]{5}\.(safetensors|bin)$", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"^(.+)-[0-9]{5}-of-([0-9]{5})\.(safetensors|bin)$", RegexOptions.CultureInvariant)]
     private static partial Regex ShardName();
 
     private static Format Recognise(string path)

@@ -150,6 +150,15 @@ public sealed class GgufVerbTests : IDisposable
         JsonElement with = CommandLineRun.Of("generate", run, "--prompt", "Once", "--greedy", "--max-tokens", "8", "--json").Json();
         JsonElement without = CommandLineRun.Of("generate", file, "--prompt", "Once", "--greedy", "--max-tokens", "8", "--json").Json();
         Assert.NotEqual(without.GetProperty("ids").GetRawText(), with.GetProperty("ids").GetRawText());
+        // By itself, for llama.cpp, and back: the base model is the GGUF file.
+        string alone = Path.Combine(_folder.FullName, "lora.gguf"), back = Path.Combine(_folder.FullName, "back");
+        CommandLineRun.Of("convert", run, alone, "--adapter-only").Succeeds();
+        using (GgufFile written = GgufFile.Open(alone))
+            Assert.All(written.Entries, e => Assert.EndsWith(e.Name.EndsWith('a') ? ".weight.lora_a" : ".weight.lora_b", e.Name, StringComparison.Ordinal));
+        CommandLineRun.Of("convert", alone, back, "--base", file).Succeeds();
+        JsonElement again = CommandLineRun.Of("generate", back, "--prompt", "Once", "--greedy", "--max-tokens", "8", "--json").Json();
+        Assert.Equal(with.GetProperty("ids").GetRawText(), again.GetProperty("ids").GetRawText());
+        CommandLineRun.Of("convert", file, alone, "--adapter-only").Fails(2, "leave --adapter-only out");
     }
 
     [SharedFact("data", "stories260k-weights")]

@@ -38,16 +38,6 @@ public sealed class ForeignFileTests : IDisposable
     }
 
     [Fact]
-    public void ShardsWithoutTheirIndexAreSeen()
-    {
-        _folder.Write("model-00001-of-00002.safetensors", [1]);
-        _folder.Write("model-00002-of-00002.safetensors", [1]);
-        FileNotFoundException e = Assert.Throws<FileNotFoundException>(() => TensorFile.Open(_folder[""]));
-        Assert.Contains("2 shards", e.Message, StringComparison.Ordinal);
-        Assert.Contains("model.safetensors.index.json", e.Message, StringComparison.Ordinal);
-    }
-
-    [Fact]
     public void JsonIsReadAsPythonReadsIt()
     {
         byte[] text = Encoding.UTF8.GetBytes("{ \"a\": 1, \"b\": [NaN, -Infinity, Infinity], \"c\": \"NaN \\\" Infinity\", \"a\": 2 }\r\n");

@@ -64,6 +64,40 @@ public sealed class ShardedTensorFileTests : IDisposable
     }
 
     [Fact]
+    public void ShardsAreReadWithoutTheirIndex()
+    {
+        WriteShards("model", 24);
+        File.Delete(Path.Combine(_folder["model"], "model.safetensors.index.json"));
+        // The older form of the same weights beside them is passed over.
+        File.WriteAllBytes(Path.Combine(_folder["model"], "pytorch_model-00001-of-00002.bin"), [1]);
+        using TensorFile file = TensorFile.Open(_folder["model"]);
+        Assert.Equal(["t0", "t1", "t2", "t3"], file.Entries.Select(e => e.Name));
+        for (int i = 0; i < 4; i++)
+        {
+            float[] values = new float[file[$"t{i}"].Shape.Count];
+            file.Read(file[$"t{i}"], values);
+            Assert.All(values, v => Assert.Equal(i, v));
+        }
+    }
+
+    [Fact]
+    public void ShardsThatAreNotWholeAreRefusedByName()
+    {
+        WriteShards("model", 24);
+        string folder = _folder["model"];
+        File.Delete(Path.Combine(folder, "model.safetensors.index.json"));
+        File.Move(Path.Combine(folder, "model-00002-of-00003.safetensors"), Path.Combine(folder, "away"));
+        FileNotFoundException missing = Assert.Throws<FileNotFoundException>(() => TensorFile.Open(folder));
+        Assert.Equal($"{folder}: 1 of 3 shards are missing, first model-00002-of-00003.safetensors; get them from where the others are from.", missing.Message);
+        // Two that have a tensor of one name do not belong together.
+        File.Copy(Path.Combine(folder, "model-00001-of-00003.safetensors"), Path.Combine(folder, "model-00002-of-00003.safetensors"));
+        Assert.Contains("'t0' is in 'model-00001-of-00003.safetensors' too", Assert.Throws<InvalidDataException>(() => TensorFile.Open(folder)).Message, StringComparison.Ordinal);
+        File.Copy(Path.Combine(folder, "away"), Path.Combine(folder, "model-00002-of-00003.safetensors"), overwrite: true);
+        File.Copy(Path.Combine(folder, "away"), Path.Combine(folder, "other-00001-of-00001.safetensors"));
+        Assert.Contains("no index that names", Assert.Throws<InvalidDataException>(() => TensorFile.Open(folder)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void OneShardIsOneFileAndGivesTheSameBytesTwice()
     {
         WriteShards("one", long.MaxValue);

@@ -14,9 +14,6 @@ public sealed record GgufExportOptions(GgufStorage Storage, string? Name = null,
 /// <summary>A checkpoint of transformers made ready to be written as GGUF: names, layout, types and metadata of llama.cpp.</summary>
 public sealed class GgufExport : IDisposable
 {
-    // Whole numbers of blocks of every format: what is read and written at once, and what one thread takes of it.
-    private const int Piece = 1 << 22;
-    private const int Part = 1 << 18;
     private readonly MappedTensorFile _tensors;
 
     private GgufExport(MappedTensorFile tensors, GgufMetadata metadata, IReadOnlyList<TensorEntry> entries, IReadOnlyList<string> deviations)
@@ -96,17 +93,7 @@ public sealed class GgufExport : IDisposable
     /// <summary>Closes the source.</summary>
     public void Dispose() => _tensors.Dispose();
 
-    private void Copy(TensorEntry entry, TensorFileWriter writer)
-    {
-        TensorEntry source = _tensors[entry.Name];
-        float[] values = new float[(int)Math.Min(Piece, entry.Shape.Count)];
-        for (long start = 0; start < entry.Shape.Count; start += Piece)
-        {
-            int count = (int)Math.Min(Piece, entry.Shape.Count - start);
-            Parallel.For(0, (count + Part - 1) / Part, i => _tensors.Read(source, start + (i * Part), values.AsSpan(i * Part, Math.Min(Part, count - (i * Part)))));
-            writer.Write(entry.Name, values.AsSpan(0, count));
-        }
-    }
+    private void Copy(TensorEntry entry, TensorFileWriter writer) => _tensors.Copy(_tensors[entry.Name], writer, entry.Name);
 
     private static void WriteTokenizer(GgufMetadata metadata, Tokenizer? tokenizer, HyperParameters config, JsonObject? generation)
     {

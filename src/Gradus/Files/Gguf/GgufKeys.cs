@@ -97,15 +97,10 @@ internal static class GgufKeys
 
     private static void Unify(GgufFile file, string key)
     {
-        if (file.Values.Pairs.FirstOrDefault(p => p.Key == key).Value is not Array { Rank: 1 } array || array is Array[] or string[] or bool[])
+        if (!file.Values.TryGet(key, out Array? list) || list is Array[] or string[] or bool[])
             return;
-        long[] values = new long[array.Length];
-        for (int i = 0; i < values.Length; i++)
-        {
-            values[i] = array.GetValue(i) is { } item and not (float or double or ulong and > long.MaxValue)
-                ? Convert.ToInt64(item, CultureInfo.InvariantCulture)
-                : throw Malformed.File(file.Path, $"{key} is not a list of integers; it is damaged, get it again.");
-        }
+        if (!file.Values.TryGetIntegers(key, out long[]? values))
+            throw Malformed.File(file.Path, $"{key} is not a list of integers; it is damaged, get it again.");
         if (values.Length == 0)
             throw Malformed.File(file.Path, $"{key} is an empty list; it is damaged, get it again.");
         if (values.Distinct().Count() > 1)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Gradus.Models;
 
 namespace Gradus.Files.Gguf;
 
@@ -27,7 +28,7 @@ internal static class GgufNames
             List<TensorEntry> sources = [];
             foreach (string name in place.HuggingFaceNames)
             {
-                TensorEntry? entry = Find(checkpoint, family, name) ?? (tied && place.Rule.Gguf == "token_embd" ? TiedNames.HeadOf(checkpoint, name) : null);
+                TensorEntry? entry = Find(checkpoint, family, name) ?? (tied && place.Rule.Gguf == "token_embd" ? checkpoint.FindTied(name) : null);
                 if (entry is not null && used.Add(entry.Name))
                     sources.Add(entry);
             }
@@ -94,7 +95,7 @@ internal static class GgufNames
 
     private static bool IsLeftOut(GgufFamily family, string name, bool tied) =>
         (tied && name == family.HeadName + ".weight")
-        || CheckpointSource.IsBuffer(name)
+        || StoredNames.IsBuffer(name)
         || family.LeftOut.Any(start => name.StartsWith(start, StringComparison.Ordinal) || name.StartsWith(family.BodyPrefix + start, StringComparison.Ordinal));
 
     private static TensorEntry? Find(TensorFile checkpoint, GgufFamily family, string name)

@@ -5,6 +5,8 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.RegularExpressions;
+using Gradus.Files;
+using Gradus.Files.Gguf;
 
 namespace Gradus.Text;
 
@@ -21,19 +23,9 @@ public static partial class GgufVocabulary
         string first = ShardName().Replace(path, "-00001-of-$1.gguf");
         if (File.Exists(first))
             path = first;
-        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
-        return Read(stream, path);
-    }
-
-    /// <summary>Reads the metadata from a stream that can seek.</summary>
-    /// <param name="stream">The stream, at the start of the file.</param>
-    /// <param name="name">What errors call it.</param>
-    public static Tokenizer Read(Stream stream, string name = "gguf")
-    {
-        ArgumentNullException.ThrowIfNull(stream);
         try
         {
-            return Read(GgufMetadata.Read(stream, name, "tokenizer."), name);
+            return Read(GgufPart.ReadMetadata(path), path);
         }
         catch (InvalidDataException e) when (!OneLine.Is(e.Message))
         {
@@ -43,7 +35,7 @@ public static partial class GgufVocabulary
 
     private static Tokenizer Read(GgufMetadata metadata, string name)
     {
-        string model = metadata.Get<string>(Prefix + "model") ?? throw new InvalidDataException($"{name}: there is no {Prefix}model; the file carries no tokenizer.");
+        string model = Find<string>(metadata, name, Prefix + "model") ?? throw new InvalidDataException($"{name}: there is no {Prefix}model; the file carries no tokenizer.");
         GgufTokens tokens = new(metadata, name);
         Tokenizer tokenizer = model switch
         {
@@ -53,8 +45,14 @@ public static partial class GgufVocabulary
             "bert" => Bert(tokens),
             _ => throw new InvalidDataException($"{name}: the tokenizer model \"{model}\" is not known; gpt2, llama, t5 and bert are."),
         };
-        return metadata.Get<string>("tokenizer.chat_template") is { } template ? new Tokenizer(tokenizer.Parts with { ChatTemplate = template, ChatTemplateFile = name }) : tokenizer;
+        return Find<string>(metadata, name, "tokenizer.chat_template") is { } template ? new Tokenizer(tokenizer.Parts with { ChatTemplate = template, ChatTemplateFile = name }) : tokenizer;
     }
+
+    // A value of one type, or null where there is none.
+    private static T? Find<T>(GgufMetadata metadata, string name, string key)
+        where T : class => metadata.TryGet(key, out T? value) ? value
+        : metadata.Contains(key) ? throw new InvalidDataException($"{name}: {key} has a value of another kind than a {typeof(T).Name}; the file is damaged, get it again.")
+        : null;
 
     [GeneratedRegex(@"-[0-9]{5}-of-([0-9]{5})\.gguf$", RegexOptions.CultureInvariant)]
     private static partial Regex ShardName();
@@ -103,9 +101,9 @@ public static partial class GgufVocabulary
         {
             Place = tokens.Place,
             ModelType = type,
-            AddDummyPrefix = tokens.Metadata.GetFlag(Prefix + "add_space_prefix", true),
-            RemoveExtraWhitespaces = tokens.Metadata.GetFlag(Prefix + "remove_extra_whitespaces", unigram),
-            Charsmap = tokens.Metadata.Get<byte[]>(Prefix + "precompiled_charsmap") ?? [],
+            AddDummyPrefix = tokens.Flag("add_space_prefix", true),
+            RemoveExtraWhitespaces = tokens.Flag("remove_extra_whitespaces", unigram),
+            Charsmap = tokens.Find<byte[]>("precompiled_charsmap") ?? [],
             AllowsDuplicates = true,
             BosPiece = tokens.Special.Bos ?? "",
             EosPiece = tokens.Special.Eos ?? "",
@@ -142,17 +140,18 @@ public static partial class GgufVocabulary
     /// <summary>The lists of tokens, scores and kinds, checked against one another.</summary>
     private sealed class GgufTokens
     {
+        private readonly GgufMetadata _metadata;
         private readonly TextList _texts;
         private readonly float[]? _scores;
         private readonly long[]? _kinds;
 
         public GgufTokens(GgufMetadata metadata, string place)
         {
-            Metadata = metadata;
+            _metadata = metadata;
             Place = place;
-            _texts = metadata.Get<TextList>(Prefix + "tokens") ?? throw new InvalidDataException($"{place}: there is no {Prefix}tokens.");
-            _scores = metadata.Get<float[]>(Prefix + "scores");
-            _kinds = metadata.Get<long[]>(Prefix + "token_type");
+            _texts = Find<TextList>("tokens") ?? throw new InvalidDataException($"{place}: there is no {Prefix}tokens.");
+            _scores = Find<float[]>("scores");
+            _kinds = metadata.TryGetIntegers(Prefix + "token_type", out long[]? kinds) ? kinds : Find<long[]>("token_type");
             if ((_scores is not null && _scores.Length != Count) || (_kinds is not null && _kinds.Length != Count))
                 throw new InvalidDataException($"{place}: {Count} tokens, but {_scores?.Length} scores and {_kinds?.Length} types.");
             Special = new SpecialTokens(
@@ -160,17 +159,15 @@ public static partial class GgufVocabulary
                 Separator: NameIfAny("seperator_token_id"), Classifier: NameIfAny("cls_token_id"), Mask: NameIfAny("mask_token_id"));
         }
 
-        public GgufMetadata Metadata { get; }
-
         public string Place { get; }
 
         public int Count => _texts.Count;
 
         public SpecialTokens Special { get; }
 
-        public string Pre => Metadata.Get<string>(Prefix + "pre") ?? "default";
+        public string Pre => Find<string>("pre") ?? "default";
 
-        public TextList Merges => Metadata.Get<TextList>(Prefix + "merges") ?? throw new InvalidDataException($"{Place}: there is no {Prefix}merges.");
+        public TextList Merges => Find<TextList>("merges") ?? throw new InvalidDataException($"{Place}: there is no {Prefix}merges.");
 
         public string Text(int id) => _texts.Text(id);
 
@@ -185,9 +182,9 @@ public static partial class GgufVocabulary
             return _kinds[id] is var kind and >= 1 and <= 6 ? (SentencePieceKind)kind : SentencePieceKind.Normal;
         }
 
-        public bool AddBos(bool whenAbsent) => Metadata.GetFlag(Prefix + "add_bos_token", whenAbsent);
+        public bool AddBos(bool whenAbsent) => Flag("add_bos_token", whenAbsent);
 
-        public bool AddEos(bool whenAbsent) => Metadata.GetFlag(Prefix + "add_eos_token", whenAbsent);
+        public bool AddEos(bool whenAbsent) => Flag("add_eos_token", whenAbsent);
 
         public List<AddedToken> Added()
         {
@@ -203,8 +200,21 @@ public static partial class GgufVocabulary
             return added;
         }
 
-        // Writers say "none" with -1, in whichever width.
-        private int? Id(string key) => Metadata.GetId(Prefix + key) is { } id and not int.MaxValue ? id : null;
+        public T? Find<T>(string key)
+            where T : class => GgufVocabulary.Find<T>(_metadata, Place, Prefix + key);
+
+        public bool Flag(string key, bool whenAbsent) => _metadata.TryGet(Prefix + key, out bool flag) ? flag
+            : _metadata.Contains(Prefix + key) ? throw new InvalidDataException($"{Place}: {Prefix}{key} is not true or false.") : whenAbsent;
+
+        private int? Id(string key)
+        {
+            if (GgufKeys.TryId(_metadata, Prefix + key, out int id))
+                return id;
+            // None, as writers say it in any width.
+            return !_metadata.Contains(Prefix + key) || (_metadata.TryGetNumber(Prefix + key, out double number) && number is -1 or ushort.MaxValue or int.MaxValue or uint.MaxValue or ulong.MaxValue)
+                ? null
+                : throw new InvalidDataException($"{Place}: {Prefix}{key} is no token id.");
+        }
 
         private string? Name(string key)
         {

@@ -24,6 +24,15 @@ internal sealed class TextList(int capacity)
     /// <summary>A text as a string.</summary>
     public string Text(int index) => Encoding.UTF8.GetString(this[index]);
 
+    /// <summary>All texts.</summary>
+    public string[] ToArray()
+    {
+        string[] texts = new string[Count];
+        for (int i = 0; i < texts.Length; i++)
+            texts[i] = Text(i);
+        return texts;
+    }
+
     /// <summary>Appends a text; bytes that are no UTF-8 become U+FFFD.</summary>
     public void Add(ReadOnlySpan<byte> text)
     {
