@@ -50,6 +50,9 @@ public sealed class ModelAdapter : IDisposable
     internal IReadOnlyDictionary<string, Tensor> TrainingTensors =>
         _parts.Prefix is IStoredPrompt { HasNetwork: true } ? _parts.Prefix.Parameters.ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal) : new Dictionary<string, Tensor>();
 
+    /// <summary>What it adds to the model.</summary>
+    internal AdapterParts Parts => _parts;
+
     /// <summary>The number of values that training changes.</summary>
     public long ParameterCount => Parameters.Sum(p => p.Shape.Count);
 
@@ -74,9 +77,17 @@ public sealed class ModelAdapter : IDisposable
     private static ModelAdapter Attach(LanguageModel model, PeftConfig config, ParameterSource source, AdapterFile? file)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(config);
         if (model.Parts.Linears.Any(l => l.Adapter is not null) || model.Parts.Embeddings.Any(e => e.Adapter is not null) || model is GenerativeModel { Prefix: not null })
             throw new InvalidOperationException("The model has an adapter already; merge or detach that one first.");
+        ModelAdapter adapter = Make(model, config, source, file);
+        adapter.Install();
+        return adapter;
+    }
+
+    /// <summary>Makes an adapter of which nothing is on the model yet but a vocabulary of the file's size (<see cref="AdapterFile.VocabularyFor"/>).</summary>
+    internal static ModelAdapter Make(LanguageModel model, PeftConfig config, ParameterSource source, AdapterFile? file)
+    {
+        ArgumentNullException.ThrowIfNull(config);
         if (config.Problems().FirstOrDefault() is { } problem)
             throw new InvalidDataException($"adapter.{problem}");
         config = config.For(model);
@@ -93,9 +104,7 @@ public sealed class ModelAdapter : IDisposable
             config.Build(parts);
             file?.AddBaseLayers(parts);
             file?.CheckAllUsed();
-            ModelAdapter adapter = new(model, config, store, parts) { _restoreVocabulary = restore };
-            adapter.Install();
-            return adapter;
+            return new ModelAdapter(model, config, store, parts) { _restoreVocabulary = restore };
         }
         catch
         {

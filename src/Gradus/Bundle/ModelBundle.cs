@@ -29,12 +29,14 @@ public sealed record ModelBundleOptions(bool KeepStoredType = false, bool KeepPa
 /// <summary>
 /// A model of any kind with its tokenizer, chat template, adapter and the ids that end its texts. All members may be used by many threads at
 /// once; so may forward passes, each with a workspace of its own. What changes the model (training, attaching or merging adapters, disposal)
-/// needs it alone.
+/// needs it alone; adapters that stand beside each other come and go meanwhile (<see cref="OpenAdapter"/>).
 /// </summary>
 public sealed class ModelBundle : IDisposable
 {
     private readonly Lazy<ChatEncoder?> _chat;
     private readonly Lazy<IReadOnlyList<int>> _answerEndIds;
+    private readonly Lazy<AdapterSet> _adapters;
+    private readonly ModelBundle? _base;
 
     /// <summary>Puts a bundle together of parts that are there already.</summary>
     /// <param name="model">The model; disposed with this.</param>
@@ -64,6 +66,7 @@ public sealed class ModelBundle : IDisposable
         Adapter = adapter;
         Pooling = pooling;
         EndIds = [.. new SortedSet<int>(endIds ?? (tokenizer.EosId is { } eos ? [eos] : []))];
+        _adapters = new(() => new AdapterSet(Generative));
         _chat = new(() => (ChatTemplate.Of(tokenizer) ?? (defaultTemplate ? ChatTemplate.Parse(DefaultChatTemplate.For(tokenizer)) : null)) is { } template ? new ChatEncoder(tokenizer, template) : null);
         _answerEndIds = new(() => model is EncoderDecoderModel || _chat.Value is not { } chat ? EndIds : [.. new SortedSet<int>([.. EndIds, .. chat.AnswerEnd])]);
     }
@@ -74,6 +77,10 @@ public sealed class ModelBundle : IDisposable
     /// <param name="options">What is kept as stored, what is asked of the model; the defaults where null.</param>
     /// <exception cref="InvalidDataException">A file is missing, broken, or does not fit the others; one line that names it.</exception>
     public static ModelBundle Open(string path, Device device, ModelBundleOptions? options = null) => Open(ModelLocation.Find(path), device, options);
+
+    // The same model with an adapter beside others, and what belongs to that.
+    private ModelBundle(ModelBundle of, string name, ModelLocation location, Tokenizer tokenizer, IEnumerable<int> endIds, bool defaultTemplate)
+        : this(of.Model, tokenizer, location, endIds, null, of.Pooling, defaultTemplate) => (_base, AdapterName) = (of, name);
 
     /// <summary>Opens the model of a location.</summary>
     /// <param name="location">The folders.</param>
@@ -96,13 +103,45 @@ public sealed class ModelBundle : IDisposable
         try
         {
             adapter = location.Adapter is null ? null : PeftFolder.Load(location.Adapter, model);
-            return new ModelBundle(
-                model, tokenizer, location, tokenizer.EosId is { } eos ? stored.EndIds.Append(eos) : stored.EndIds, adapter, stored.Pooling, options.DefaultTemplate);
+            return new ModelBundle(model, tokenizer, location, stored.EndIdsWith(tokenizer), adapter, stored.Pooling, options.DefaultTemplate);
         }
         catch
         {
             adapter?.Dispose();
             model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Loads an adapter beside others on this bundle's model, while it is in use: what comes back is a bundle of the same model whose requests are run
+    /// with that adapter, and whose tokenizer, chat template and end ids are those of the adapter's folder, where it has them. Requests of all of them
+    /// may go through one <see cref="GenerationEngine"/> of <see cref="Generative"/>. Disposing it unloads the adapter; requests that run go on to their end.
+    /// </summary>
+    /// <param name="name">The adapter's name in requests; free.</param>
+    /// <param name="folder">Its folder, in the layout of PEFT. The base model that it names is not looked at.</param>
+    /// <param name="defaultTemplate">Whether a tokenizer without a chat template gets the one of <see cref="DefaultChatTemplate"/>.</param>
+    /// <exception cref="ArgumentException">The name is taken.</exception>
+    /// <exception cref="InvalidDataException">A file is missing or broken, or the adapter does not fit the model, or cannot stand beside others (<see cref="AdapterSet"/>).</exception>
+    /// <exception cref="NotSupportedException">The model is a recurrent network.</exception>
+    /// <exception cref="InvalidOperationException">This bundle has an adapter itself.</exception>
+    public ModelBundle OpenAdapter(string name, string folder, bool defaultTemplate = false)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(folder);
+        if (_base is not null)
+            throw new InvalidOperationException("This bundle is of an adapter; load others beside it on the bundle of the base model.");
+        ModelLocation location = new(Location.Folder, folder);
+        Tokenizer tokenizer = location.OpenTokenizer();
+        IEnumerable<int> endIds = StoredFacts.Read(location).EndIdsWith(tokenizer);
+        _adapters.Value.Load(name, folder);
+        try
+        {
+            return new ModelBundle(this, name, location, tokenizer, endIds, defaultTemplate);
+        }
+        catch
+        {
+            _adapters.Value.Unload(name);
             throw;
         }
     }
@@ -119,6 +158,9 @@ public sealed class ModelBundle : IDisposable
 
     /// <summary>The adapter on the model, or null.</summary>
     public ModelAdapter? Adapter { get; }
+
+    /// <summary>The name of the adapter that this bundle's requests are run with, of those beside each other on the model (<see cref="OpenAdapter"/>); null for none.</summary>
+    public string? AdapterName { get; }
 
     /// <summary>The tokenizer that the model was trained with.</summary>
     public Tokenizer Tokenizer { get; }
@@ -161,7 +203,7 @@ public sealed class ModelBundle : IDisposable
                 ? "The model's texts have no token to begin with; give a prompt."
                 : "The tokenizer knows nothing in the prompt; give another one.");
         }
-        return GenerationRequest.For(Generative, ids) with { StopTokens = EndIds };
+        return GenerationRequest.For(Generative, ids) with { StopTokens = EndIds, Adapter = AdapterName };
     }
 
     /// <summary>
@@ -176,7 +218,7 @@ public sealed class ModelBundle : IDisposable
     {
         ArgumentNullException.ThrowIfNull(conversation);
         int[] ids = ReadsSource ? SourceText.Encode(SourceText.Join(conversation.Messages), Tokenizer) : Chat.EncodePrompt(conversation, variables);
-        return GenerationRequest.For(Generative, ids) with { StopTokens = AnswerEndIds };
+        return GenerationRequest.For(Generative, ids) with { StopTokens = AnswerEndIds, Adapter = AdapterName };
     }
 
     /// <summary>How conversations become tokens of a decoder, to answer or to learn from.</summary>
@@ -206,9 +248,14 @@ public sealed class ModelBundle : IDisposable
             throw new InvalidDataException($"{location.Adapter ?? location.Folder}: the tokenizer does not fit the model: it has {tokens} tokens, the model only {config.Vocabulary}; give the tokenizer that the model was trained with.");
     }
 
-    /// <summary>Frees the model and its adapter.</summary>
+    /// <summary>Frees the model and its adapter; a bundle of <see cref="OpenAdapter"/> unloads its adapter only.</summary>
     public void Dispose()
     {
+        if (_base is not null)
+        {
+            _base._adapters.Value.Unload(AdapterName!);
+            return;
+        }
         Adapter?.Dispose();
         Model.Dispose();
     }
@@ -222,6 +269,8 @@ public sealed class ModelBundle : IDisposable
     /// <param name="Pooling">How one vector is made of a text.</param>
     private sealed record StoredFacts(ModelConfig Config, IEnumerable<int> EndIds, Pooling? Pooling)
     {
+        public IEnumerable<int> EndIdsWith(Tokenizer tokenizer) => tokenizer.EosId is { } eos ? EndIds.Append(eos) : EndIds;
+
         public static StoredFacts Read(ModelLocation location)
         {
             int[] ofAdapter = [.. OfFolder(location.Adapter)];

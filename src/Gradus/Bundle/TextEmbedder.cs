@@ -96,7 +96,20 @@ public sealed class TextEmbedder
     private float[][] Embed(int[][] sequences)
     {
         using Workspace workspace = _bundle.Model.Parts.Store.NewScratch();
-        Pass pass = new(TokenBatch.Of(sequences), workspace);
+        SequenceAdapter? adapter = _bundle.AdapterName is { } name ? _bundle.Generative.Acquire(name) : null;
+        try
+        {
+            return Embed(sequences, workspace, adapter);
+        }
+        finally
+        {
+            adapter?.Release();
+        }
+    }
+
+    private float[][] Embed(int[][] sequences, Workspace workspace, SequenceAdapter? adapter)
+    {
+        Pass pass = new(TokenBatch.Of(sequences), workspace) { Adapters = adapter is null ? null : [.. Enumerable.Repeat(adapter, sequences.Length)] };
         Tensor hidden = _bundle.Model is EncoderDecoderModel reader ? reader.Encode(pass) : _bundle.Model.Hidden(pass);
         float[] values = hidden.Pool(pass, _pooling).ToArray();
         return [.. values.Chunk(values.Length / sequences.Length)];

@@ -8,6 +8,7 @@ internal sealed class BeamGroup : IDisposable
 {
     private readonly BeamSearchRequest _request;
     private readonly int _limit;
+    private readonly SequenceAdapter? _adapter;
     private readonly LogitsStep[] _steps;
     private readonly int[] _stopTokens;
     private readonly List<Hypothesis> _finished = [];
@@ -18,10 +19,11 @@ internal sealed class BeamGroup : IDisposable
     private int _generated;
     private bool _mayImprove = true;
 
-    public BeamGroup(BeamSearchRequest request, int limit, CachedSequence cache)
+    public BeamGroup(BeamSearchRequest request, int limit, CachedSequence cache, SequenceAdapter? adapter)
     {
         _request = request;
         _limit = limit;
+        _adapter = adapter;
         _steps = [.. request.Steps];
         _stopTokens = [.. request.StopTokens];
         _beams = [new Beam([.. request.Prompt], 0, cache)];
@@ -46,7 +48,7 @@ internal sealed class BeamGroup : IDisposable
         {
             beam.Cache.Expect(beam.Tokens.Length, forward.ShortLimit);
             int pending = beam.Tokens.Length - beam.Cache.Length, count = Math.Min(pending, promptPiece);
-            forward.Add(beam.Cache, beam.Tokens.AsSpan(beam.Cache.Length, count), scored: count == pending ? 1 : 0);
+            forward.Add(beam.Cache, beam.Tokens.AsSpan(beam.Cache.Length, count), scored: count == pending ? 1 : 0, _adapter);
             RowsInStep += count == pending ? 1 : 0;
         }
     }
@@ -81,6 +83,8 @@ internal sealed class BeamGroup : IDisposable
     /// <summary>Ends the search; the beams' pages go back to the cache.</summary>
     public void Dispose()
     {
+        if (!Done)
+            _adapter?.Release();
         Done = true;
         foreach (Beam beam in _beams)
             beam.Cache.Dispose();

@@ -41,7 +41,7 @@ public sealed class BeamSearch : IDisposable
             ArgumentNullException.ThrowIfNull(request, nameof(requests));
             request.Check(_model);
         }
-        BeamGroup[] groups = [.. requests.Select(r => new BeamGroup(r, r.Limit(_model), _forward.Cache.NewSequence(source: r.Source)))];
+        BeamGroup[] groups = [.. requests.Select(r => new BeamGroup(r, r.Limit(_model), _forward.Cache.NewSequence(source: r.Source), r.Adapter is { } name ? _model.Acquire(name) : null))];
         try
         {
             while (!Array.TrueForAll(groups, g => g.Done))

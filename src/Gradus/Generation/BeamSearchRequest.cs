@@ -30,6 +30,9 @@ public sealed record BeamSearchRequest(int[] Prompt)
     /// <summary>What happens to the log-probabilities of a beam's next token, in order.</summary>
     public IReadOnlyList<LogitsStep> Steps { get; init; } = [];
 
+    /// <summary>The adapter that it is run with (<see cref="GenerationRequest.Adapter"/>); null for none.</summary>
+    public string? Adapter { get; init; }
+
     /// <summary>Generated tokens at most.</summary>
     internal int Limit(GenerativeModel model) => Math.Min(MaxNewTokens, model.LongestSequence - Prompt.Length);
 
@@ -39,6 +42,7 @@ public sealed record BeamSearchRequest(int[] Prompt)
     {
         GenerationRequest.CheckPrompt(Prompt, "prompt", model.Config, model.LongestSequence);
         GenerationRequest.CheckSource(Source, model);
+        GenerationRequest.CheckAdapter(Adapter, model);
         if (Beams < 1)
             throw new ArgumentException($"Beams is {Beams}; give 1 or more.");
         if (Returned < 1 || Returned > Beams)

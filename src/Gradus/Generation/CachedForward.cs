@@ -11,7 +11,7 @@ internal sealed class CachedForward : IDisposable
     private readonly Workspace _workspace;
     private readonly Pass _pass;
     private readonly List<CachedSequence> _sequences = [];
-    private readonly List<string?> _adapters = [];
+    private readonly List<SequenceAdapter?> _adapters = [];
     private int[] _counts = new int[8];
     private int[] _ids = new int[8];
     private int[] _positions = new int[8];
@@ -52,7 +52,7 @@ internal sealed class CachedForward : IDisposable
     /// <param name="tokens">At least one.</param>
     /// <param name="scored">After how many of them, counted from the last, the scores are wanted: 0 for none, 1 for the next token's.</param>
     /// <param name="adapter">The adapter that the sequence is run with, or null.</param>
-    public void Add(CachedSequence sequence, ReadOnlySpan<int> tokens, int scored, string? adapter = null)
+    public void Add(CachedSequence sequence, ReadOnlySpan<int> tokens, int scored, SequenceAdapter? adapter = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(scored);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(scored, tokens.Length);
@@ -62,6 +62,7 @@ internal sealed class CachedForward : IDisposable
         Ensure(ref _rows, _wanted + scored);
         _counts[_sequences.Count] = tokens.Length;
         _sequences.Add(sequence);
+        sequence.Adapter = adapter;
         _adapters.Add(adapter);
         if (adapter is not null)
             _pass.Adapters = _adapters;
@@ -108,7 +109,10 @@ internal sealed class CachedForward : IDisposable
             return null;
         // The head is the largest product of a small model: at prefill it is taken of the rows that are wanted only.
         if (_wanted < _tokens)
+        {
             hidden = hidden.Gather(_workspace.From(_rows.AsSpan(0, _wanted)));
+            _pass.AdapterRows = _pass.AdapterRows?.Select(_rows.AsSpan(0, _wanted));
+        }
         return _model.Logits(hidden, _pass);
     }
 

@@ -70,6 +70,9 @@ public sealed class GeneratedSequence : IDisposable
     /// <summary>What the model keeps of the sequence; null while it waits without any.</summary>
     internal CachedSequence? Cache { get; private set; }
 
+    /// <summary>The adapter that it is run with, or null; it stays until the sequence ends, also where it is unloaded before.</summary>
+    internal SequenceAdapter? Adapter { get; private set; }
+
     /// <summary>What restricts the tokens, or null.</summary>
     internal TokenConstraint? Constraint { get; }
 
@@ -107,7 +110,12 @@ public sealed class GeneratedSequence : IDisposable
             return;
         Finish = reason;
         GiveUpCache();
+        Adapter?.Release();
     }
+
+    /// <summary>Takes the adapter that the request names.</summary>
+    /// <exception cref="ArgumentException">The model has none of this name any more.</exception>
+    internal void AcquireAdapter(GenerativeModel model) => Adapter = Request.Adapter is { } name ? model.Acquire(name) : null;
 
     /// <summary>Begins or goes on with a cache that holds the first of its tokens, or none.</summary>
     internal void Use(CachedSequence cache) => Cache = cache;

@@ -39,7 +39,7 @@ public sealed record GenerationRequest(int[] Prompt)
     /// <summary>Makes what restricts this sequence's tokens to a structure, with a state of its own; null for none.</summary>
     public Func<TokenConstraint>? Constraint { get; init; }
 
-    /// <summary>The adapter that this sequence is run with, by its name (<see cref="Nn.Pass.Adapters"/>); null for none of its own.</summary>
+    /// <summary>The adapter that this sequence is run with, by its name in an <see cref="Gradus.Adapters.AdapterSet"/> of the model; null for none.</summary>
     public string? Adapter { get; init; }
 
     /// <summary>A request to go on from a text, or, of a model with an encoder, to answer it.</summary>
@@ -61,6 +61,7 @@ public sealed record GenerationRequest(int[] Prompt)
     {
         CheckPrompt(Prompt, "prompt", model.Config, model.LongestSequence);
         CheckSource(Source, model);
+        CheckAdapter(Adapter, model);
         if (MaxNewTokens < 0)
             throw new ArgumentException($"MaxNewTokens is {MaxNewTokens}; give 0 or more.");
         if (Steps is null || Steps.Contains(null!) || StopTokens is null || StopSequences is null)
@@ -71,6 +72,14 @@ public sealed record GenerationRequest(int[] Prompt)
             throw new ArgumentException($"Alternatives is {Alternatives}; give 0 to {model.Config.Vocabulary}.");
         if (StopSequences.Any(s => s is null || s.Length == 0))
             throw new ArgumentException("A stop sequence is empty; give at least one token id, or leave it out.");
+    }
+
+    /// <summary>Refuses an adapter that the model does not have.</summary>
+    /// <exception cref="ArgumentException">There is none of this name.</exception>
+    internal static void CheckAdapter(string? adapter, GenerativeModel model)
+    {
+        if (adapter is not null)
+            model.Acquire(adapter).Release();
     }
 
     /// <summary>Refuses a source that the model cannot read.</summary>

@@ -61,6 +61,7 @@ public sealed class Generator : IDisposable
         request.Check(_model);
         int capacity = request.Capacity(_model);
         GeneratedSequence sequence = new(request, capacity, _forward.Cache.NewSequence(capacity, request.Source));
+        sequence.AcquireAdapter(_model);
         sequence.EndIfFull(_model.LongestSequence);
         if (sequence.Finish is null)
         {
@@ -171,7 +172,7 @@ public sealed class Generator : IDisposable
             if (piece.Count > 1 && promptTokens > 0 && promptTokens + piece.Count > _options.PromptTokensPerStep)
                 continue;
             promptTokens += piece.Count > 1 ? piece.Count : 0;
-            _forward.Add(sequence.Cache!, sequence.Tokens.Slice(piece.At, piece.Count), piece.Scored, sequence.Request.Adapter);
+            _forward.Add(sequence.Cache!, sequence.Tokens.Slice(piece.At, piece.Count), piece.Scored, sequence.Adapter);
             _planned.Add((sequence, piece));
         }
     }

@@ -115,7 +115,9 @@ public sealed class EncoderDecoderCache : SequenceCache
     private void Read(List<Sequence> sequences, Workspace workspace)
     {
         using Workspace inner = workspace.OpenChild();
-        Pass pass = _model.WithPrefix(new Pass(TokenBatch.Of([.. sequences.Select(s => s.SourceIds)]), inner));
+        SequenceAdapter?[] adapters = [.. sequences.Select(s => s.Adapter)];
+        Pass read = new(TokenBatch.Of([.. sequences.Select(s => s.SourceIds)]), inner) { Adapters = Array.TrueForAll(adapters, a => a is null) ? null : adapters };
+        Pass pass = _model.WithPrefix(read);
         Tensor encoded = _model.Encode(pass);
         _source.Plan([.. sequences.Select(s => s.Source)], [.. sequences.Select(s => s.SourceIds.Length + _model.SourcePrefix)], inner);
         for (int layer = 0; layer < _layers; layer++)

@@ -29,6 +29,27 @@ public abstract class GenerativeModel : LanguageModel
     /// <summary>What an adapter puts before every sequence, or null.</summary>
     public Prefix? Prefix { get; internal set; }
 
+    /// <summary>The adapters that sequences can name; replaced as a whole (<see cref="Gradus.Adapters.AdapterSet"/>).</summary>
+    internal IReadOnlyDictionary<string, SequenceAdapter> NamedAdapters { get; set; } = new Dictionary<string, SequenceAdapter>();
+
+    /// <summary>Held while <see cref="NamedAdapters"/> are changed, and what of them is on the layers.</summary>
+    internal Lock AdapterGate { get; } = new();
+
+    /// <summary>The adapter of a name, which stays until it is released as often as it was acquired.</summary>
+    /// <exception cref="ArgumentException">There is none of this name.</exception>
+    internal SequenceAdapter Acquire(string name)
+    {
+        while (true)
+        {
+            IReadOnlyDictionary<string, SequenceAdapter> named = NamedAdapters;
+            if (!named.TryGetValue(name, out SequenceAdapter? adapter))
+                throw new ArgumentException($"Adapter: the model has none of the name \"{name}\"; {(named.Count == 0 ? "none is loaded" : $"there are {string.Join(", ", named.Keys.Order(StringComparer.Ordinal))}")}.");
+            // Unloaded just now: the next look finds what there is instead.
+            if (adapter.TryAcquire())
+                return adapter;
+        }
+    }
+
     /// <summary>The most tokens of a sequence: the context, less what a prefix takes of it.</summary>
     public virtual int LongestSequence => Config.ContextLength - (Prefix?.Length ?? 0);
 

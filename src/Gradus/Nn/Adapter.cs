@@ -14,6 +14,13 @@ public abstract class Adapter
     /// <param name="pass">The forward pass.</param>
     public abstract Tensor Forward(Linear layer, Tensor x, Pass pass);
 
+    /// <summary>The adapted layer, then what the epilogue says.</summary>
+    /// <param name="layer">The layer it sits on.</param>
+    /// <param name="x">The layer's input.</param>
+    /// <param name="pass">The forward pass.</param>
+    /// <param name="epilogue">A residual of the result's shape, which is added, or an activation.</param>
+    public virtual Tensor Forward(Linear layer, Tensor x, Pass pass, Epilogue epilogue) => epilogue.Of(Forward(layer, x, pass));
+
     /// <summary>residual + dropout(the adapted layer of x).</summary>
     /// <param name="layer">The layer it sits on.</param>
     /// <param name="residual">(N, out).</param>
@@ -27,7 +34,10 @@ public abstract class Adapter
         return residual.Add(pass.Dropout(Forward(layer, x, pass), dropout));
     }
 
-    /// <summary>What the adapter adds to the layer's own result, (…, out), where that is all it does; else null.</summary>
+    /// <summary>
+    /// What the adapter adds to the layer's own result, (…, out), where that is all it does: the adapted layer is then the layer's product with this
+    /// as its residual (<see cref="Epilogue.Residual"/>). Null where the adapter does something else, or adds nothing this time.
+    /// </summary>
     /// <param name="x">The layer's input.</param>
     /// <param name="pass">The forward pass.</param>
     public virtual Tensor? Change(Tensor x, Pass pass) => null;

@@ -41,7 +41,7 @@ public sealed class Linear
     {
         ArgumentNullException.ThrowIfNull(pass);
         pass.Observer?.LinearInput(this, x);
-        return Adapter is { } adapter ? epilogue.Of(adapter.Forward(this, x, pass)) : Weight.Multiply(x, Bias?.Value, epilogue);
+        return Adapter is { } adapter ? adapter.Forward(this, x, pass, epilogue) : Weight.Multiply(x, Bias?.Value, epilogue);
     }
 
     /// <summary>residual + dropout(the layer of x), in one product where nothing is dropped.</summary>

@@ -11,6 +11,8 @@ public sealed class Pass
 {
     private readonly AttentionLayout? _sourceLayout;
     private readonly KeyValuePrefix? _prefix;
+    private IReadOnlyList<SequenceAdapter?>? _adapters;
+    private AdapterRows? _adapterRows;
 
     /// <summary>Prepares a run without a cache.</summary>
     /// <param name="batch">The tokens.</param>
@@ -47,6 +49,7 @@ public sealed class Pass
         RouterLogits = of.RouterLogits;
         Recompute = of.Recompute;
         Bias = of.Bias;
+        _adapters = of._adapters;
         _prefix = prefix;
         Source = source;
         _sourceLayout = source is null ? null : new AttentionLayout(inputs.Starts, source.Inputs.Starts);
@@ -86,10 +89,27 @@ public sealed class Pass
     public IList<Tensor>? RouterLogits { get; set; }
 
     /// <summary>
-    /// For each sequence of <see cref="PassInputs.Layout"/> the name of the adapter that it is run with, null for none; null where no sequence has one.
-    /// An <see cref="Adapter"/> that holds several on one layer goes by it.
+    /// For each sequence of <see cref="PassInputs.Layout"/> the adapter that it is run with, of those that are loaded beside each other on the model; null
+    /// for none. Null where no sequence has one. The encoder's run has the same.
     /// </summary>
-    public IReadOnlyList<string?>? Adapters { get; set; }
+    public IReadOnlyList<SequenceAdapter?>? Adapters
+    {
+        get => _adapters;
+        set
+        {
+            _adapters = value;
+            _adapterRows = null;
+            if (Source is not null)
+                Source.Adapters = value;
+        }
+    }
+
+    /// <summary>The adapters of the rows that layers are given now; null where no sequence has one. Set to those of the rows while a layer is given only some.</summary>
+    internal AdapterRows? AdapterRows
+    {
+        get => _adapters is null ? null : _adapterRows ??= AdapterRows.Of(Layout, _adapters);
+        set => _adapterRows = value;
+    }
 
     /// <summary>Whether a block's activations are computed again in the backward pass rather than kept (Chen et al., 2016).</summary>
     public bool Recompute { get; set; }
@@ -185,12 +205,22 @@ public sealed class Pass
         ArgumentNullException.ThrowIfNull(q);
         ArgumentNullException.ThrowIfNull(source);
         AttentionOptions options = new(scale, Causal: false);
-        // The handle belongs to the block's own workspace: what is projected from it goes when the block is done, and is recorded there.
-        (Tensor k, Tensor v) = Cache?.Source is { } cache ? cache.Pages(layer) : source.KeysAndValues(q.Workspace.Adopt(Source!.Encoded!), this);
+        (Tensor k, Tensor v) = Cache?.Source is { } cache ? cache.Pages(layer) : KeysAndValues(q.Workspace, source);
         AttentionLayout layout = Cache?.Source?.Layout ?? _sourceLayout!;
         if (Observer is { WantsAttention: true })
             Observer.Attention(new ObservedAttention(layer, true, q, k, layout, options, null, null));
         return Heads(q.Attention(k, v, layout, Noise.Dropout(options, dropout)));
+    }
+
+    // Projected from what the encoder made, whose rows are those of the source.
+    private (Tensor Keys, Tensor Values) KeysAndValues(Workspace workspace, ISourceAttention source)
+    {
+        AdapterRows? own = AdapterRows;
+        AdapterRows = Source!.AdapterRows;
+        // The handle belongs to the block's own workspace: what is projected from it goes when the block is done, and is recorded there.
+        (Tensor, Tensor) projected = source.KeysAndValues(workspace.Adopt(Source.Encoded!), this);
+        AdapterRows = own;
+        return projected;
     }
 
     /// <summary>

@@ -97,6 +97,9 @@ public abstract class CachedSequence : IDisposable
     /// <summary>The number of tokens read so far.</summary>
     public int Length { get; internal set; }
 
+    /// <summary>The adapter that the sequence is run with, or null: its source is encoded with it too.</summary>
+    internal SequenceAdapter? Adapter { get; set; }
+
     /// <summary>Positions before the first token, which an adapter's prefix takes.</summary>
     internal virtual int Offset => 0;
 

@@ -55,6 +55,7 @@ public sealed class SparseExperts : IBlock
         Choose(logits.Span(), n);
         Tensor weights = Weights(logits, n);                            // (N·top, 1)
         Workspace w = weights.Workspace;
+        AdapterRows? adapters = pass.AdapterRows;
         _parts.Clear();
         _places.Clear();
         for (int e = 0; e < _experts.Length; e++)
@@ -63,9 +64,11 @@ public sealed class SparseExperts : IBlock
             if (count == 0)
                 continue;
             Tensor rows = w.From(_rows.AsSpan(0, count)), slots = w.From(_slots.AsSpan(0, count));
+            pass.AdapterRows = adapters?.Select(_rows.AsSpan(0, count));
             _parts.Add(_experts[e].Forward(x.Gather(rows), pass).ScaleRows(weights.Gather(slots)));
             _places.Add(rows);
         }
+        pass.AdapterRows = adapters;
         return Tensor.Scatter(_parts, _places, n);
     }
 

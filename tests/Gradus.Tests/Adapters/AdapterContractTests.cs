@@ -128,7 +128,7 @@ public sealed class AdapterContractTests
 
     public static TheoryData<string> Types() => [.. PeftConfig.PeftTypes];
 
-    private static PeftConfig Method(string type) =>
+    internal static PeftConfig Method(string type) =>
         PeftConfig.Parse(JsonNode.Parse($$"""{"peft_type": "{{type}}"{{(Small.TryGetValue(type, out string? values) ? "," + values : "")}}}""")!.AsObject(), type);
 
     private static ModelConfig Config(string name) => TinyModels.Names.Contains(name) ? TinyModels.Config(name) : EncoderCases.Config(name);

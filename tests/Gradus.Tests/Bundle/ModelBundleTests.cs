@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Gradus.Adapters;
 using Gradus.Bundle;
 using Gradus.Generation;
 using Gradus.Models;
@@ -30,6 +31,45 @@ public sealed class ModelBundleTests : IDisposable
         Assert.Equal(bundle.Tokenizer.Encode("abc"), bundle.Continue("abc").Prompt);
         // Nothing at all begins with what parts texts.
         Assert.Equal([bundle.Tokenizer.EndOfText!.Value], bundle.Continue("").Prompt);
+    }
+
+    [Fact]
+    public void AdaptersBesideEachOtherAreBundlesOfOneModel()
+    {
+        string folder = SmallBundles.Write(_folder, "llama", SmallBundles.Llama);
+        using ModelBundle bundle = ModelBundle.Open(folder, CpuDevice.Default, ModelBundleOptions.ToRun);
+        using (ModelBundle trained = ModelBundle.Open(folder, CpuDevice.Default))
+        {
+            using ModelAdapter made = ModelAdapter.Attach(trained.Model, new LoraConfig(InitLoraWeights: LoraInit.Random), 1);
+            PeftFolder.Save(_folder["adapter"], made);
+        }
+        // A chat template of its own, and another token that ends its texts.
+        int end = bundle.Tokenizer.Encode("b")[^1];
+        foreach (string file in (string[])["tokenizer.json", "tokenizer_config.json"])
+            File.Copy(Path.Combine(folder, file), Path.Combine(_folder["adapter"], file));
+        File.WriteAllText(Path.Combine(_folder["adapter"], "chat_template.jinja"), "Q. {{ messages[-1].content }} A.");
+        File.WriteAllText(Path.Combine(_folder["adapter"], "generation_config.json"), $$"""{"eos_token_id": {{end}}}""");
+        GenerationRequest request = bundle.Continue("abc");
+        ModelBundle adapted = bundle.OpenAdapter("tuned", _folder["adapter"]);
+        Assert.Same(bundle.Model, adapted.Model);
+        Assert.Null(request.Adapter);
+        Assert.Equal("tuned", adapted.Continue("abc").Adapter);
+        Assert.Contains(end, adapted.EndIds);
+        Assert.DoesNotContain(end, bundle.EndIds);
+        Assert.Equal("Q. Who are you? A.", adapted.Tokenizer.Decode(adapted.Answer(Question).Prompt, skipSpecialTokens: false));
+        using (Generator generator = new(bundle.Generative))
+        {
+            IReadOnlyList<GeneratedSequence> both = generator.Run(
+                [.. new[] { bundle, adapted }.Select(b => b.Continue("abc") with { MaxNewTokens = 4, StopTokens = [], LogProbabilities = true })]);
+            Assert.NotEqual(both[0].LogProbabilities.ToArray(), both[1].LogProbabilities.ToArray());
+        }
+        Assert.NotEqual(new TextEmbedder(bundle).Embed(["abc"])[0], new TextEmbedder(adapted).Embed(["abc"])[0]);
+        Assert.Throws<ArgumentException>(() => bundle.OpenAdapter("tuned", _folder["adapter"]));
+        Assert.Throws<InvalidOperationException>(() => adapted.OpenAdapter("second", _folder["adapter"]));
+        adapted.Dispose();
+        using Generator after = new(bundle.Generative);
+        Assert.Throws<ArgumentException>(() => after.Run(request with { Adapter = "tuned" }));
+        using ModelBundle again = bundle.OpenAdapter("tuned", _folder["adapter"]);
     }
 
     [Fact]

@@ -208,7 +208,7 @@ internal sealed class EngineScheduler : IDisposable
                 if (!MakeRoom(request, piece.Count))
                     continue;
                 promptTokens += piece.Count > 1 ? piece.Count : 0;
-                _forward.Add(request.Sequence.Cache!, request.Sequence.Tokens.Slice(piece.At, piece.Count), piece.Scored, request.Sequence.Request.Adapter);
+                _forward.Add(request.Sequence.Cache!, request.Sequence.Tokens.Slice(piece.At, piece.Count), piece.Scored, request.Sequence.Adapter);
                 _planned.Add((request, piece));
                 request.IsPlanned = true;
             }
@@ -242,7 +242,7 @@ internal sealed class EngineScheduler : IDisposable
         if (_tree is null || sequence.ReadInPieces > (_model.PrefixLimit ?? int.MaxValue) || sequence.Cache!.Length % KvCache.PageSize != 0)
             return 0;
         _pages.Clear();
-        PageTree.Node node = _tree.Root(sequence.Request.Adapter);
+        PageTree.Node node = _tree.Root(sequence.Adapter);
         int most = sequence.Unscored / KvCache.PageSize;
         while (_pages.Count < most && _tree.Find(node, Page(sequence, _pages.Count)) is { } next)
         {

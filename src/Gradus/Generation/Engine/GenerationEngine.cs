@@ -53,7 +53,16 @@ public sealed class GenerationEngine : IDisposable
         request.Check(_model);
         GenerationStream stream = new(request, Wake);
         GeneratedSequence sequence = new(request, Capacity(request));
-        Post(() => _scheduler.Join(new EngineSequence(sequence, stream, requestClass ?? new RequestClass(), _arrivals++)));
+        sequence.AcquireAdapter(_model);
+        try
+        {
+            Post(() => _scheduler.Join(new EngineSequence(sequence, stream, requestClass ?? new RequestClass(), _arrivals++)));
+        }
+        catch (ObjectDisposedException)
+        {
+            sequence.Cancel();
+            throw;
+        }
         if (cancellation.CanBeCanceled)
         {
             CancellationTokenRegistration registration = cancellation.Register(stream.Cancel);
@@ -78,15 +87,16 @@ public sealed class GenerationEngine : IDisposable
     /// <param name="context">Token ids, at least one.</param>
     /// <param name="continuations">Token ids of each.</param>
     /// <param name="requestClass">Who asks, and how urgently.</param>
+    /// <param name="adapter">The adapter that they are scored with (<see cref="GenerationRequest.Adapter"/>); null for none.</param>
     /// <param name="cancellation">Ends the work before the next step.</param>
     /// <exception cref="ArgumentException">Context and continuation together do not fit the model's context or the memory budget.</exception>
     public async Task<IReadOnlyList<ContinuationScore>> Score(
-        int[] context, IReadOnlyList<int[]> continuations, RequestClass? requestClass = null, CancellationToken cancellation = default)
+        int[] context, IReadOnlyList<int[]> continuations, RequestClass? requestClass = null, string? adapter = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(continuations);
         GenerationStream[] streams = [.. continuations.Select(c => Submit(
-            new GenerationRequest([.. context, .. c]) { MaxNewTokens = 0, PromptLogProbabilitiesFrom = context.Length, Alternatives = 1 }, requestClass, cancellation))];
+            new GenerationRequest([.. context, .. c]) { MaxNewTokens = 0, PromptLogProbabilitiesFrom = context.Length, Alternatives = 1, Adapter = adapter }, requestClass, cancellation))];
         GenerationResult[] results = await Task.WhenAll(streams.Select(s => s.Completion)).ConfigureAwait(false);
         cancellation.ThrowIfCancellationRequested();
         return [.. results.Select((r, i) => new ContinuationScore(

@@ -9,7 +9,8 @@ namespace Gradus.Generation;
 /// </summary>
 internal sealed class PageTree(KvCache cache)
 {
-    private readonly Dictionary<string, Node> _roots = new(StringComparer.Ordinal);
+    private readonly Node _root = new(null, [], -1, null);
+    private readonly Dictionary<SequenceAdapter, Node> _roots = [];
     private readonly List<Node> _nodes = [];
     private long _time;
 
@@ -23,11 +24,15 @@ internal sealed class PageTree(KvCache cache)
     public int Idle => _nodes.Count(n => cache.IsOwnedOnce(n.Page));
 
     /// <summary>Where the prefixes begin that were read with an adapter, or with none.</summary>
-    public Node Root(string? adapter)
+    public Node Root(SequenceAdapter? adapter)
     {
-        if (!_roots.TryGetValue(adapter ?? "", out Node? root))
-            _roots[adapter ?? ""] = root = new Node(null, [], -1, adapter);
-        return root;
+        if (adapter is null)
+            return _root;
+        if (_roots.TryGetValue(adapter, out Node? root))
+            return root;
+        foreach (SequenceAdapter freed in _roots.Where(r => r.Key.IsFreed && r.Value.Children.Count == 0).Select(r => r.Key).ToArray())
+            _roots.Remove(freed);
+        return _roots[adapter] = new Node(null, [], -1, adapter);
     }
 
     /// <summary>The node behind another one with the given page of tokens, or null.</summary>
@@ -53,14 +58,14 @@ internal sealed class PageTree(KvCache cache)
         return child;
     }
 
-    /// <summary>Gives up pages that nobody else owns, the least recently used first, until there is room or none is left.</summary>
+    /// <summary>Gives up pages that nobody else owns, those of freed adapters and the least recently used first, until there is room or none is left.</summary>
     /// <param name="pages">The pages wanted; more may go, so that this is not done at every step.</param>
     public void Evict(int pages)
     {
         int wanted = Math.Max(pages, Math.Min(64, _nodes.Count / 8));
         while (wanted > 0)
         {
-            Node[] leaves = [.. _nodes.Where(n => n.Children.Count == 0 && cache.IsOwnedOnce(n.Page)).OrderBy(n => n.LastUse).Take(wanted)];
+            Node[] leaves = [.. _nodes.Where(n => n.Children.Count == 0 && cache.IsOwnedOnce(n.Page)).OrderBy(n => n.Adapter is not { IsFreed: true }).ThenBy(n => n.LastUse).Take(wanted)];
             if (leaves.Length == 0)
                 return;
             foreach (Node leaf in leaves)
@@ -90,7 +95,7 @@ internal sealed class PageTree(KvCache cache)
     /// <param name="tokens">A page of them; none at a root.</param>
     /// <param name="page">The page's number.</param>
     /// <param name="adapter">What they were read with.</param>
-    internal sealed class Node(Node? parent, int[] tokens, int page, string? adapter)
+    internal sealed class Node(Node? parent, int[] tokens, int page, SequenceAdapter? adapter)
     {
         public Node? Parent => parent;
 
@@ -98,7 +103,7 @@ internal sealed class PageTree(KvCache cache)
 
         public int Page => page;
 
-        public string? Adapter => adapter;
+        public SequenceAdapter? Adapter => adapter;
 
         public int Depth { get; } = parent is null ? 0 : parent.Depth + 1;
 

@@ -200,26 +200,6 @@ public sealed class GenerationEngineTests
         Assert.All((await streams[0].Completion).LogProbabilities, p => Assert.True(p < 0));
     }
 
-    [Fact]
-    public async Task SequencesRunWithTheirOwnAdaptersAndShareNoPrefixAcrossThem()
-    {
-        using GenerativeModel model = Long();
-        GenerationRequest request = new(TinyModels.Prompt(100, 1)) { MaxNewTokens = 10, LogProbabilities = true };
-        string?[] names = [null, "half", "double", "half"];
-        foreach (Linear linear in model.Parts.Linears.Where(l => l.Name == "q_proj"))
-            linear.Adapter = new Scaling();
-        GenerationResult[] alone = [.. names.Select(n => RandomSchedule.Alone(model, request with { Adapter = n }, new EngineOptions()))];
-        Assert.NotEqual(alone[0].LogProbabilities, alone[1].LogProbabilities);
-        Assert.NotEqual(alone[1].LogProbabilities, alone[2].LogProbabilities);
-        using GenerationEngine engine = new(model);
-        foreach (int round in (int[])[0, 1])
-        {
-            GenerationStream[] streams = [.. names.Select(n => engine.Submit(request with { Adapter = n }))];
-            for (int i = 0; i < streams.Length; i++)
-                Assert.Null(RandomSchedule.Difference(alone[i], await streams[i].Completion));
-        }
-    }
-
     [Theory]
     [MemberData(nameof(Models))]
     public void LogProbabilitiesAreTheLogarithmsOfTheSoftmax(string name)
@@ -346,30 +326,5 @@ public sealed class GenerationEngineTests
         }
 
         public override void Accept(int token) => _next = (token + 1) % modulus;
-    }
-
-    // Each sequence's rows of the layer's result, by the name of its adapter.
-    private sealed class Scaling : Adapter
-    {
-        public override IReadOnlyList<Parameter> Parameters => [];
-
-        public override Tensor Forward(Linear layer, Tensor x, Pass pass)
-        {
-            Tensor y = layer.Base(x);
-            for (int s = 0; s < pass.Layout.Sequences; s++)
-            {
-                float factor = pass.Adapters?[s] switch
-                {
-                    "half" => 0.5f,
-                    "double" => 2,
-                    _ => 1,
-                };
-                foreach (ref float value in y.Span().Slice(pass.Layout.QueryStart(s) * y.Shape.Columns, pass.Layout.QueryCount(s) * y.Shape.Columns))
-                    value *= factor;
-            }
-            return y;
-        }
-
-        public override Tensor Merge(Linear layer, Workspace workspace) => throw new NotSupportedException();
     }
 }
