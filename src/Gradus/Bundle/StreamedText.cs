@@ -35,8 +35,11 @@ public sealed class StreamedText
             _decoder.Append(id);
     }
 
+    /// <summary>The stop text that has come; null while there was none.</summary>
+    public string? StopText { get; private set; }
+
     /// <summary>Whether a stop text has come.</summary>
-    public bool Stopped { get; private set; }
+    public bool Stopped => StopText is not null;
 
     /// <summary>The text so far, without the stop text.</summary>
     public string Text => _text.ToString();
@@ -59,7 +62,8 @@ public sealed class StreamedText
             int at = pending.IndexOf(stop, StringComparison.Ordinal);
             if (at < 0)
                 continue;
-            Stopped = true;
+            if (StopText is null || at < end)
+                StopText = stop;
             end = Math.Min(end, at);
         }
         if (Stopped)

@@ -41,6 +41,9 @@ public sealed class GenerationEngine : IDisposable
     /// <summary>What the engine was doing after its last step; whoever has a result is counted in.</summary>
     public EngineStatistics Statistics => Volatile.Read(ref _statistics);
 
+    /// <summary>The most tokens that one sequence can have: those of the model's context, or of the memory for keys and values.</summary>
+    public int LongestSequence => (int)Math.Min(_model.LongestSequence, Held(_scheduler.MostPages));
+
     /// <summary>Adds a request; it takes part as soon as there is room.</summary>
     /// <param name="request">What to generate.</param>
     /// <param name="requestClass">Who asks, and how urgently.</param>
@@ -133,8 +136,8 @@ public sealed class GenerationEngine : IDisposable
     // The tokens that prompt and answer can have together. Where nobody said how many, as many as memory holds.
     private int Capacity(GenerationRequest request)
     {
-        int wanted = request.Capacity(_model), pages = _scheduler.MostPages - SourcePages(request);
-        long held = _scheduler.Cache.PagesFor(int.MaxValue / 2) == 1 ? int.MaxValue : (long)pages * Nn.KvCache.PageSize;
+        int wanted = request.Capacity(_model);
+        long held = Held(_scheduler.MostPages - SourcePages(request));
         if (request.Prompt.Length + Math.Min(1, request.MaxNewTokens) > held || (request.MaxNewTokens != int.MaxValue && wanted > held))
         {
             throw new ArgumentException(
@@ -142,6 +145,9 @@ public sealed class GenerationEngine : IDisposable
         }
         return (int)Math.Min(wanted, held);
     }
+
+    // The tokens for which so many pages are enough; what a recurrent model keeps does not grow.
+    private long Held(int pages) => _scheduler.Cache.PagesFor(int.MaxValue / 2) == 1 ? int.MaxValue : (long)pages * Nn.KvCache.PageSize;
 
     private int SourcePages(GenerationRequest request) => request.Source is { } source ? _scheduler.Cache.PagesFor(source.Length) : 0;
 

@@ -31,8 +31,15 @@ public sealed class ChatEncoder
     /// <param name="conversation">Messages and tools.</param>
     /// <param name="variables">Further variables of the template, such as <c>enable_thinking</c>.</param>
     /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
-    public int[] EncodePrompt(ChatConversation conversation, IReadOnlyDictionary<string, JsonNode?>? variables = null) => Tokenizer.Encode(
-        Template.Render(conversation, _options with { AddGenerationPrompt = true, Variables = variables }), addSpecialTokens: false);
+    public int[] EncodePrompt(ChatConversation conversation, IReadOnlyDictionary<string, JsonNode?>? variables = null) =>
+        Tokenizer.Encode(RenderPrompt(conversation, variables), addSpecialTokens: false);
+
+    /// <summary>The text after which the assistant is to answer a conversation.</summary>
+    /// <param name="conversation">Messages and tools.</param>
+    /// <param name="variables">Further variables of the template, such as <c>enable_thinking</c>.</param>
+    /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
+    public string RenderPrompt(ChatConversation conversation, IReadOnlyDictionary<string, JsonNode?>? variables = null) =>
+        Template.Render(conversation, _options with { AddGenerationPrompt = true, Variables = variables });
 
     /// <summary>The tokens of a whole conversation, and which of them the assistant wrote, the token that ends its turn included.</summary>
     /// <param name="conversation">Messages and tools.</param>
