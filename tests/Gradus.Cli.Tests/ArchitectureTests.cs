@@ -27,7 +27,7 @@ public sealed partial class ArchitectureTests
     public void Projects_refer_only_to_the_rooms_they_may_know()
     {
         string[] projects = Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories);
-        foreach (string room in new[] { "Gradus", "Gradus.Tensors", "Gradus.Evaluation", "Gradus.Training", "Gradus.Cli" })
+        foreach (string room in new[] { "Gradus", "Gradus.Tensors", "Gradus.Evaluation", "Gradus.Training", "Gradus.Server", "Gradus.Cli" })
             Assert.Contains(projects, p => Path.GetFileNameWithoutExtension(p) == room);
         foreach (string project in projects.Where(p => Path.GetFileNameWithoutExtension(p) != "Gradus.Cli"))
         {
@@ -44,7 +44,7 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void Assemblies_use_only_the_rooms_they_may_know()
     {
-        Assembly[] rooms = [typeof(Tensors.Tensor).Assembly, typeof(LanguageModel).Assembly, typeof(Evaluation.Metrics.Metric).Assembly, typeof(Training.Trainer).Assembly];
+        Assembly[] rooms = [typeof(Tensors.Tensor).Assembly, typeof(LanguageModel).Assembly, typeof(Evaluation.Metrics.Metric).Assembly, typeof(Training.Trainer).Assembly, typeof(Server.InferenceServer).Assembly];
         foreach (Assembly room in rooms)
         {
             string name = room.GetName().Name!;
