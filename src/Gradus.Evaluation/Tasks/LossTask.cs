@@ -85,20 +85,27 @@ public static class LossTask
             : throw new InvalidDataException($"the loss is {nats}: the model's weights are broken; go back to an earlier checkpoint.");
     }
 
-    private static Tensor Losses(GenerativeModel model, ReadOnlySpan<int> tokens, int block, Workspace workspace)
+    private static Tensor Losses(GenerativeModel model, ReadOnlySpan<int> tokens, int block, Workspace workspace) =>
+        model.Losses(new Pass(Batch(model, tokens, block), workspace), workspace.From(tokens[1..]));
+
+    /// <summary>Blocks of tokens as a model reads them: each token predicts the next one.</summary>
+    /// <param name="model">The model. One with an encoder reads the token before a block.</param>
+    /// <param name="tokens">The tokens; all but the last are read.</param>
+    /// <param name="block">Predicted tokens of a block, ≥ 1.</param>
+    public static TokenBatch Batch(GenerativeModel model, ReadOnlySpan<int> tokens, int block)
     {
+        ArgumentNullException.ThrowIfNull(model);
         int count = tokens.Length - 1;
         List<int> starts = [];
         for (int b = 0; b < count; b += block)
             starts.Add(b);
         int[] ids = tokens[..^1].ToArray(), sources = [.. starts.Select(s => ids[s])];
-        Tensor targets = workspace.From(tokens[1..]);
         TokenBatch batch = new(ids, [.. starts, count]);
         if (model is EncoderDecoderModel encoded)
         {
             starts.ForEach(s => ids[s] = encoded.StartToken);
             batch = new TokenBatch(ids, batch.Starts) { Source = new TokenBatch(sources, [.. Enumerable.Range(0, sources.Length + 1)]) };
         }
-        return model.Losses(new Pass(batch, workspace), targets);
+        return batch;
     }
 }

@@ -7,10 +7,10 @@ namespace Gradus.Tensors.Packed;
 internal static class AffineBlocks
 {
     /// <summary>The best scale and minimum of each sub-block.</summary>
-    public static void Fit(ReadOnlySpan<float> weights, int size, int high, Span<float> scales, Span<float> mins)
+    public static void Fit(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, int size, int high, Span<float> scales, Span<float> mins)
     {
         for (int j = 0; j < scales.Length; j++)
-            (scales[j], mins[j]) = ScaleFit.Affine(weights.Slice(j * size, size), high);
+            (scales[j], mins[j]) = ScaleFit.Affine(weights.Slice(j * size, size), importance.Slice(j * size, size), high);
     }
 
     /// <summary>Stores the scale of scales and the scale of minima, so that the largest of each becomes <paramref name="most"/>.</summary>
@@ -22,7 +22,7 @@ internal static class AffineBlocks
     /// and down, those that together leave the least squared error.
     /// </summary>
     public static (int Scale, int Min) Quantize(
-        ReadOnlySpan<float> weights, float scale, float min, float d, float dmin, int most, int high, Span<byte> q)
+        ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, float scale, float min, float d, float dmin, int most, int high, Span<byte> q)
     {
         const int Lanes = 16, Near = 3;
         int nearScale = ScaleFit.Quantize(scale * BlockBytes.Inverse(d), 0, most);
@@ -35,7 +35,7 @@ internal static class AffineBlocks
             offsets[i] = dmin * Math.Clamp(nearMin + (i % Near) - 1, 0, most);
         }
         for (int i = 0; i < Near * Near; i += Vector<float>.Count)
-            Errors(weights, subs[i..], inverses[i..], offsets[i..], high, errors[i..]);
+            Errors(weights, importance, subs[i..], inverses[i..], offsets[i..], high, errors[i..]);
         int best = TensorPrimitives.IndexOfMin<float>(errors[..(Near * Near)]);
         BlockIntegers.Round(weights, offsets[best], inverses[best], 0, high, q);
         return (Math.Clamp(nearScale + (best / Near) - 1, 0, most), Math.Clamp(nearMin + (best % Near) - 1, 0, most));
@@ -43,15 +43,15 @@ internal static class AffineBlocks
 
     // The squared errors that scales and minima leave; a lane is one of them.
     private static void Errors(
-        ReadOnlySpan<float> weights, ReadOnlySpan<float> subs, ReadOnlySpan<float> inverses, ReadOnlySpan<float> offsets, int high, Span<float> errors)
+        ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, ReadOnlySpan<float> subs, ReadOnlySpan<float> inverses, ReadOnlySpan<float> offsets, int high, Span<float> errors)
     {
         Vector<float> sub = new(subs), inverse = new(inverses), offset = new(offsets), top = Vector.Create((float)high), error = Vector<float>.Zero;
-        foreach (float weight in weights)
+        for (int i = 0; i < weights.Length; i++)
         {
-            Vector<float> above = Vector.Create(weight) + offset;
+            Vector<float> above = Vector.Create(weights[i]) + offset;
             Vector<float> q = Vector.Min(Vector.Max(Vector.Round(above * inverse), Vector<float>.Zero), top);
             Vector<float> off = (sub * q) - above;
-            error += off * off;
+            error += Vector.Create(importance[i]) * off * off;
         }
         error.CopyTo(errors);
     }

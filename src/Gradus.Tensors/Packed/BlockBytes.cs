@@ -31,6 +31,21 @@ internal static class BlockBytes
             run[i - run.Length] |= (byte)(value << 4);
     }
 
+    /// <summary>Gives a nibble another value; the order is that of <see cref="Nibble"/>.</summary>
+    public static void ReplaceNibble(Span<byte> run, int i, int value)
+    {
+        int shift = i < run.Length ? 0 : 4;
+        ReplaceBits(ref run[i % run.Length], shift, 15, value);
+    }
+
+    /// <summary>Gives some bits of a byte another value.</summary>
+    /// <param name="target">The byte.</param>
+    /// <param name="shift">The lowest of the bits.</param>
+    /// <param name="mask">As many ones as there are bits.</param>
+    /// <param name="value">The value; higher bits are left out.</param>
+    public static void ReplaceBits(ref byte target, int shift, int mask, int value) =>
+        target = (byte)((target & ~(mask << shift)) | ((value & mask) << shift));
+
     /// <summary>Bit <paramref name="i"/> of a bit field, lowest first.</summary>
     public static int Bit(ReadOnlySpan<byte> bits, int i) => (bits[i >> 3] >> (i & 7)) & 1;
 }

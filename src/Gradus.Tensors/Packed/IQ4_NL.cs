@@ -13,6 +13,15 @@ internal sealed class IQ4_NL : PackedFormat
     public override int BytesPerBlock => 18;
 
     /// <inheritdoc/>
+    public override int CodeBits => 4;
+
+    /// <inheritdoc/>
+    public override bool HasEvenLevels => false;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code) => BlockBytes.ReplaceNibble(block[2..], index, code);
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block);
@@ -21,9 +30,12 @@ internal sealed class IQ4_NL : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
-        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, NonLinear4.Fit(weights)));
+        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, NonLinear4.Fit(weights, importance)));
         for (int i = 0; i < weights.Length; i++)
             BlockBytes.SetNibble(block[2..], i, NonLinear4.Nearest(weights[i] * inverse));
     }

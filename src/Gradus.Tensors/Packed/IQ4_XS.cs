@@ -18,6 +18,15 @@ internal sealed class IQ4_XS : PackedFormat
     public override int BytesPerBlock => 136;
 
     /// <inheritdoc/>
+    public override int CodeBits => 4;
+
+    /// <inheritdoc/>
+    public override bool HasEvenLevels => false;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code) => BlockBytes.ReplaceNibble(block.Slice(8 + (index / 32 * 16), 16), index % 32, code);
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block);
@@ -32,11 +41,14 @@ internal sealed class IQ4_XS : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
         Span<float> scales = stackalloc float[8];
         for (int j = 0; j < 8; j++)
-            scales[j] = NonLinear4.Fit(weights.Slice(j * 32, 32));
+            scales[j] = NonLinear4.Fit(weights.Slice(j * 32, 32), importance.Slice(j * 32, 32));
         float d = BlockBytes.WriteScale(block, BlockIntegers.Extreme(scales) / -32);
         float inverse = BlockBytes.Inverse(d);
         int high = 0;

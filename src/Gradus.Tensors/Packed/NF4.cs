@@ -35,6 +35,15 @@ public sealed class NF4 : PackedFormat
     ];
 
     /// <inheritdoc/>
+    public override int CodeBits => 4;
+
+    /// <inheritdoc/>
+    public override bool HasEvenLevels => false;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code) => BlockBytes.ReplaceNibble(block[ScaleBytes..], index, code);
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float scale = BinaryPrimitives.ReadSingleLittleEndian(block);

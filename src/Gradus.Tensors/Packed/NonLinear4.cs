@@ -19,7 +19,7 @@ internal static class NonLinear4
     public static int Nearest(float value) => NearestToHalves[(int)MathF.Ceiling(Math.Clamp(value * 2, -256, 256)) + 256];
 
     /// <summary>x ≈ d·level with the least squared error; returns d.</summary>
-    public static float Fit(ReadOnlySpan<float> x)
+    public static float Fit(ReadOnlySpan<float> x, ReadOnlySpan<float> importance)
     {
         const int Scales = 2 * ((2 * Steps) + 1), Lanes = 48;
         float extreme = BlockIntegers.Extreme(x);
@@ -33,11 +33,11 @@ internal static class NonLinear4
         for (int i = 0; i < Scales; i += Vector<float>.Count)
         {
             Vector<float> target = new(targets[i..]), xq = Vector<float>.Zero, qq = xq;
-            foreach (float part in parts)
+            for (int j = 0; j < parts.Length; j++)
             {
-                Vector<float> value = Vector.Create(part), q = NearestLevels(value * target);
-                xq += value * q;
-                qq += q * q;
+                Vector<float> value = Vector.Create(parts[j]), q = NearestLevels(value * target), counted = Vector.Create(importance[j]) * q;
+                xq += value * counted;
+                qq += q * counted;
             }
             // A scale of the other sign would not find these levels again.
             xq = Vector.ConditionalSelect(Vector.GreaterThan(xq * target, Vector<float>.Zero), xq, Vector<float>.Zero);

@@ -47,6 +47,57 @@ public abstract class PackedFormat
         }
     }
 
+    /// <summary>Encodes whole blocks so that Σ importance·(weight − decoded)² is small, where the format's encoder can weigh weights.</summary>
+    /// <param name="weights">The values, a whole number of blocks; finite.</param>
+    /// <param name="importance">How much the squared error of each value counts, ≥ 0; as many as weights. A block of zeros counts all alike.</param>
+    /// <param name="packed"><see cref="BytesPerBlock"/> bytes for each block.</param>
+    /// <exception cref="ArgumentException">The lengths are not those of the same number of blocks.</exception>
+    public void Pack(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> packed)
+    {
+        if (importance.Length != weights.Length)
+            throw new ArgumentException($"{Name}: {weights.Length} weights have {importance.Length} importances.", nameof(importance));
+        int blocks = Blocks(packed.Length, weights.Length);
+        Span<float> relative = stackalloc float[BlockSize];
+        for (int b = 0; b < blocks; b++)
+        {
+            Span<byte> block = packed.Slice(b * BytesPerBlock, BytesPerBlock);
+            block.Clear();
+            ReadOnlySpan<float> values = weights.Slice(b * BlockSize, BlockSize);
+            if (BlockImportance.Relative(importance.Slice(b * BlockSize, BlockSize), relative))
+                PackBlock(values, relative, block);
+            else
+                PackBlock(values, block);
+        }
+    }
+
+    /// <summary>Bits of a weight's code, which <see cref="SetCode"/> can change by itself; 0 where a block's codes are stored together.</summary>
+    public virtual int CodeBits => 0;
+
+    /// <summary>Whether the values that the codes of a block stand for are evenly spaced, ascending or descending.</summary>
+    public virtual bool HasEvenLevels => true;
+
+    /// <summary>Gives one weight of a block another code and leaves all else as it is.</summary>
+    /// <param name="block">Exactly <see cref="BytesPerBlock"/> bytes.</param>
+    /// <param name="index">The weight, below <see cref="BlockSize"/>.</param>
+    /// <param name="code">From 0, below 2 to the power of <see cref="CodeBits"/>.</param>
+    /// <exception cref="NotSupportedException">A block's codes are stored together.</exception>
+    public virtual void SetCode(Span<byte> block, int index, int code) => throw new NotSupportedException($"{Name} stores the codes of a block together; no single one can be set.");
+
+    /// <summary>What the first codes of every weight of a block stand for, under the block's scales.</summary>
+    /// <param name="block">Exactly <see cref="BytesPerBlock"/> bytes.</param>
+    /// <param name="values">(codes, <see cref="BlockSize"/>), of as many codes as it has rows.</param>
+    public void CodeValues(ReadOnlySpan<byte> block, Span<float> values)
+    {
+        Span<byte> copy = stackalloc byte[BytesPerBlock];
+        block.CopyTo(copy);
+        for (int code = 0; code < values.Length / BlockSize; code++)
+        {
+            for (int i = 0; i < BlockSize; i++)
+                SetCode(copy, i, code);
+            UnpackBlock(copy, values.Slice(code * BlockSize, BlockSize));
+        }
+    }
+
     /// <summary>Decodes one block.</summary>
     /// <param name="block">Exactly <see cref="BytesPerBlock"/> bytes.</param>
     /// <param name="weights">Exactly <see cref="BlockSize"/> values, all overwritten.</param>
@@ -56,6 +107,12 @@ public abstract class PackedFormat
     /// <param name="weights">Exactly <see cref="BlockSize"/> values.</param>
     /// <param name="block">Exactly <see cref="BytesPerBlock"/> bytes, zero on entry.</param>
     protected abstract void PackBlock(ReadOnlySpan<float> weights, Span<byte> block);
+
+    /// <summary>Encodes one block with the error of each weight weighted; without regard to that unless a format overrides it.</summary>
+    /// <param name="weights">Exactly <see cref="BlockSize"/> values.</param>
+    /// <param name="importance">As many, positive, with a mean of about 1.</param>
+    /// <param name="block">Exactly <see cref="BytesPerBlock"/> bytes, zero on entry.</param>
+    protected virtual void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block) => PackBlock(weights, block);
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -16,6 +16,13 @@ internal sealed class Q2_K : PackedFormat
     public override int BytesPerBlock => 84;
 
     /// <inheritdoc/>
+    public override int CodeBits => 2;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code) =>
+        BlockBytes.ReplaceBits(ref block[16 + (index / 128 * 32) + (index % 32)], index % 128 / 32 * 2, 3, code);
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block[80..]), dmin = BlockBytes.ReadScale(block[82..]);
@@ -28,16 +35,19 @@ internal sealed class Q2_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
         Span<float> scales = stackalloc float[16];
         Span<float> mins = stackalloc float[16];
-        AffineBlocks.Fit(weights, 16, 3, scales, mins);
+        AffineBlocks.Fit(weights, importance, 16, 3, scales, mins);
         (float d, float dmin) = AffineBlocks.Store(scales, mins, 15, block[80..], block[82..]);
         Span<byte> q = stackalloc byte[16];
         for (int j = 0; j < 16; j++)
         {
-            (int scale, int min) = AffineBlocks.Quantize(weights.Slice(j * 16, 16), scales[j], mins[j], d, dmin, 15, 3, q);
+            (int scale, int min) = AffineBlocks.Quantize(weights.Slice(j * 16, 16), importance.Slice(j * 16, 16), scales[j], mins[j], d, dmin, 15, 3, q);
             block[j] = (byte)(scale | (min << 4));
             for (int k = 0; k < 16; k++)
             {

@@ -17,6 +17,16 @@ internal sealed class Q3_K : PackedFormat
     public override int BytesPerBlock => 110;
 
     /// <inheritdoc/>
+    public override int CodeBits => 3;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code)
+    {
+        BlockBytes.ReplaceBits(ref block[32 + (index / 128 * 32) + (index % 32)], index % 128 / 32 * 2, 3, code);
+        BlockBytes.ReplaceBits(ref block[index % 32], index / 32, 1, code >> 2);
+    }
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block[108..]);
@@ -32,11 +42,14 @@ internal sealed class Q3_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
         Span<float> scales = stackalloc float[16];
         for (int j = 0; j < 16; j++)
-            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), -4, 3);
+            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), importance.Slice(j * 16, 16), -4, 3);
         float d = BlockBytes.WriteScale(block[108..], BlockIntegers.Extreme(scales) / -32);
         float inverse = BlockBytes.Inverse(d);
         Span<byte> q = stackalloc byte[16];

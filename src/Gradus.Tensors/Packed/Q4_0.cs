@@ -13,6 +13,12 @@ internal sealed class Q4_0 : PackedFormat
     public override int BytesPerBlock => 18;
 
     /// <inheritdoc/>
+    public override int CodeBits => 4;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code) => BlockBytes.ReplaceNibble(block[2..], index, code);
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block);
@@ -29,6 +35,15 @@ internal sealed class Q4_0 : PackedFormat
         float inverse = BlockBytes.Inverse(d);
         Span<byte> q = stackalloc byte[32];
         BlockIntegers.Truncate(weights, 0, inverse, 8.5f, 15, q);
+        BlockIntegers.StoreNibbles(q, block[2..]);
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
+    {
+        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, ScaleFit.Symmetric(weights, importance, -8, 7)));
+        Span<byte> q = stackalloc byte[32];
+        BlockIntegers.Round(weights, 0, inverse, -8, 7, q);
         BlockIntegers.StoreNibbles(q, block[2..]);
     }
 }

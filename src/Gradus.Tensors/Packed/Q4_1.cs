@@ -15,6 +15,12 @@ internal sealed class Q4_1 : PackedFormat
     public override int BytesPerBlock => 20;
 
     /// <inheritdoc/>
+    public override int CodeBits => 4;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code) => BlockBytes.ReplaceNibble(block[4..], index, code);
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block), m = BlockBytes.ReadScale(block[2..]);
@@ -32,6 +38,16 @@ internal sealed class Q4_1 : PackedFormat
         float inverse = BlockBytes.Inverse(d);
         Span<byte> q = stackalloc byte[32];
         BlockIntegers.Truncate(weights, min, inverse, 0.5f, 15, q);
+        BlockIntegers.StoreNibbles(q, block[4..]);
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
+    {
+        (float scale, float below) = ScaleFit.Affine(weights, importance, 15, anyOffset: true);
+        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, scale)), min = BlockBytes.WriteScale(block[2..], -below);
+        Span<byte> q = stackalloc byte[32];
+        BlockIntegers.Round(weights, -min, inverse, 0, 15, q);
         BlockIntegers.StoreNibbles(q, block[4..]);
     }
 }

@@ -16,6 +16,12 @@ internal sealed class Q4_K : PackedFormat
     public override int BytesPerBlock => 144;
 
     /// <inheritdoc/>
+    public override int CodeBits => 4;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code) => BlockBytes.ReplaceNibble(block.Slice(16 + (index / 64 * 32), 32), index % 64, code);
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block), dmin = BlockBytes.ReadScale(block[2..]);
@@ -30,10 +36,13 @@ internal sealed class Q4_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
         Span<byte> q = stackalloc byte[256];
-        KScales.Fit(weights, 15, block, q);
+        KScales.Fit(weights, importance, 15, block, q);
         for (int run = 0; run < 4; run++)
             BlockIntegers.StoreNibbles(q.Slice(run * 64, 64), block.Slice(16 + (run * 32), 32));
     }

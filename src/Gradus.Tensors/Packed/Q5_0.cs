@@ -13,6 +13,16 @@ internal sealed class Q5_0 : PackedFormat
     public override int BytesPerBlock => 22;
 
     /// <inheritdoc/>
+    public override int CodeBits => 5;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code)
+    {
+        BlockBytes.ReplaceNibble(block[6..], index, code & 15);
+        BlockBytes.ReplaceBits(ref block[2 + (index / 8)], index % 8, 1, code >> 4);
+    }
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block);
@@ -28,6 +38,16 @@ internal sealed class Q5_0 : PackedFormat
         float inverse = BlockBytes.Inverse(d);
         Span<byte> q = stackalloc byte[32];
         BlockIntegers.Truncate(weights, 0, inverse, 16.5f, 31, q);
+        BlockIntegers.StoreFifthBits(q, block.Slice(2, 4));
+        BlockIntegers.StoreNibbles(q, block[6..]);
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
+    {
+        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, ScaleFit.Symmetric(weights, importance, -16, 15)));
+        Span<byte> q = stackalloc byte[32];
+        BlockIntegers.Round(weights, 0, inverse, -16, 15, q);
         BlockIntegers.StoreFifthBits(q, block.Slice(2, 4));
         BlockIntegers.StoreNibbles(q, block[6..]);
     }

@@ -15,6 +15,16 @@ internal sealed class Q5_1 : PackedFormat
     public override int BytesPerBlock => 24;
 
     /// <inheritdoc/>
+    public override int CodeBits => 5;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code)
+    {
+        BlockBytes.ReplaceNibble(block[8..], index, code & 15);
+        BlockBytes.ReplaceBits(ref block[4 + (index / 8)], index % 8, 1, code >> 4);
+    }
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block), m = BlockBytes.ReadScale(block[2..]);
@@ -32,6 +42,17 @@ internal sealed class Q5_1 : PackedFormat
         float inverse = BlockBytes.Inverse(d);
         Span<byte> q = stackalloc byte[32];
         BlockIntegers.Truncate(weights, min, inverse, 0.5f, 31, q);
+        BlockIntegers.StoreFifthBits(q, block.Slice(4, 4));
+        BlockIntegers.StoreNibbles(q, block[8..]);
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
+    {
+        (float scale, float below) = ScaleFit.Affine(weights, importance, 31, anyOffset: true);
+        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, scale)), min = BlockBytes.WriteScale(block[2..], -below);
+        Span<byte> q = stackalloc byte[32];
+        BlockIntegers.Round(weights, -min, inverse, 0, 31, q);
         BlockIntegers.StoreFifthBits(q, block.Slice(4, 4));
         BlockIntegers.StoreNibbles(q, block[8..]);
     }

@@ -16,6 +16,16 @@ internal sealed class Q5_K : PackedFormat
     public override int BytesPerBlock => 176;
 
     /// <inheritdoc/>
+    public override int CodeBits => 5;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code)
+    {
+        BlockBytes.ReplaceNibble(block.Slice(48 + (index / 64 * 32), 32), index % 64, code & 15);
+        BlockBytes.ReplaceBits(ref block[16 + (index % 32)], index / 32, 1, code >> 4);
+    }
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block), dmin = BlockBytes.ReadScale(block[2..]);
@@ -31,10 +41,13 @@ internal sealed class Q5_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
         Span<byte> q = stackalloc byte[256];
-        KScales.Fit(weights, 31, block, q);
+        KScales.Fit(weights, importance, 31, block, q);
         Span<byte> fifth = block.Slice(16, 32);
         for (int run = 0; run < 4; run++)
             BlockIntegers.StoreNibbles(q.Slice(run * 64, 64), block.Slice(48 + (run * 32), 32));

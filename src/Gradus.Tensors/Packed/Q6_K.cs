@@ -16,6 +16,17 @@ internal sealed class Q6_K : PackedFormat
     public override int BytesPerBlock => 210;
 
     /// <inheritdoc/>
+    public override int CodeBits => 6;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code)
+    {
+        int within = index % 128;
+        BlockBytes.ReplaceNibble(block.Slice(index / 128 * 64, 64), within, code & 15);
+        BlockBytes.ReplaceBits(ref block[128 + (index / 128 * 32) + (within % 32)], within / 32 * 2, 3, code >> 4);
+    }
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block[208..]);
@@ -29,11 +40,14 @@ internal sealed class Q6_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
         Span<float> scales = stackalloc float[16];
         for (int j = 0; j < 16; j++)
-            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), -32, 31);
+            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), importance.Slice(j * 16, 16), -32, 31);
         float d = BlockBytes.WriteScale(block[208..], BlockIntegers.Extreme(scales) / -128);
         float inverse = BlockBytes.Inverse(d);
         Span<byte> q = stackalloc byte[256];

@@ -13,6 +13,12 @@ internal sealed class Q8_0 : PackedFormat
     public override int BytesPerBlock => 34;
 
     /// <inheritdoc/>
+    public override int CodeBits => 8;
+
+    /// <inheritdoc/>
+    public override void SetCode(Span<byte> block, int index, int code) => block[2 + index] = (byte)(sbyte)(code - 128);
+
+    /// <inheritdoc/>
     protected override void UnpackBlock(ReadOnlySpan<byte> block, Span<float> weights)
     {
         float d = BlockBytes.ReadScale(block);

@@ -43,6 +43,9 @@ internal sealed unsafe class MappedTensorFile : TensorFile
     public static MappedTensorFile Create(TensorFile file, IEnumerable<MappedTensor> tensors) =>
         new(file, tensors.ToDictionary(t => t.Describe()));
 
+    /// <summary>How a tensor follows from those of the file.</summary>
+    public MappedTensor Origin(TensorEntry entry) => _tensors[entry];
+
     /// <inheritdoc/>
     public override void Read(TensorEntry entry, long start, Span<float> destination)
     {

@@ -46,6 +46,7 @@ public sealed class Pass
         Inputs = inputs;
         Noise = of.Noise;
         Observer = of.Observer;
+        Runner = of.Runner;
         RouterLogits = of.RouterLogits;
         Recompute = of.Recompute;
         Bias = of.Bias;
@@ -84,6 +85,18 @@ public sealed class Pass
 
     /// <summary>Who looks on, or null.</summary>
     public Observer? Observer { get; set; }
+
+    /// <summary>Who runs the blocks in the model's stead, those of the encoder too, or null: they run one after the other.</summary>
+    public BlockRunner? Runner
+    {
+        get;
+        set
+        {
+            field = value;
+            if (Source is { } source)
+                source.Runner = value;
+        }
+    }
 
     /// <summary>Receives the router logits (N, E) of every sparse layer in turn (<see cref="LoadBalancing"/>); null where nobody wants them.</summary>
     public IList<Tensor>? RouterLogits { get; set; }
@@ -233,6 +246,8 @@ public sealed class Pass
     {
         ArgumentNullException.ThrowIfNull(block);
         ArgumentNullException.ThrowIfNull(x);
+        if (Runner is { } runner)
+            return runner.Run(this, block, x);
         return x.Workspace.Tape is not null && !Recompute ? block.Forward(x, this) : Recomputation.Run(this, block, x);
     }
 

@@ -9,7 +9,8 @@ namespace Gradus.Files.Gguf;
 /// <param name="Storage">The type of the matrices.</param>
 /// <param name="Name">The model's name, <c>general.name</c>; null leaves it out.</param>
 /// <param name="Pooling">How a sentence encoder makes one vector of a text; null where the model is none.</param>
-public sealed record GgufExportOptions(GgufStorage Storage, string? Name = null, Pooling? Pooling = null);
+/// <param name="KeepsBlocks">Whether tensors that are in blocks already keep theirs, of whatever format.</param>
+public sealed record GgufExportOptions(GgufStorage Storage, string? Name = null, Pooling? Pooling = null, bool KeepsBlocks = false);
 
 /// <summary>A checkpoint of transformers made ready to be written as GGUF: names, layout, types and metadata of llama.cpp.</summary>
 public sealed class GgufExport : IDisposable
@@ -49,7 +50,7 @@ public sealed class GgufExport : IDisposable
         GgufFamily family = GgufFamilies.OfCheckpoint(parameters);
         MappedTensorFile mapped = MappedTensorFile.Create(tensors, GgufNames.ToGguf(family, parameters, tensors));
         bool hasHead = mapped.TryGet("output.weight", out _);
-        List<TensorEntry> entries = [.. mapped.Entries.Select(e => options.Storage.Plan(e, e.Name == (hasHead ? "output.weight" : "token_embd.weight")))];
+        List<TensorEntry> entries = [.. mapped.Entries.Select(e => options.KeepsBlocks && e.Packed is not null ? e : options.Storage.Plan(e, e.Name == (hasHead ? "output.weight" : "token_embd.weight")))];
         GgufMetadata metadata = new();
         metadata.Set("general.architecture", family.Architecture);
         metadata.Set("general.type", "model");
@@ -65,6 +66,14 @@ public sealed class GgufExport : IDisposable
         WriteTokenizer(metadata, tokenizer, parameters, generation);
         return new GgufExport(mapped, metadata, entries, [.. family.Deviations(parameters)]);
     }
+
+    /// <summary>Where each tensor of the checkpoint goes whose rows stay whole: for its name the tensor of the file, and which of those stacked in it.</summary>
+    public IReadOnlyDictionary<string, (TensorEntry Tensor, int Part)> Targets => Entries
+        .SelectMany(e => _tensors.Origin(_tensors[e.Name]) is var mapped && (mapped.Layout.KeepsRows || mapped.Layout == TensorLayout.Transposed)
+            ? mapped.Sources.Select((s, i) => (s.Name, Target: (e, i)))
+            : [])
+        .GroupBy(t => t.Name, StringComparer.Ordinal)
+        .ToDictionary(g => g.Key, g => g.First().Target, StringComparer.Ordinal);
 
     /// <summary>Writes the file, tensor by tensor.</summary>
     /// <param name="stream">Where to; stays open.</param>
@@ -93,7 +102,14 @@ public sealed class GgufExport : IDisposable
     /// <summary>Closes the source.</summary>
     public void Dispose() => _tensors.Dispose();
 
-    private void Copy(TensorEntry entry, TensorFileWriter writer) => _tensors.Copy(_tensors[entry.Name], writer, entry.Name);
+    private void Copy(TensorEntry entry, TensorFileWriter writer)
+    {
+        TensorEntry source = _tensors[entry.Name];
+        if (source.Packed is { } packed && packed.Name == entry.Packed?.Name)
+            writer.Write(entry.Name, _tensors.Bytes(source));
+        else
+            _tensors.Copy(source, writer, entry.Name);
+    }
 
     private static void WriteTokenizer(GgufMetadata metadata, Tokenizer? tokenizer, HyperParameters config, JsonObject? generation)
     {

@@ -37,6 +37,9 @@ internal static class GgufNames
             if (sources.Count != place.HuggingFaceNames.Count)
                 throw Malformed.File(checkpoint.Path, $"has {sources.Count} of the {place.HuggingFaceNames.Count} tensors like {place.HuggingFaceNames[0]}; the checkpoint is not whole.");
             TensorLayout layout = place.IsExpert ? TensorLayout.Stacked() : place.Rule.ToGguf ?? TensorLayout.Same;
+            // Blocks run along the inputs: a packed matrix is (out, in), whatever a checkpoint does with numbers.
+            if (layout == TensorLayout.Transposed && sources[0].Packed is not null)
+                layout = TensorLayout.Same;
             CheckRows(checkpoint.Path, place.Rule, layout, sources[0]);
             mapped.Add(new MappedTensor(place.GgufName, layout, sources));
         }

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Gradus.Tensors;
 using Gradus.Tensors.Packed;
 
@@ -57,6 +58,13 @@ public sealed class GgufStorage
         _packed = packed;
     }
 
+    /// <summary>Other types for tensors whose name in GGUF a pattern finds; the first that does counts, for heads too.</summary>
+    public IReadOnlyList<(Regex Name, GgufStorage Storage)> Exceptions { get; private init; } = [];
+
+    /// <summary>The same with other types for some tensors.</summary>
+    /// <param name="exceptions">Patterns that are looked for in a tensor's name in GGUF, and the type of those they find.</param>
+    public GgufStorage With(IReadOnlyList<(Regex Name, GgufStorage Storage)> exceptions) => new(_plain, _packed) { Exceptions = exceptions };
+
     /// <summary>The names of the types, in lower case.</summary>
     public static IReadOnlyList<string> Names { get; } = [.. FileTypes.Keys.Select(k => k.ToLowerInvariant())];
 
@@ -67,7 +75,7 @@ public sealed class GgufStorage
     internal uint FileType => FileTypes[Name];
 
     /// <summary>Whether tensors are packed in blocks.</summary>
-    internal bool IsPacked => _packed is not null;
+    internal bool IsPacked => _packed is not null || Exceptions.Any(e => e.Storage.IsPacked);
 
     /// <summary>The storage of a type.</summary>
     /// <param name="name">One of <see cref="Names"/>, in any case.</param>
@@ -86,6 +94,8 @@ public sealed class GgufStorage
     /// <param name="isHead">Whether it gives the logits.</param>
     internal TensorEntry Plan(TensorEntry tensor, bool isHead)
     {
+        if (Exceptions.FirstOrDefault(e => e.Name.IsMatch(tensor.Name)).Storage is { } other)
+            return other.Plan(tensor, isHead: false);
         if (tensor.Shape.Rank < 2 || KeptNames.Any(n => tensor.Name.EndsWith(n, StringComparison.Ordinal)))
             return new TensorEntry(tensor.Name, DType.F32, tensor.Shape);
         if (_packed is null)
