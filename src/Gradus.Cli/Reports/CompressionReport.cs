@@ -50,7 +50,8 @@ internal sealed record CompressionReport(
         facts.Add("report", name + ".html");
     }
 
-    private IEnumerable<(string Label, string Value)> Rows()
+    /// <summary>The figures in words.</summary>
+    public IEnumerable<(string Label, string Value)> Rows()
     {
         yield return ("size", $"{Facts.Bytes(BytesBefore)} → {Facts.Bytes(BytesAfter)} ({100.0 * BytesAfter / Math.Max(1, BytesBefore):0.0} %)");
         if (Loss is not { } loss)

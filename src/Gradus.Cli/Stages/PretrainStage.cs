@@ -28,6 +28,9 @@ public sealed record PretrainRecipe : StageRecipe
     /// <summary>A model to go on from, instead of a new one.</summary>
     public string? StartFrom { get; init; }
 
+    /// <summary>Train for the form that a GGUF file of this type stores (q4_0, q8_0 …): computes with rounded weights. Null for none.</summary>
+    public string? QuantizationAware { get; init; }
+
     /// <summary>What the model is trained for: the next token, masked tokens, replaced ones, pieces cut out, or two of them.</summary>
     public ObjectiveRecipe Objective { get; init; } = new NextTokenRecipe();
 
@@ -94,6 +97,7 @@ internal static class PretrainStage
         if (tokenizer.VocabularySize > model.Config.Vocabulary)
             throw new InvalidDataException($"{recipe.Tokenizer}: the tokenizer has {tokenizer.VocabularySize} tokens, but the model takes {model.Config.Vocabulary}; use the model's own tokenizer.");
         ModelBundle bundle = new(model, tokenizer, new ModelLocation(recipe.StartFrom ?? recipe.Run));
+        StageQuantization.Apply(model, recipe.QuantizationAware, "pretrain", context);
         model.SetTrainable(true);
         using PretrainingText text = PretrainingText.Read(files, tokenizer, context.TokenCache, cancel: context.Cancellation);
         (BatchSource train, BatchSource? validation) = Batches(recipe, text, model.Config.ContextLength - recipe.Objective.AddedTokens, context);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Gradus.Cli.Configuration;
 using Gradus.Tensors;
+using Gradus.Training.Compression.Distillation;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
 using Gradus.Training.Optimizers;
@@ -13,7 +14,7 @@ namespace Gradus.Cli.Stages;
     JsonSerializerDefaults.Strict,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     AllowOutOfOrderMetadataProperties = true,
-    Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>), typeof(SnakeCaseEnum<TooLong>), typeof(SnakeCaseEnum<MuonScale>), typeof(SnakeCaseEnum<TaskKind>), typeof(SnakeCaseEnum<MaskCount>)])]
+    Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>), typeof(SnakeCaseEnum<TooLong>), typeof(SnakeCaseEnum<MuonScale>), typeof(SnakeCaseEnum<TaskKind>), typeof(SnakeCaseEnum<MaskCount>), typeof(SnakeCaseEnum<DivergenceKind>), typeof(SnakeCaseEnum<TextAuthor>)])]
 [JsonSerializable(typeof(StageRecipe))]
 [JsonSerializable(typeof(PipelineRecipe))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

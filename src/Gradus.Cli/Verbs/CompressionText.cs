@@ -49,15 +49,26 @@ internal static class CompressionText
         if (tokenizer is null)
             throw new UsageException("The model has no tokenizer to read text with; give one with --tokenizer.");
         NamedData names = new(context, parse.GetValue(Fetch));
-        int[]? held = test.Length == 0 ? null : Tokens(names.Resolve(test), tokenizer, context).ToArray();
-        if (data.Length == 0)
-            return (null, Limited(held!, parse));
-        Span<int> all = Tokens(names.Resolve(data), tokenizer, context);
-        int kept = held is null ? all.Length - (int)(all.Length * HeldOut) : all.Length;
-        return (TokenSequence.Of(all[..kept].ToArray()), Limited(held ?? all[kept..].ToArray(), parse));
+        return Read(context, names.Resolve(data), names.Resolve(test), tokenizer, parse.GetValue(TestTokens));
     }
 
-    private static int[] Limited(int[] tokens, ParseResult parse) => tokens.Length <= parse.GetValue(TestTokens) ? tokens : tokens[..parse.GetValue(TestTokens)];
+    /// <summary>Reads and tokenizes files.</summary>
+    /// <param name="context">The command line.</param>
+    /// <param name="data">Text to measure activations on.</param>
+    /// <param name="test">Text to measure the loss on; where there is none, the last tenth of the data.</param>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="testTokens">The most tokens to measure the loss on.</param>
+    public static (TokenSequence? Calibration, int[]? Test) Read(CommandContext context, string[] data, string[] test, Tokenizer tokenizer, int testTokens)
+    {
+        int[]? held = test.Length == 0 ? null : Tokens(test, tokenizer, context).ToArray();
+        if (data.Length == 0)
+            return (null, Limited(held!));
+        Span<int> all = Tokens(data, tokenizer, context);
+        int kept = held is null ? all.Length - (int)(all.Length * HeldOut) : all.Length;
+        return (TokenSequence.Of(all[..kept].ToArray()), Limited(held ?? all[kept..].ToArray()));
+
+        int[] Limited(int[] tokens) => tokens.Length <= testTokens ? tokens : tokens[..testTokens];
+    }
 
     private static Span<int> Tokens(string[] files, Tokenizer tokenizer, CommandContext context)
     {

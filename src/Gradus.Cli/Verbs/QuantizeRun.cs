@@ -1,5 +1,3 @@
-using System.CommandLine;
-using System.Text.Json.Nodes;
 using Gradus.Cli.Console;
 using Gradus.Cli.Reports;
 using Gradus.Files;
@@ -39,28 +37,35 @@ internal sealed record QuantizeSettings(string From, string To, string Target, Q
     /// <summary>Where the report goes, without its ending.</summary>
     public string Report { get; init; } = "";
 
-    /// <summary>Whether the report is printed as JSON.</summary>
-    public bool Json { get; init; }
+    /// <summary>Pieces of text to measure activations on.</summary>
+    public int Samples { get; init; } = 128;
+
+    /// <summary>Tokens of such a piece.</summary>
+    public int SampleTokens { get; init; } = 512;
+
+    /// <summary>Whether nothing is said of single layers.</summary>
+    public bool Quiet { get; init; }
 }
 
 /// <summary>Quantizes one model, writes it, and measures what that has cost on the file as it is read again.</summary>
 internal sealed class QuantizeRun(CommandContext context, ConvertSource source, QuantizeSettings settings)
 {
     /// <summary>Runs.</summary>
-    /// <param name="parse">The command line, which says what text is read.</param>
-    public void Run(ParseResult parse)
+    /// <param name="tokens">Text to measure activations on, or null.</param>
+    /// <param name="test">Text to measure the loss on, or null.</param>
+    /// <returns>The report, which is written too.</returns>
+    public CompressionReport Run(TokenSequence? tokens, int[]? test)
     {
         ModelConfig config = source.Known ?? throw new UsageException($"{source.Architecture}: this architecture is converted but not run; use gradus convert --dtype.");
-        (TokenSequence? tokens, int[]? test) = CompressionText.Read(context, parse, source.Tokenizer);
         if (settings.Options.NeedsText && tokens is null && settings.ImportanceFile is null)
             throw new UsageException($"--method {settings.Options.Method.ToString().ToLowerInvariant()} measures activations; give text with --data{(settings.Options.Method == QuantizationMethod.Imatrix ? " or a matrix with --imatrix" : "")}.");
         QuantizedLayers quantized;
         using (LanguageModel model = QuantizeVerb.Load(source))
         {
-            CalibrationText? text = tokens is null ? null : CalibrationText.Of(tokens, model, parse.GetValue(CompressionText.Samples), parse.GetValue(CompressionText.SampleTokens));
+            CalibrationText? text = tokens is null ? null : CalibrationText.Of(tokens, model, settings.Samples, settings.SampleTokens);
             quantized = settings.Storage is { } storage ? ToGguf(model, storage, text) : ToFolder(model, text);
         }
-        Tell(quantized, config, test);
+        return Measure(quantized, config, test);
     }
 
     private QuantizedLayers ToGguf(LanguageModel model, GgufStorage storage, CalibrationText? text)
@@ -112,11 +117,11 @@ internal sealed class QuantizeRun(CommandContext context, ConvertSource source, 
 
     private void Say(LayerLoss loss)
     {
-        if (!settings.Json)
+        if (!settings.Quiet)
             context.Note($"{loss.Layer}: error {loss.Error:0.00e0}{(loss.Note is null ? "" : $" ({loss.Note})")}");
     }
 
-    private void Tell(QuantizedLayers quantized, ModelConfig config, int[]? test)
+    private CompressionReport Measure(QuantizedLayers quantized, ModelConfig config, int[]? test)
     {
         long before = source.Tensors.Entries.Sum(e => e.ByteLength), after = SizeOf(settings.To);
         CompressionLoss? loss = null;
@@ -129,10 +134,7 @@ internal sealed class QuantizeRun(CommandContext context, ConvertSource source, 
             $"{Path.GetFileName(settings.From.TrimEnd('/'))} in {settings.Target} by {settings.Options.Method.ToString().ToLowerInvariant()}",
             settings.From, settings.To, before, after, loss, quantized.Layers, quantized.Scales);
         report.Write(settings.Report);
-        if (settings.Json)
-            context.WriteJson(report.ToJson());
-        else
-            report.Print(new Facts(context), settings.Report);
+        return report;
     }
 
     private static long SizeOf(string path) => File.Exists(path)

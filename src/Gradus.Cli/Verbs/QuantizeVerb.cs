@@ -6,6 +6,7 @@ using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Tensors.Cpu;
 using Gradus.Training.Compression;
+using Gradus.Training.Data.Tokens;
 
 namespace Gradus.Cli.Verbs;
 
@@ -15,7 +16,8 @@ internal static class QuantizeVerb
     /// <summary>Targets that are folders of safetensors.</summary>
     internal const string GptqTarget = "gptq", AwqTarget = "awq";
 
-    private static readonly Dictionary<string, QuantizationMethod> Methods = Enum.GetValues<QuantizationMethod>().ToDictionary(m => m.ToString().ToLowerInvariant(), StringComparer.Ordinal);
+    /// <summary>The methods by their names.</summary>
+    internal static readonly Dictionary<string, QuantizationMethod> Methods = Enum.GetValues<QuantizationMethod>().ToDictionary(m => m.ToString().ToLowerInvariant(), StringComparer.Ordinal);
 
     private static readonly Argument<string> Model = new("MODEL") { Description = "A model's folder, a run's, an adapter's (which is merged), a GGUF file, or a model's name on the hub." };
 
@@ -122,10 +124,17 @@ internal static class QuantizeVerb
             BitsPerWeight = parse.GetValue(Budget),
             ImportanceFile = parse.GetValue(Imatrix),
             Report = parse.GetValue(Report) ?? (isFolder ? to.TrimEnd('/', '\\') : to[..^".gguf".Length]) + ".loss",
-            Json = parse.GetValue(Json),
+            Samples = parse.GetValue(CompressionText.Samples),
+            SampleTokens = parse.GetValue(CompressionText.SampleTokens),
+            Quiet = parse.GetValue(Json),
         };
         using ConvertSource source = ConvertSource.Open(from, parse.GetValue(TokenizerPath), parse.GetValue(Base), context.Cancellation);
-        new QuantizeRun(context, source, settings).Run(parse);
+        (TokenSequence? tokens, int[]? test) = CompressionText.Read(context, parse, source.Tokenizer);
+        Reports.CompressionReport report = new QuantizeRun(context, source, settings).Run(tokens, test);
+        if (parse.GetValue(Json))
+            context.WriteJson(report.ToJson());
+        else
+            report.Print(new Facts(context), settings.Report);
         return ExitCode.Done;
     }
 

@@ -7,10 +7,10 @@ namespace Gradus.Tensors.Packed;
 internal static class AffineBlocks
 {
     /// <summary>The best scale and minimum of each sub-block.</summary>
-    public static void Fit(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, int size, int high, Span<float> scales, Span<float> mins)
+    public static void Fit(ReadOnlySpan<float> weights, int size, int high, Span<float> scales, Span<float> mins)
     {
         for (int j = 0; j < scales.Length; j++)
-            (scales[j], mins[j]) = ScaleFit.Affine(weights.Slice(j * size, size), importance.Slice(j * size, size), high);
+            (scales[j], mins[j]) = ScaleFit.Affine(weights.Slice(j * size, size), high);
     }
 
     /// <summary>Stores the scale of scales and the scale of minima, so that the largest of each becomes <paramref name="most"/>.</summary>

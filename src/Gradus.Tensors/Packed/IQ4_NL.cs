@@ -30,12 +30,14 @@ internal sealed class IQ4_NL : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => Store(weights, NonLinear4.Fit(weights), block);
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block) => Store(weights, NonLinear4.Fit(weights, importance), block);
+
+    private static void Store(ReadOnlySpan<float> weights, float scale, Span<byte> block)
     {
-        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, NonLinear4.Fit(weights, importance)));
+        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, scale));
         for (int i = 0; i < weights.Length; i++)
             BlockBytes.SetNibble(block[2..], i, NonLinear4.Nearest(weights[i] * inverse));
     }

@@ -41,20 +41,33 @@ internal sealed class IQ4_XS : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        Span<float> scales = stackalloc float[8];
+        for (int j = 0; j < 8; j++)
+            scales[j] = NonLinear4.Fit(weights.Slice(j * 32, 32));
+        float d = BlockBytes.WriteScale(block, BlockIntegers.Extreme(scales) / -32);
+        float inverse = BlockBytes.Inverse(d);
+        Span<int> integers = stackalloc int[8];
+        for (int j = 0; j < 8; j++)
+            integers[j] = ScaleFit.Quantize(scales[j] * inverse, -32, 31);
+        Store(weights, d, integers, block);
+    }
 
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
-        Span<float> scales = stackalloc float[8];
-        for (int j = 0; j < 8; j++)
-            scales[j] = NonLinear4.Fit(weights.Slice(j * 32, 32), importance.Slice(j * 32, 32));
-        float d = BlockBytes.WriteScale(block, BlockIntegers.Extreme(scales) / -32);
-        float inverse = BlockBytes.Inverse(d);
+        Span<int> scales = stackalloc int[8];
+        float d = SuperBlocks.Symmetric(weights, importance, NonLinear4.Fit, v => NonLinear4.Levels[NonLinear4.Nearest(v)], -32, 31, scales);
+        Store(weights, BlockBytes.WriteScale(block, d), scales, block);
+    }
+
+    private static void Store(ReadOnlySpan<float> weights, float d, ReadOnlySpan<int> scales, Span<byte> block)
+    {
         int high = 0;
         for (int j = 0; j < 8; j++)
         {
-            int scale = ScaleFit.Quantize(scales[j] * inverse, -32, 31);
+            int scale = scales[j];
             block[4 + (j / 2)] |= (byte)(((scale + 32) & 15) << (j % 2 * 4));
             high |= (scale + 32) >> 4 << (j * 2);
             float sub = BlockBytes.Inverse(d * scale);

@@ -32,17 +32,28 @@ internal static class KScales
     /// Fits eight sub-blocks of 32 weights, stores d, dmin and the 12 bytes after them, and gives the integers 0 to
     /// <paramref name="high"/> that go with what was stored.
     /// </summary>
-    public static void Fit(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, int high, Span<byte> block, Span<byte> q)
+    public static void Fit(ReadOnlySpan<float> weights, int high, Span<byte> block, Span<byte> q)
     {
         Span<float> scales = stackalloc float[8];
         Span<float> mins = stackalloc float[8];
-        AffineBlocks.Fit(weights, importance, 32, high, scales, mins);
+        AffineBlocks.Fit(weights, 32, high, scales, mins);
         (float d, float dmin) = AffineBlocks.Store(scales, mins, 63, block, block[2..]);
         Span<byte> packed = block.Slice(4, Bytes);
         for (int j = 0; j < 8; j++)
         {
-            (int scale, int min) = AffineBlocks.Quantize(weights.Slice(j * 32, 32), importance.Slice(j * 32, 32), scales[j], mins[j], d, dmin, 63, high, q.Slice(j * 32, 32));
+            (int scale, int min) = AffineBlocks.Quantize(weights.Slice(j * 32, 32), BlockImportance.Ones(32), scales[j], mins[j], d, dmin, 63, high, q.Slice(j * 32, 32));
             Write(packed, j, scale, min);
         }
+    }
+
+    /// <inheritdoc cref="Fit(ReadOnlySpan{float}, int, Span{byte}, Span{byte})"/>
+    public static void Fit(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, int high, Span<byte> block, Span<byte> q)
+    {
+        Span<byte> scales = stackalloc byte[8], mins = stackalloc byte[8];
+        (float d, float dmin) = SuperBlocks.Affine(weights, importance, high, 63, scales, mins, q);
+        BlockBytes.WriteScale(block, d);
+        BlockBytes.WriteScale(block[2..], dmin);
+        for (int j = 0; j < 8; j++)
+            Write(block.Slice(4, Bytes), j, scales[j], mins[j]);
     }
 }

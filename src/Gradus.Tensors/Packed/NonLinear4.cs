@@ -19,7 +19,7 @@ internal static class NonLinear4
     public static int Nearest(float value) => NearestToHalves[(int)MathF.Ceiling(Math.Clamp(value * 2, -256, 256)) + 256];
 
     /// <summary>x ≈ d·level with the least squared error; returns d.</summary>
-    public static float Fit(ReadOnlySpan<float> x, ReadOnlySpan<float> importance)
+    public static float Fit(ReadOnlySpan<float> x)
     {
         const int Scales = 2 * ((2 * Steps) + 1), Lanes = 48;
         float extreme = BlockIntegers.Extreme(x);
@@ -33,17 +33,54 @@ internal static class NonLinear4
         for (int i = 0; i < Scales; i += Vector<float>.Count)
         {
             Vector<float> target = new(targets[i..]), xq = Vector<float>.Zero, qq = xq;
-            for (int j = 0; j < parts.Length; j++)
+            foreach (float part in parts)
             {
-                Vector<float> value = Vector.Create(parts[j]), q = NearestLevels(value * target), counted = Vector.Create(importance[j]) * q;
-                xq += value * counted;
-                qq += q * counted;
+                Vector<float> value = Vector.Create(part), q = NearestLevels(value * target);
+                xq += value * q;
+                qq += q * q;
             }
             // A scale of the other sign would not find these levels again.
             xq = Vector.ConditionalSelect(Vector.GreaterThan(xq * target, Vector<float>.Zero), xq, Vector<float>.Zero);
             ScaleFit.Store(xq, qq, gains[i..], scales[i..]);
         }
         return extreme * ScaleFit.Best(gains[..Scales], scales);
+    }
+
+    /// <summary>x ≈ d·level with the least weighted error; returns d.</summary>
+    public static float Fit(ReadOnlySpan<float> x, ReadOnlySpan<float> importance)
+    {
+        float all = BlockIntegers.Extreme(x), counted = WeightedFit.Extreme(x, importance), best = 0;
+        double most = 0;
+        foreach (float extreme in counted == all ? (ReadOnlySpan<float>)[all] : [all, counted])
+        {
+            foreach (float factor in WeightedFit.Tried)
+            {
+                foreach (int end in (ReadOnlySpan<int>)[Levels[0], Levels[^1]])
+                    (most, best) = Refine(x, importance, extreme / (end * factor), most, best);
+            }
+        }
+        return best;
+    }
+
+    // Levels and scale in turn, as long as more is taken off the error.
+    private static (double Gain, float Scale) Refine(ReadOnlySpan<float> x, ReadOnlySpan<float> importance, float d, double most, float best)
+    {
+        for (int round = 0; round < 2; round++)
+        {
+            double xq = 0, qq = 0;
+            float inverse = BlockBytes.Inverse(d);
+            for (int i = 0; i < x.Length; i++)
+            {
+                double level = Levels[Nearest(x[i] * inverse)], counts = importance[i] * level;
+                xq += x[i] * counts;
+                qq += level * counts;
+            }
+            if (!(qq > 0) || xq * xq / qq <= most)
+                break;
+            (most, best) = (xq * xq / qq, (float)(xq / qq));
+            d = best;
+        }
+        return (most, best);
     }
 
     // Sixteen levels and fifteen midpoints as a tree of comparisons.

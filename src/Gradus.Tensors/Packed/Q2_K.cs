@@ -35,25 +35,38 @@ internal sealed class Q2_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
-
-    /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
     {
         Span<float> scales = stackalloc float[16];
         Span<float> mins = stackalloc float[16];
-        AffineBlocks.Fit(weights, importance, 16, 3, scales, mins);
+        AffineBlocks.Fit(weights, 16, 3, scales, mins);
         (float d, float dmin) = AffineBlocks.Store(scales, mins, 15, block[80..], block[82..]);
         Span<byte> q = stackalloc byte[16];
         for (int j = 0; j < 16; j++)
         {
-            (int scale, int min) = AffineBlocks.Quantize(weights.Slice(j * 16, 16), importance.Slice(j * 16, 16), scales[j], mins[j], d, dmin, 15, 3, q);
-            block[j] = (byte)(scale | (min << 4));
-            for (int k = 0; k < 16; k++)
-            {
-                int i = (j * 16) + k;
-                block[16 + (i / 128 * 32) + (i % 32)] |= (byte)(q[k] << (i % 128 / 32 * 2));
-            }
+            (int scale, int min) = AffineBlocks.Quantize(weights.Slice(j * 16, 16), BlockImportance.Ones(16), scales[j], mins[j], d, dmin, 15, 3, q);
+            Store(j, scale, min, q, block);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
+    {
+        Span<byte> scales = stackalloc byte[16], mins = stackalloc byte[16], q = stackalloc byte[256];
+        (float d, float dmin) = SuperBlocks.Affine(weights, importance, 3, 15, scales, mins, q);
+        BlockBytes.WriteScale(block[80..], d);
+        BlockBytes.WriteScale(block[82..], dmin);
+        for (int j = 0; j < 16; j++)
+            Store(j, scales[j], mins[j], q.Slice(j * 16, 16), block);
+    }
+
+    private static void Store(int j, int scale, int min, ReadOnlySpan<byte> q, Span<byte> block)
+    {
+        block[j] = (byte)(scale | (min << 4));
+        for (int k = 0; k < 16; k++)
+        {
+            int i = (j * 16) + k;
+            block[16 + (i / 128 * 32) + (i % 32)] |= (byte)(q[k] << (i % 128 / 32 * 2));
         }
     }
 }

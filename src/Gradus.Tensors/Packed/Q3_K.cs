@@ -42,20 +42,33 @@ internal sealed class Q3_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        Span<float> scales = stackalloc float[16];
+        for (int j = 0; j < 16; j++)
+            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), -4, 3);
+        float d = BlockBytes.WriteScale(block[108..], BlockIntegers.Extreme(scales) / -32);
+        float inverse = BlockBytes.Inverse(d);
+        Span<int> integers = stackalloc int[16];
+        for (int j = 0; j < 16; j++)
+            integers[j] = ScaleFit.Quantize(scales[j] * inverse, -32, 31);
+        Store(weights, d, integers, block);
+    }
 
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
-        Span<float> scales = stackalloc float[16];
-        for (int j = 0; j < 16; j++)
-            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), importance.Slice(j * 16, 16), -4, 3);
-        float d = BlockBytes.WriteScale(block[108..], BlockIntegers.Extreme(scales) / -32);
-        float inverse = BlockBytes.Inverse(d);
+        Span<int> scales = stackalloc int[16];
+        float d = SuperBlocks.Symmetric(weights, importance, (w, i) => WeightedFit.Symmetric(w, i, -4, 3), v => ScaleFit.Quantize(v, -4, 3), -32, 31, scales);
+        Store(weights, BlockBytes.WriteScale(block[108..], d), scales, block);
+    }
+
+    private static void Store(ReadOnlySpan<float> weights, float d, ReadOnlySpan<int> scales, Span<byte> block)
+    {
         Span<byte> q = stackalloc byte[16];
         for (int j = 0; j < 16; j++)
         {
-            int scale = ScaleFit.Quantize(scales[j] * inverse, -32, 31);
+            int scale = scales[j];
             BlockBytes.SetNibble(block.Slice(96, 8), j, (scale + 32) & 15);
             block[104 + (j % 4)] |= (byte)((scale + 32) >> 4 << (j / 4 * 2));
             BlockIntegers.Round(weights.Slice(j * 16, 16), 0, BlockBytes.Inverse(d * scale), -4, 3, q);

@@ -41,7 +41,7 @@ internal sealed class Q4_0 : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
-        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, ScaleFit.Symmetric(weights, importance, -8, 7)));
+        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, WeightedFit.Symmetric(weights, importance, -8, 7)));
         Span<byte> q = stackalloc byte[32];
         BlockIntegers.Round(weights, 0, inverse, -8, 7, q);
         BlockIntegers.StoreNibbles(q, block[2..]);

@@ -44,7 +44,7 @@ internal sealed class Q4_1 : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
-        (float scale, float below) = ScaleFit.Affine(weights, importance, 15, anyOffset: true);
+        (float scale, float below) = WeightedFit.Affine(weights, importance, 15, anyOffset: true);
         float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, scale)), min = BlockBytes.WriteScale(block[2..], -below);
         Span<byte> q = stackalloc byte[32];
         BlockIntegers.Round(weights, -min, inverse, 0, 15, q);

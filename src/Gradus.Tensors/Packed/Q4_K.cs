@@ -36,13 +36,23 @@ internal sealed class Q4_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        Span<byte> q = stackalloc byte[256];
+        KScales.Fit(weights, 15, block, q);
+        Store(q, block);
+    }
 
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
         Span<byte> q = stackalloc byte[256];
         KScales.Fit(weights, importance, 15, block, q);
+        Store(q, block);
+    }
+
+    private static void Store(ReadOnlySpan<byte> q, Span<byte> block)
+    {
         for (int run = 0; run < 4; run++)
             BlockIntegers.StoreNibbles(q.Slice(run * 64, 64), block.Slice(16 + (run * 32), 32));
     }

@@ -45,7 +45,7 @@ internal sealed class Q5_0 : PackedFormat
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
-        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, ScaleFit.Symmetric(weights, importance, -16, 15)));
+        float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, WeightedFit.Symmetric(weights, importance, -16, 15)));
         Span<byte> q = stackalloc byte[32];
         BlockIntegers.Round(weights, 0, inverse, -16, 15, q);
         BlockIntegers.StoreFifthBits(q, block.Slice(2, 4));

@@ -41,13 +41,23 @@ internal sealed class Q5_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        Span<byte> q = stackalloc byte[256];
+        KScales.Fit(weights, 31, block, q);
+        Store(q, block);
+    }
 
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
         Span<byte> q = stackalloc byte[256];
         KScales.Fit(weights, importance, 31, block, q);
+        Store(q, block);
+    }
+
+    private static void Store(ReadOnlySpan<byte> q, Span<byte> block)
+    {
         Span<byte> fifth = block.Slice(16, 32);
         for (int run = 0; run < 4; run++)
             BlockIntegers.StoreNibbles(q.Slice(run * 64, 64), block.Slice(48 + (run * 32), 32));

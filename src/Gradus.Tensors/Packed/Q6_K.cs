@@ -40,20 +40,33 @@ internal sealed class Q6_K : PackedFormat
     }
 
     /// <inheritdoc/>
-    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block) => PackBlock(weights, BlockImportance.Ones(weights.Length), block);
+    protected override void PackBlock(ReadOnlySpan<float> weights, Span<byte> block)
+    {
+        Span<float> scales = stackalloc float[16];
+        for (int j = 0; j < 16; j++)
+            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), -32, 31);
+        float d = BlockBytes.WriteScale(block[208..], BlockIntegers.Extreme(scales) / -128);
+        float inverse = BlockBytes.Inverse(d);
+        Span<int> integers = stackalloc int[16];
+        for (int j = 0; j < 16; j++)
+            integers[j] = ScaleFit.Quantize(scales[j] * inverse, -128, 127);
+        Store(weights, d, integers, block);
+    }
 
     /// <inheritdoc/>
     protected override void PackBlock(ReadOnlySpan<float> weights, ReadOnlySpan<float> importance, Span<byte> block)
     {
-        Span<float> scales = stackalloc float[16];
-        for (int j = 0; j < 16; j++)
-            scales[j] = ScaleFit.Symmetric(weights.Slice(j * 16, 16), importance.Slice(j * 16, 16), -32, 31);
-        float d = BlockBytes.WriteScale(block[208..], BlockIntegers.Extreme(scales) / -128);
-        float inverse = BlockBytes.Inverse(d);
+        Span<int> scales = stackalloc int[16];
+        float d = SuperBlocks.Symmetric(weights, importance, (w, i) => WeightedFit.Symmetric(w, i, -32, 31), v => ScaleFit.Quantize(v, -32, 31), -128, 127, scales);
+        Store(weights, BlockBytes.WriteScale(block[208..], d), scales, block);
+    }
+
+    private static void Store(ReadOnlySpan<float> weights, float d, ReadOnlySpan<int> scales, Span<byte> block)
+    {
         Span<byte> q = stackalloc byte[256];
         for (int j = 0; j < 16; j++)
         {
-            int scale = ScaleFit.Quantize(scales[j] * inverse, -128, 127);
+            int scale = scales[j];
             block[192 + j] = (byte)(sbyte)scale;
             BlockIntegers.Round(weights.Slice(j * 16, 16), 0, BlockBytes.Inverse(d * scale), -32, 31, q.Slice(j * 16, 16));
         }

@@ -6,8 +6,7 @@ namespace Gradus.Tensors.Packed;
 /// <summary>
 /// Finds the scale (and offset) with which a few integers approximate a run of weights with the least squared error: a number of
 /// scales around the obvious one are tried; each fixes the integers, and for fixed integers the best scale is a linear
-/// least-squares problem. Lanes are scales, so that sums run over the weights in order on every processor. The error of each weight counts
-/// as much as its importance says; importances of 1 change no bit.
+/// least-squares problem. Lanes are scales, so that sums run over the weights in order on every processor.
 /// </summary>
 internal static class ScaleFit
 {
@@ -16,7 +15,7 @@ internal static class ScaleFit
     private const int MostWeights = 32;
 
     /// <summary>x ≈ d·q with integers low ≤ q ≤ high; returns d. The extreme value may take either end.</summary>
-    public static float Symmetric(ReadOnlySpan<float> x, ReadOnlySpan<float> importance, int low, int high)
+    public static float Symmetric(ReadOnlySpan<float> x, int low, int high)
     {
         const int Scales = 2 * (Steps + 1), Lanes = 48;
         float extreme = BlockIntegers.Extreme(x);
@@ -32,12 +31,11 @@ internal static class ScaleFit
         for (int i = 0; i < Scales; i += Vector<float>.Count)
         {
             Vector<float> target = new(targets[i..]), xq = Vector<float>.Zero, qq = xq;
-            for (int j = 0; j < parts.Length; j++)
+            foreach (float part in parts)
             {
-                Vector<float> value = Vector.Create(parts[j]), q = Vector.Min(Vector.Max(Vector.Round(value * target), bottom), top);
-                Vector<float> counted = Vector.Create(importance[j]) * q;
-                xq += value * counted;
-                qq += q * counted;
+                Vector<float> value = Vector.Create(part), q = Vector.Min(Vector.Max(Vector.Round(value * target), bottom), top);
+                xq += value * q;
+                qq += q * q;
             }
             Store(xq, qq, gains[i..], scales[i..]);
         }
@@ -64,17 +62,11 @@ internal static class ScaleFit
         return best;
     }
 
-    /// <summary>x ≈ d·q − m with integers 0 ≤ q ≤ high and d ≥ 0; returns d and m.</summary>
-    /// <param name="x">The weights.</param>
-    /// <param name="importance">How much the error of each counts.</param>
-    /// <param name="high">The largest integer.</param>
-    /// <param name="anyOffset">Whether m may be negative; else m ≥ 0.</param>
-    public static (float D, float M) Affine(ReadOnlySpan<float> x, ReadOnlySpan<float> importance, int high, bool anyOffset = false)
+    /// <summary>x ≈ d·q − m with integers 0 ≤ q ≤ high, d ≥ 0 and m ≥ 0; returns d and m.</summary>
+    public static (float D, float M) Affine(ReadOnlySpan<float> x, int high)
     {
         const int Lines = Steps + 1, Lanes = 32;
-        float min = TensorPrimitives.Min(x);
-        min = anyOffset ? min : Math.Min(0, min);
-        float range = TensorPrimitives.Max(x) - min;
+        float min = Math.Min(0, TensorPrimitives.Min(x)), range = TensorPrimitives.Max(x) - min;
         if (range <= 0)
             return (0, -min);
         // In parts u of the range: u ≈ a·q + b, where m ≥ 0 keeps b at or below where zero lies.
@@ -82,12 +74,12 @@ internal static class ScaleFit
         parts = parts[..x.Length];
         TensorPrimitives.Subtract(x, min, parts);
         TensorPrimitives.Divide(parts, range, parts);
-        float zero = anyOffset ? float.PositiveInfinity : -min / range;
+        float zero = -min / range, sum = TensorPrimitives.Sum<float>(parts);
         Span<float> slopes = stackalloc float[Lanes], offsets = stackalloc float[Lanes], errors = stackalloc float[Lanes];
         for (int i = 0; i < Lanes; i++)
             slopes[i] = high + ((Math.Min(i, Steps) - (Steps / 2)) * StepSize);
         for (int i = 0; i < Lines; i += Vector<float>.Count)
-            Fit(parts, importance, zero, high, slopes[i..], offsets[i..], errors[i..]);
+            Fit(parts, sum, zero, high, slopes[i..], offsets[i..], errors[i..]);
         int best = TensorPrimitives.IndexOfMin<float>(errors[..Lines]);
         return float.IsFinite(errors[best]) ? (slopes[best] * range, -((offsets[best] * range) + min)) : (range / high, -min);
     }
@@ -97,19 +89,17 @@ internal static class ScaleFit
 
     // Least-squares lines u ≈ a·q + b, with the integers that each of the given factors fixes; b is at most zero's place. The factors
     // become the slopes; a falling line has no error that counts.
-    private static void Fit(ReadOnlySpan<float> parts, ReadOnlySpan<float> importance, float zero, int high, Span<float> slopes, Span<float> offsets, Span<float> errors)
+    private static void Fit(ReadOnlySpan<float> parts, float sum, float zero, int high, Span<float> slopes, Span<float> offsets, Span<float> errors)
     {
         Vector<float> factor = new(slopes), top = Vector.Create((float)high), q1 = Vector<float>.Zero, qq = q1, uq = q1;
-        float n = 0, sum = 0;
-        for (int i = 0; i < parts.Length; i++)
+        foreach (float part in parts)
         {
-            Vector<float> u = Vector.Create(parts[i]), q = Vector.Min(Vector.Round(u * factor), top), counted = Vector.Create(importance[i]) * q;
-            q1 += counted;
-            qq += q * counted;
-            uq += u * counted;
-            n += importance[i];
-            sum += importance[i] * parts[i];
+            Vector<float> u = Vector.Create(part), q = Vector.Min(Vector.Round(u * factor), top);
+            q1 += q;
+            qq += q * q;
+            uq += u * q;
         }
+        float n = parts.Length;
         Vector<float> determinant = (n * qq) - (q1 * q1), limit = Vector.Create(zero);
         Vector<float> free = ((qq * sum) - (q1 * uq)) / determinant;
         Vector<float> b = Vector.ConditionalSelect(Vector.GreaterThan(determinant, Vector<float>.Zero), Vector.Min(free, limit), limit);

@@ -167,7 +167,7 @@ public sealed class QuantizationGoldens
     {
         Assert.Equal(expected.Length, actual.Length);
         for (int i = 0; i < expected.Length; i++)
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance * Math.Max(Math.Abs(expected[i]), 1e-2), $"{what}[{i}]: {expected[i]} and {actual[i]}");
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance * Math.Max(Math.Abs(expected[i]), 0.1), $"{what}[{i}]: {expected[i]} and {actual[i]}");
     }
 
     private static TensorsOf Tensors(string area, string file) => new(SharedFolder.Find("golden", "quantization", area, file)!);
