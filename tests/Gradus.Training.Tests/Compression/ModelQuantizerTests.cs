@@ -224,7 +224,7 @@ public sealed class ModelQuantizerTests
 
     private static int[] Tokens(int count) => [.. Enumerable.Range(0, count).Select(i => CounterRandom.Below(77, i, TinyTraining.Vocabulary))];
 
-    private static CalibrationText Text(GenerativeModel model) => CalibrationText.Of(TokenSequence.Of(Tokens(3000)), model, samples: 24, length: 32);
+    private static CalibrationText Text(GenerativeModel model) => CalibrationText.Of(TokenSequence.Of(Tokens(3000)), model, samples: 12, length: 32);
 
     private sealed class Inputs : Observer
     {

@@ -97,7 +97,7 @@ public sealed class QuantizationGoldens
         CalibrationText text = CalibrationText.Of([TokenBatch.Of([.. Enumerable.Range(0, sequences).Select(_ => new int[length])])]);
         WeightGrid? Grid(Linear l) => l == model.Head ? null : new IntegerGrid(l.Weight.Outputs, l.Weight.Inputs, (int)block["bits"]!, (int)block["group_size"]!, IntegerRule.MinMax);
         using BlockWalk walk = new(model, text, [input]);
-        Close("block", tensors.Floats("block.out"), walk.Outputs()[0], 1e-4);
+        Close("block", tensors.Floats("block.out"), walk.Outputs()[0], 3e-4);
         Awq awq = new(model, walk, Grid, new AwqOptions(Clip: false));
         awq.Block();
         Assert.Equal(block["scales"]!.AsArray().Count, awq.Scales.Count);
