@@ -100,7 +100,7 @@ internal static class PruneVerb
         }
         else
         {
-            bool quiet = parse.GetValue(Json);
+            bool quiet = parse.GetValue(Json) || !context.ErrorIsTerminal;
             layers = new ModelPruner(model, method, sparsity!)
             {
                 Cancellation = context.Cancellation,

@@ -117,7 +117,7 @@ internal sealed class QuantizeRun(CommandContext context, ConvertSource source, 
 
     private void Say(LayerLoss loss)
     {
-        if (!settings.Quiet)
+        if (!settings.Quiet && context.ErrorIsTerminal)
             context.Note($"{loss.Layer}: error {loss.Error:0.00e0}{(loss.Note is null ? "" : $" ({loss.Note})")}");
     }
 

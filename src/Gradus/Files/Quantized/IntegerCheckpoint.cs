@@ -108,7 +108,8 @@ public static class IntegerCheckpoint
                     Put(words, m.Rows, o, i, m.Codes[(o * m.Columns) + i], m.Bits);
             }
             return Bytes(words);
-        });
+        }
+        );
         yield return (new TensorEntry($"{stem}.qzeros", DType.I32, new Shape(m.Groups, m.Rows * m.Bits / 32)), () =>
         {
             int width = m.Rows * m.Bits / 32;
@@ -119,7 +120,8 @@ public static class IntegerCheckpoint
                     Put(words.AsSpan(g * width, width), 1, 0, o, ((uint)m.Zeros[(o * m.Groups) + g] - 1) & ((1u << m.Bits) - 1), m.Bits);
             }
             return Bytes(words);
-        });
+        }
+        );
         yield return Scales(stem, m);
     }
 
@@ -152,7 +154,8 @@ public static class IntegerCheckpoint
                     scales[(g * m.Rows) + o] = m.Scales[(o * m.Groups) + g];
             }
             return Half(scales);
-        });
+        }
+    );
 
     // The value of an index in a stream of bits that runs through the words of a column, from the lowest bit up.
     private static void Put(Span<uint> words, int stride, int column, int index, uint value, int bits)
