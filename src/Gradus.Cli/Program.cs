@@ -3,6 +3,9 @@ using Gradus.Cli.Console;
 using Gradus.Cli.Stages;
 using Gradus.Cli.Verbs;
 
+// The sandbox starts this program again: as a launcher that becomes another program, or as the interpreter inside.
+if (SandboxProcesses.Run(args) is { } code)
+    return code;
 using CommandContext context = new();
 return new Application(context,
 [
@@ -23,6 +26,7 @@ return new Application(context,
     GenerateVerb.Create(context),
     ChatVerb.Create(context),
     ServeVerb.Create(context),
+    AgentVerb.Create(context),
     BenchVerb.Create(context),
     DocsVerb.Create(context),
     SchemaVerb.Create(context),
