@@ -78,7 +78,7 @@ public sealed class AgentTests
         AgentTrace calls = await RunAsync(new AgentOptions(ModelCalls: 3)), tools = await RunAsync(new AgentOptions(ToolCalls: 2)), tokens = await RunAsync(new AgentOptions(Tokens: 25));
         Assert.Equal((AgentEnd.CallsUsedUp, 6), (calls.End, calls.Steps.Count));
         Assert.Equal((AgentEnd.ToolCallsUsedUp, 5), (tools.End, tools.Steps.Count));
-        Assert.Equal((AgentEnd.TokensUsedUp, 6), (tokens.End, tokens.Steps.Count));
+        Assert.Equal((AgentEnd.TokensUsedUp, 5), (tokens.End, tokens.Steps.Count));
     }
 
     [Fact]
