@@ -52,12 +52,13 @@ internal sealed unsafe partial class CpuDevice<T>
             sum += p;
             T.Store(y + c, p);
         }
-        float total = T.Sum(sum);
         if (c < columns)
+        {
+            // Read again, the lanes behind the row are zeros: they change no bit of the sum, as masked columns behind a shorter row do not.
             T.StoreTail(y + c, columns - c, LaneMath<T>.Exp(T.LoadTail(x + c, columns - c) - shift));
-        for (; c < columns; c++)
-            total += y[c];
-        MapRun(new Times(1f / total), columns, y, y, null, null);
+            sum += T.LoadTail(y + c, columns - c);
+        }
+        MapRun(new Times(1f / T.Sum(sum)), columns, y, y, null, null);
     }
 
     private readonly struct MinusScalar(float value) : IMap<T>

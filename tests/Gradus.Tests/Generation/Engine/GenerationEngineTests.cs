@@ -32,8 +32,10 @@ public sealed class GenerationEngineTests
     {
         LlamaConfig config = (LlamaConfig)TinyModels.Config("llama") with { MaxPositionEmbeddings = 600 };
         using GenerativeModel model = TinyModels.Make(config, TinyModels.Cpu(2));
-        ScheduleReport report = RandomSchedule.Run(model, count: 60, seed: 8, pages: 45, longest: 400);
-        Assert.True(report is { Preemptions: > 0, CachedTokens: > 1000, LoadedPages: > 0 });
+        // What meets what depends on how fast requests come and go; a few schedules have all of it on any machine.
+        Assert.Contains(
+            Enumerable.Range(8, 6).Select(seed => RandomSchedule.Run(model, count: 60, seed, pages: 45, longest: 400)),
+            report => report is { Preemptions: > 0, CachedTokens: > 1000, LoadedPages: > 0 });
     }
 
     [Theory]
