@@ -31,7 +31,7 @@ internal static partial class DeviceCases
                 yield return PackedProduct($"{shape}, exact", format, m, rows, blocks, 1e-5, t => t with { TransposeB = true }, exact: true);
                 yield return PackedProduct($"{shape}, BF16", format, m, rows, blocks, 1e-5, t => t with { TransposeB = true, Precision = Precision.BF16 });
                 yield return PackedProduct($"{shape}, gradient", format, m, rows, blocks, 1e-5, t => t);
-                foreach (Precision precision in Enum.GetValues<Precision>())
+                foreach (Precision precision in (Precision[])[Precision.F32, Precision.BF16])
                 {
                     double tolerance = precision == Precision.F32 ? IntegerTolerance : 1e-5;
                     yield return PackedProduct($"{shape}, {precision}, with a residual", format, m, rows, blocks, tolerance, t => t with { TransposeB = true, Precision = precision }, epilogue: Epilogue.Residual);

@@ -16,7 +16,7 @@ public sealed class LinearCrossEntropyTests
     [MemberData(nameof(Kernels))]
     public void BlocksDoNotChangeABit(string device)
     {
-        foreach (Precision precision in Enum.GetValues<Precision>())
+        foreach (Precision precision in (Precision[])[Precision.F32, Precision.BF16])
         {
             float[][] whole = Run(device, precision, int.MaxValue, long.MaxValue);
             int block = Rows * CrossEntropyTask.BlockColumns;
