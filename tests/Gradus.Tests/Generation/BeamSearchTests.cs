@@ -94,7 +94,7 @@ public sealed class BeamSearchTests : IDisposable
     [MemberData(nameof(BadRequests))]
     public void RefusesWhatCannotBeDone(BeamSearchRequest request, string message)
     {
-        ArgumentException e = Assert.Throws<ArgumentException>(() => _search.Run(request));
+        ArgumentException e = Assert.ThrowsAny<ArgumentException>(() => _search.Run(request));
         Assert.Contains(message, e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', e.Message);
     }

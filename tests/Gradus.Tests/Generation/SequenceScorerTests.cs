@@ -54,7 +54,7 @@ public sealed class SequenceScorerTests
             Assert.Equal(together[i], Score(model, [requests[i]])[0]);
             Assert.Equal(Slow(model, requests[i]).Sum, together[i].LogProbability, 0.02);
         }
-        Assert.Throws<ArgumentException>(() => Score(model, [new ScoringRequest(Ids(random, 61, 2000), Ids(random, 61, 60))]));
+        Assert.ThrowsAny<ArgumentException>(() => Score(model, [new ScoringRequest(Ids(random, 61, 2000), Ids(random, 61, 60))]));
         Assert.Throws<ArgumentException>(() => Score(model, [new ScoringRequest([], [1])]));
         Assert.Throws<ArgumentException>(() => Score(model, [new ScoringRequest([1], [61])]));
     }
