@@ -131,9 +131,14 @@ public sealed class Trainer : IDisposable
                 parameter.ClearGradient();
             throw new TrainingDivergedException(Steps + 1, $"the loss is {loss} and the gradient's norm {norm}; the step was not made");
         }
-        _optimizer.Step(factor, _options.ClipNorm > 0 ? Gradients.ClipScale(norm, _options.ClipNorm) : 1f, (float)_options.ClipValue);
+        _optimizer.Step(factor, _options.ClipNorm > 0 ? Gradients.ClipScale(norm, _options.ClipNorm) : 1f, (float)_options.ClipValue, Objective.SeesGradients);
         if (_ranks.SharesOptimizerState)
             _ranks.ShareParameters(_parameters, _owners);
+        if (Objective.SeesGradients)
+        {
+            Objective.Updated(_optimizer.Steps);
+            _optimizer.ClearGradients();
+        }
         return (loss, norm, (long)totals[^1]);
     }
 

@@ -18,6 +18,8 @@ namespace Gradus.Training;
 /// <param name="KeepCheckpoints">The newest checkpoints that are kept.</param>
 /// <param name="Leaves">Parts of every step whose sums are taken along one binary tree: the most ranks that can share it, with the same bits on any number of them. 1 for one rank.</param>
 /// <param name="Seed">Draws data, dropout and new weights.</param>
+/// <param name="Patience">Evaluations in a row without a lower loss after which training ends; 0 for never.</param>
+/// <param name="KeepBest">Save at every evaluation with the lowest loss so far, and keep that checkpoint: it is the run's model.</param>
 public sealed record TrainingOptions(
     [Range(1, int.MaxValue)] int Steps = 1000,
     [Range(0, double.PositiveInfinity)] double ClipNorm = 1.0,
@@ -31,7 +33,9 @@ public sealed record TrainingOptions(
     [Range(0, double.PositiveInfinity)] double CheckpointMinutes = 10,
     [Range(1, int.MaxValue)] int KeepCheckpoints = 2,
     [Range(1, 4096)] int Leaves = 1,
-    [Range(0, long.MaxValue)] long Seed = 1) : IValidatableObject
+    [Range(0, long.MaxValue)] long Seed = 1,
+    [Range(0, int.MaxValue)] int Patience = 0,
+    bool KeepBest = false) : IValidatableObject
 {
     /// <summary>The optimizer.</summary>
     public OptimizerOptions Optimizer { get; init; } = new AdamW();
@@ -51,6 +55,8 @@ public sealed record TrainingOptions(
     {
         if (ClipValue > 0 && ClipNorm > 0)
             yield return new ValidationResult("clips elements while clip_norm clips the norm (1 unless given); set clip_norm to 0, or leave clip_value out", [nameof(ClipValue)]);
+        if (Patience > 0 && EvaluateEvery == 0)
+            yield return new ValidationResult("counts evaluations, but there are none on the way; set evaluate_every", [nameof(Patience)]);
         if (ClipNormType is > 0 and < 1)
             yield return new ValidationResult("must be at least 1, or 0 for the largest element", [nameof(ClipNormType)]);
     }

@@ -20,6 +20,9 @@ internal sealed record LogContents(
     bool LastLineCutOff,
     int Resumes)
 {
+    /// <summary>What the run's own watch said, in order.</summary>
+    public IReadOnlyList<string> Alarms { get; init; } = [];
+
     /// <summary>Reads the file, or returns null where it is absent.</summary>
     /// <exception cref="IOException">The file exists but cannot be read.</exception>
     public static LogContents? Read(string path)
@@ -35,6 +38,7 @@ internal sealed record LogContents(
     public static LogContents Read(TextReader reader)
     {
         SortedDictionary<long, LogLine> steps = [], evaluations = [];
+        List<string> alarms = [];
         int number = 0, unreadable = 0, first = 0, resumes = 0;
         bool lastUnreadable = false;
         long previous = long.MinValue;
@@ -55,6 +59,10 @@ internal sealed record LogContents(
                 previous = step;
                 steps[step] = line;
             }
+            else if (line is { Kind: "alarm", Text: { } said })
+            {
+                alarms.Add(said);
+            }
             else if (line is { Kind: "evaluation", Step: long evaluated })
             {
                 evaluations[evaluated] = line;
@@ -65,7 +73,7 @@ internal sealed record LogContents(
             unreadable--;
             first = unreadable == 0 ? 0 : first;
         }
-        return new LogContents([.. steps.Values], [.. evaluations.Values], unreadable, first, lastUnreadable, resumes);
+        return new LogContents([.. steps.Values], [.. evaluations.Values], unreadable, first, lastUnreadable, resumes) { Alarms = alarms };
     }
 
     private static bool TryParse(string text, out LogLine? line)

@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 
 namespace Gradus.Cli.Reports;
 
-/// <summary>One line of <c>log.jsonl</c>; <see cref="Kind"/> "step" has the training values, "evaluation" the validation ones; both may have the metrics of the objective.</summary>
+/// <summary>One line of <c>log.jsonl</c>; <see cref="Kind"/> "step" has the training values, "evaluation" the validation ones; both may have the metrics of the objective; "alarm" has a text.</summary>
 internal sealed record LogLine(
     string? Kind = null,
     long? Step = null,
@@ -17,7 +17,8 @@ internal sealed record LogLine(
     double? Seconds = null,
     double? Perplexity = null,
     double? BitsPerByte = null,
-    Dictionary<string, double?>? Metrics = null);
+    Dictionary<string, double?>? Metrics = null,
+    string? Text = null);
 
 /// <summary>One file of <c>samples/</c>: what the model wrote at one step.</summary>
 internal sealed record SampleFile(long? Step = null, string? Title = null, Sample?[]? Samples = null);

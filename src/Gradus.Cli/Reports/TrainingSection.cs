@@ -20,6 +20,8 @@ internal static class TrainingSection
         page.AddToContents($"{id}-training", "Training", 2);
         html.Add($"""<h3 id="{id}-training">Training</h3>""");
         WriteTiles(html, log);
+        foreach (string alarm in log.Alarms)
+            html.Add($"""<p class="note warning">{alarm}</p>""");
         Curve train = Curve.Of(log.Steps, line => line.Loss), validation = Curve.Of(log.Evaluations, line => line.Loss);
         WriteLoss(page, id, train, validation, log.Evaluations.Any(line => line.Perplexity is not null) ? "loss (nats per token)" : "loss");
         html.Add($"""<div class="charts">""");

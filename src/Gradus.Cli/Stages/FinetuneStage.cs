@@ -1,6 +1,5 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
-using Gradus.Adapters;
 using Gradus.Bundle;
 using Gradus.Files;
 using Gradus.Models;
@@ -13,6 +12,7 @@ using Gradus.Training.Data;
 using Gradus.Training.Objectives;
 using Gradus.Training.Optimizers;
 using Gradus.Training.Runs;
+using Gradus.Training.Tuning;
 
 namespace Gradus.Cli.Stages;
 
@@ -29,6 +29,9 @@ public sealed record FinetuneRecipe : StageRecipe
     /// <summary>Train the head of a task on labelled records: a classifier, a tagger, a regression, a finder of answers; null to learn to write.</summary>
     public TaskOptions? Task { get; init; }
 
+    /// <summary>Train vectors of texts on pairs that belong together; null to learn to write.</summary>
+    public SentenceOptions? Embeddings { get; init; }
+
     /// <summary>The most tokens of a conversation; 0 for the model's context.</summary>
     [Range(0, int.MaxValue)]
     public int MaxLength { get; init; }
@@ -44,8 +47,11 @@ public sealed record FinetuneRecipe : StageRecipe
     [Range(1, int.MaxValue)]
     public int Accumulation { get; init; } = 1;
 
-    /// <summary>Train an adapter and leave the model as it is; null to train the whole model.</summary>
+    /// <summary>Train a low-rank adapter and leave the model as it is: the short form of method lora; null for the method, or the whole model.</summary>
     public LoraOptions? Lora { get; init; }
+
+    /// <summary>What is trained: all of the model, chosen parameters, or an adapter on it; null for lora, or the whole model.</summary>
+    public TuningMethod? Method { get; init; }
 
     /// <summary>Quantize the frozen model's linear layers, but for the output head, when it is loaded (QLoRA); only with an adapter.</summary>
     public QuantizeOptions? Quantize { get; init; }
@@ -59,7 +65,10 @@ public sealed record FinetuneRecipe : StageRecipe
     /// <summary>Answers to write along the way.</summary>
     public SampleOptions Samples { get; init; } = new();
 
-    internal override string Summary => "Train a model, or a low-rank adapter of it, on conversations or labelled texts.";
+    /// <summary>What is trained.</summary>
+    internal TuningMethod Tuned => LoraOptions.MethodOf(Method, Lora);
+
+    internal override string Summary => "Train a model, or an adapter of it, on conversations or labelled texts.";
 
     internal override IReadOnlyList<string> MayChange => [.. base.MayChange, .. TrainingRunner.MayChange];
 
@@ -82,6 +91,18 @@ public sealed record LoraOptions(
     /// <summary>Names of the linear layers to adapt, or "all-linear".</summary>
     [MinLength(1)]
     public string[] TargetModules { get; init; } = ["all-linear"];
+
+    /// <summary>What a recipe says is trained.</summary>
+    /// <param name="method">Its method, or null.</param>
+    /// <param name="lora">Its short form of the method lora, or null.</param>
+    /// <exception cref="InvalidDataException">It says both.</exception>
+    internal static TuningMethod MethodOf(TuningMethod? method, LoraOptions? lora) => (method, lora) switch
+    {
+        (null, null) => new FullMethod(),
+        (null, { } given) => new LoraMethod(given.R, given.Alpha, given.Dropout) { TargetModules = given.TargetModules },
+        ({ } given, null) => given,
+        _ => throw new InvalidDataException("method: lora says the same in short; give one of them."),
+    };
 }
 
 /// <summary>How a frozen model's weights are quantized in memory before an adapter is trained over them (Dettmers et al., "QLoRA", 2023).</summary>
@@ -89,64 +110,84 @@ public sealed record LoraOptions(
 /// <param name="DoubleQuantization">Quantize the scales of NF4's blocks too: 4.127 bits a weight instead of 4.5.</param>
 public sealed record QuantizeOptions(string Format = "NF4", bool DoubleQuantization = false);
 
-/// <summary>Trains a model, or a low-rank adapter of it, on conversations.</summary>
+/// <summary>Trains a model, or an adapter of it, on conversations.</summary>
 internal static class FinetuneStage
 {
     /// <summary>Runs the stage.</summary>
     public static StageResult Run(FinetuneRecipe recipe, StageContext context)
     {
+        TuningMethod method = recipe.Tuned;
         if (recipe.Task is { } task)
-            return TaskTuning.Run(recipe, task, context);
-        if (recipe.Quantize is not null && recipe.Lora is null)
-            throw new InvalidDataException("quantize: quantized weights are not trained; set lora as well, or leave quantize out.");
+            return recipe.Embeddings is null ? TaskTuning.Run(recipe, task, context) : throw new InvalidDataException("embeddings: task asks for another head; give one of them.");
+        if (recipe.Embeddings is { } embeddings)
+            return EmbeddingTuning.Run(recipe, embeddings, context);
+        if (recipe.Quantize is not null && !method.FreezesModel)
+            throw new InvalidDataException("quantize: quantized weights are not trained; set lora, or a method that trains an adapter, or leave quantize out.");
         PackedFormat? format = recipe.Quantize is { } quantize ? Format(quantize) : null;
         using RunFolder run = context.OpenRun(recipe);
-        bool keep = recipe.KeepStoredType && recipe.Lora is not null;
+        bool keep = recipe.KeepStoredType && method.FreezesModel;
         // The model's own run may have gone on since.
         using ModelBundle bundle = context.OpenModel(RunDescription.BaseOf(run) ?? recipe.Model, new ModelBundleOptions(keep, keep, WritesText: true, DefaultTemplate: true));
         if (bundle.Adapter is not null)
             throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus merge {recipe.Model} --to FOLDER");
-        int limit = recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, bundle.ContextLength) : bundle.ContextLength;
-        ulong seed = (ulong)recipe.Training.Seed;
-        ExampleLimits limits = new(limit, recipe.BatchTokens, recipe.TooLong);
-        SupervisedExamples reader = bundle.Model is EncoderDecoderModel answering ? new(bundle.Tokenizer, answering.StartToken, limits) : new(bundle.Chat, limits);
-        IReadOnlyList<Example> train = Examples(recipe.Data.Train, reader, recipe.Data, limits, context);
-        IReadOnlyList<Example> heldOut = recipe.Data.Validation.Length == 0 ? [] : Examples(recipe.Data.Validation, reader, recipe.Data, limits, context);
-        if (heldOut.Count == 0 && HoldOut.Kept(train.Count, recipe.Data.ValidationFraction) is var kept && kept < train.Count)
-            (train, heldOut) = ([.. train.Take(kept)], [.. train.Skip(kept)]);
-        PackedExamples batches = new(train, recipe.BatchTokens, seed);
-        NextToken objective = new(
-            batches,
-            heldOut.Count == 0 ? null : new PackedExamples(heldOut, recipe.BatchTokens, seed),
-            recipe.Accumulation);
-        context.SayPasses("finetune", batches, train.Count, heldOut.Count, recipe.Accumulation, recipe.Training);
-        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfAnswers(bundle, recipe.Samples, recipe.Training.Seed);
+        (PackedExamples batches, PackedExamples? heldOut) = Data(recipe, method, bundle, context);
         if (format is not null)
             Quantize(bundle.Model, format, recipe.Quantize!.DoubleQuantization, context);
-        using ModelAdapter? adapter = recipe.Lora is { } lora ? Attach(lora, recipe.Model, bundle, seed) : null;
-        if (adapter is null)
-            bundle.Model.SetTrainable(true);
-        return new TrainingRunner("finetune", context, recipe.Training, sampler).Train(
+        TuningTarget target = new(bundle.Model, bundle.Tokenizer, Path.GetFullPath(bundle.Location.Folder), bundle.ReadsSource ? "SEQ_2_SEQ_LM" : "CAUSAL_LM", recipe.Training.Steps)
+        {
+            Batches = batches.All().Select(b => b.Tokens),
+        };
+        using Tuning tuning = method.Apply(target, (ulong)recipe.Training.Seed);
+        Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null : Sampler.OfAnswers(bundle, recipe.Samples, recipe.Training.Seed);
+        return new TrainingRunner("finetune", context, WithGroups(recipe.Training, method), sampler).Train(
             bundle.Model,
-            objective,
+            tuning.For(new NextToken(batches, heldOut, recipe.Accumulation)),
             run,
             () =>
             {
                 RunDescription.Write(run, recipe, recipe.Training.Seed, context.Device, bundle.Location.Folder);
-                if (adapter is not null && !RunFolder.KeepFor(bundle.Location.Folder, run.FullPath))
-                    context.Note($"finetune: warning: {bundle.Location.Folder} is a checkpoint of a run that cannot be written; if that run goes on, it may remove the model that this adapter needs");
+                KeepBase("finetune", tuning, bundle, run, context);
             },
-            folder =>
-            {
-                if (adapter is null)
-                    Checkpoint.Write(folder, bundle.Model);
-                else
-                    PeftFolder.Write(folder, adapter);
-                Tokenizer tokenizer = bundle.ReadsSource ? bundle.Tokenizer : DefaultChatTemplate.Ensure(bundle.Tokenizer);
-                tokenizer.Save(folder.TemporaryPath);
-                int[] ends = [.. new SortedSet<int>(tokenizer.EndOfText is { } end && !bundle.ReadsSource ? [.. bundle.AnswerEndIds, end] : bundle.AnswerEndIds)];
-                Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. ends.Select(s => (JsonNode)s)]) });
-            });
+            folder => WriteWith(folder, tuning, bundle));
+    }
+
+    /// <summary>The options of a training with the parameter groups of its method behind those of the recipe.</summary>
+    public static TrainingOptions WithGroups(TrainingOptions options, TuningMethod method) =>
+        method.Groups.Count == 0 ? options : options with { Groups = [.. options.Groups, .. method.Groups] };
+
+    /// <summary>Notes in the base model's run that an adapter stands on its checkpoint.</summary>
+    public static void KeepBase(string stage, Tuning tuning, ModelBundle bundle, RunFolder run, StageContext context)
+    {
+        if (tuning.Adapter is not null && !RunFolder.KeepFor(bundle.Location.Folder, run.FullPath))
+            context.Note($"{stage}: warning: {bundle.Location.Folder} is a checkpoint of a run that cannot be written; if that run goes on, it may remove the model that this adapter needs");
+    }
+
+    /// <summary>Writes what was trained, the tokenizer with its template, and the ids that end an answer.</summary>
+    public static void WriteWith(AtomicFolder folder, Tuning tuning, ModelBundle bundle)
+    {
+        tuning.Write(folder);
+        Tokenizer tokenizer = bundle.ReadsSource ? bundle.Tokenizer : DefaultChatTemplate.Ensure(bundle.Tokenizer);
+        tokenizer.Save(folder.TemporaryPath);
+        int[] ends = [.. new SortedSet<int>(tokenizer.EndOfText is { } end && !bundle.ReadsSource ? [.. bundle.AnswerEndIds, end] : bundle.AnswerEndIds)];
+        Checkpoint.WriteObject(folder, "generation_config.json", new JsonObject { ["eos_token_id"] = new JsonArray([.. ends.Select(s => (JsonNode)s)]) });
+    }
+
+    private static (PackedExamples Train, PackedExamples? HeldOut) Data(FinetuneRecipe recipe, TuningMethod method, ModelBundle bundle, StageContext context)
+    {
+        int room = bundle.ContextLength - ((method as PromptMethod)?.VirtualTokens ?? 0);
+        if (room < 2)
+            throw new InvalidDataException($"method.virtual_tokens: leave no room in the model's context of {bundle.ContextLength} tokens; use fewer.");
+        ExampleLimits limits = new(recipe.MaxLength > 0 ? Math.Min(recipe.MaxLength, room) : room, recipe.BatchTokens, recipe.TooLong);
+        int? tasks = (method as MultitaskPromptTuningMethod)?.Tasks;
+        SupervisedExamples reader = (bundle.Model is EncoderDecoderModel answering ? new(bundle.Tokenizer, answering.StartToken, limits) : new SupervisedExamples(bundle.Chat, limits)).WithTasks(tasks);
+        IReadOnlyList<Example> train = Examples(recipe.Data.Train, reader, recipe.Data, limits, context);
+        IReadOnlyList<Example> heldOut = recipe.Data.Validation.Length == 0 ? [] : Examples(recipe.Data.Validation, reader, recipe.Data, limits, context);
+        if (heldOut.Count == 0 && HoldOut.Kept(train.Count, recipe.Data.ValidationFraction) is var kept && kept < train.Count)
+            (train, heldOut) = ([.. train.Take(kept)], [.. train.Skip(kept)]);
+        ulong seed = (ulong)recipe.Training.Seed;
+        PackedExamples batches = new(train, recipe.BatchTokens, seed);
+        context.SayPasses("finetune", batches, train.Count, heldOut.Count, recipe.Accumulation, recipe.Training);
+        return (batches, heldOut.Count == 0 ? null : new PackedExamples(heldOut, recipe.BatchTokens, seed));
     }
 
     private static PackedFormat Format(QuantizeOptions options)
@@ -166,21 +207,6 @@ internal static class FinetuneStage
         int left = model.Parts.Linears.Count(l => l != head && l.Weight is DenseWeight);
         string others = left == 0 ? "" : $"; {left} are left as they are, their rows are no whole blocks of {format.BlockSize}";
         context.Say($"finetune: {quantized.Count} layers in {format}{(doubleQuantization ? " with double quantization" : "")}{others}; the model takes {model.Parts.Store.LiveBytes / 1e6:N1} MB instead of {before / 1e6:N1} MB");
-    }
-
-    private static ModelAdapter Attach(LoraOptions lora, string basePath, ModelBundle bundle, ulong seed)
-    {
-        bundle.Model.SetTrainable(false);
-        return ModelAdapter.Attach(
-            bundle.Model,
-            new LoraConfig(
-                R: lora.R,
-                LoraAlpha: lora.Alpha,
-                LoraDropout: lora.Dropout,
-                TargetModules: lora.TargetModules is ["all-linear"] ? ModuleNames.AllLinear : new ModuleNames(lora.TargetModules),
-                TaskType: bundle.ReadsSource ? "SEQ_2_SEQ_LM" : "CAUSAL_LM",
-                BaseModelNameOrPath: Path.GetFullPath(bundle.Location.Folder)),
-            seed);
     }
 
     private static IReadOnlyList<Example> Examples(string[] paths, SupervisedExamples reader, TextData data, ExampleLimits limits, StageContext context)

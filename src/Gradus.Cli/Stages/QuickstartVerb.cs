@@ -16,7 +16,7 @@ internal static class QuickstartVerb
     {
         Option<bool> resume = new("--resume") { Description = "Go on with a quickstart that was interrupted." };
         Option<bool> json = new("--json") { Description = "Print machine-readable lines." };
-        Verb verb = new("quickstart", "The whole life of a small model in minutes: data, tokenizer, pre-training, fine-tuning, LoRA, evaluation, report.")
+        Verb verb = new("quickstart", "The whole life of a small model in minutes: data, tokenizer, pre-training, fine-tuning, LoRA, alignment, evaluation, report.")
         {
             Examples = [("quickstart", "do it in runs/quickstart"), ("quickstart --run=/tmp/first --resume", "go on elsewhere")],
         };

@@ -16,6 +16,7 @@ namespace Gradus.Cli.Stages;
 [JsonDerivedType(typeof(TokenizerRecipe), "tokenizer")]
 [JsonDerivedType(typeof(PretrainRecipe), "pretrain")]
 [JsonDerivedType(typeof(FinetuneRecipe), "finetune")]
+[JsonDerivedType(typeof(AlignRecipe), "align")]
 [JsonDerivedType(typeof(DistillRecipe), "distill")]
 [JsonDerivedType(typeof(QuantizeRecipe), "quantize")]
 [JsonDerivedType(typeof(EvaluateRecipe), "evaluate")]

@@ -1,7 +1,6 @@
 // Fine-tuning a model with the head of a task: a classifier, a tagger, a finder of answers, a regression.
 
 using System.Globalization;
-using Gradus.Adapters;
 using Gradus.Bundle;
 using Gradus.Cli.Verbs;
 using Gradus.Files;
@@ -10,6 +9,7 @@ using Gradus.Text;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
 using Gradus.Training.Runs;
+using Gradus.Training.Tuning;
 
 namespace Gradus.Cli.Stages;
 
@@ -30,7 +30,7 @@ public sealed record TaskOptions(TaskKind Kind = TaskKind.Classes, string? Text 
         Label ?? (Kind switch { TaskKind.Tags => "tags", TaskKind.Answers => "answers", TaskKind.Labels => "labels", _ => "label" }));
 }
 
-/// <summary>Trains a body with the head of a task, or a low-rank adapter and the head.</summary>
+/// <summary>Trains a body with the head of a task, or an adapter and the head.</summary>
 internal static class TaskTuning
 {
     // What heads are called, in any family.
@@ -43,7 +43,7 @@ internal static class TaskTuning
             throw new InvalidDataException("task: a model with a head is not trained over quantized or stored weights; leave quantize and keep_stored_type out.");
         if (recipe.Samples.Prompts.Length > 0)
             throw new InvalidDataException("samples: a model with the head of a task writes no text; leave the prompts out.");
-        using RunFolder run = RunFolder.Open(recipe.Run, context.Resume);
+        using RunFolder run = context.OpenRun(recipe);
         ModelLocation location = ModelFolder.Find(recipe.Model, cancel: context.Cancellation);
         if (location.Adapter is not null)
             throw new InvalidDataException($"{recipe.Model}: is an adapter; merge it into its model first: gradus convert {recipe.Model} FOLDER");
@@ -62,20 +62,15 @@ internal static class TaskTuning
         using TaskModel model = Checkpoint.LoadForTask(location.Folder, context.Device, architecture, labels, seed);
         TaskObjective objective = new(
             new LabelledExamples(train, recipe.BatchTokens, seed), validation.Count == 0 ? null : new LabelledExamples(validation, recipe.BatchTokens, seed), recipe.Accumulation);
-        using ModelAdapter? adapter = recipe.Lora is { } lora ? Attach(lora, location, model, task.Kind, seed) : null;
-        if (adapter is null)
-            model.SetTrainable(true);
-        return new TrainingRunner("finetune", context, recipe.Training, sampler: null).Train(
+        using Tuning tuning = recipe.Tuned.Apply(Target(recipe.Training.Steps, TaskTypeOf(task.Kind), location, model, tokenizer), seed);
+        return new TrainingRunner("finetune", context, FinetuneStage.WithGroups(recipe.Training, recipe.Tuned), sampler: null).Train(
             model,
-            objective,
+            tuning.For(objective),
             run,
             () => RunDescription.Write(run, recipe, recipe.Training.Seed, context.Device),
             folder =>
             {
-                if (adapter is null)
-                    Checkpoint.Write(folder, model);
-                else
-                    PeftFolder.Write(folder, adapter);
+                tuning.Write(folder);
                 tokenizer.Save(folder.TemporaryPath);
             });
     }
@@ -100,7 +95,9 @@ internal static class TaskTuning
             context.Note($"finetune: {reader.LostAnswers:N0} records left out, their answers lie where the text was cut");
     }
 
-    private static string ArchitectureOf(ModelConfig config, TaskKind kind)
+    /// <summary>The class of a model with a head.</summary>
+    /// <exception cref="InvalidDataException">The family has none.</exception>
+    public static string ArchitectureOf(ModelConfig config, TaskKind kind)
     {
         string ending = kind switch
         {
@@ -113,20 +110,12 @@ internal static class TaskTuning
             ?? throw new InvalidDataException($"task.kind: a model of the family {config.Architecture} has no head for this; it can be a {string.Join(" or ", classes)}.");
     }
 
-    private static ModelAdapter Attach(LoraOptions lora, ModelLocation location, TaskModel model, TaskKind kind, ulong seed)
-    {
-        model.SetTrainable(false);
-        string[] heads = [.. Heads.Where(h => model.Parameters.Any(p => p.Name.StartsWith($"{h}.", StringComparison.Ordinal) || p.Name.Contains($".{h}.", StringComparison.Ordinal)))];
-        return ModelAdapter.Attach(
-            model,
-            new LoraConfig(
-                R: lora.R,
-                LoraAlpha: lora.Alpha,
-                LoraDropout: lora.Dropout,
-                TargetModules: lora.TargetModules is ["all-linear"] ? ModuleNames.AllLinear : new ModuleNames(lora.TargetModules),
-                ModulesToSave: heads,
-                TaskType: kind switch { TaskKind.Tags => "TOKEN_CLS", TaskKind.Answers => "QUESTION_ANS", _ => "SEQ_CLS" },
-                BaseModelNameOrPath: Path.GetFullPath(location.Folder)),
-            seed);
-    }
+    private static string TaskTypeOf(TaskKind kind) => kind switch { TaskKind.Tags => "TOKEN_CLS", TaskKind.Answers => "QUESTION_ANS", _ => "SEQ_CLS" };
+
+    /// <summary>A model with a head as methods see it: the head is trained as a whole.</summary>
+    public static TuningTarget Target(int updates, string taskType, ModelLocation location, TaskModel model, Tokenizer tokenizer) =>
+        new(model, tokenizer, Path.GetFullPath(location.Folder), taskType, updates)
+        {
+            Heads = [.. Heads.Where(h => model.Parameters.Any(p => p.Name.StartsWith($"{h}.", StringComparison.Ordinal) || p.Name.Contains($".{h}.", StringComparison.Ordinal)))],
+        };
 }

@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Gradus.Cli.Reports;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Training;
+using Gradus.Training.Alignment;
 using Gradus.Training.Objectives;
 using Gradus.Training.Optimizers;
 using Gradus.Training.Runs;
@@ -15,7 +17,8 @@ namespace Gradus.Cli.Stages;
 /// <param name="context">The command line.</param>
 /// <param name="options">How to train.</param>
 /// <param name="sampler">Writes texts along the way, or null.</param>
-internal sealed class TrainingRunner(string name, StageContext context, TrainingOptions options, Sampler? sampler)
+/// <param name="watch">Looks at the figures of learning from rewards, or null.</param>
+internal sealed class TrainingRunner(string name, StageContext context, TrainingOptions options, Sampler? sampler, RewardWatch? watch = null)
 {
     private const double SecondsBetweenLines = 2;
 
@@ -23,7 +26,7 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
     public static IReadOnlyList<string> MayChange { get; } =
     [
         "training.steps", "training.evaluate_every", "training.evaluate_batches", "training.checkpoint_every", "training.checkpoint_minutes",
-        "training.keep_checkpoints", "training.recompute", "samples",
+        "training.keep_checkpoints", "training.keep_best", "training.patience", "training.recompute", "samples",
     ];
 
     private long _lastLine;
@@ -47,7 +50,7 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
         long trained = trainer.Parameters.Sum(p => p.Shape.Count);
         if (run.Resumed)
             RecallEvaluations(run);
-        if (run.Resumed && trainer.Steps >= options.Steps)
+        if (run.Resumed && (trainer.Steps >= options.Steps || session.EndedEarly))
         {
             RunReport.Write(run.FullPath);
             context.Note($"{name}: already finished: {trainer.Steps:N0} steps were made; go on with more by --training.steps=N");
@@ -59,9 +62,19 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
             context.Note($"{name}: warning: the warm-up of {options.Schedule.WarmupSteps:N0} steps is as long as the run or longer ({options.Steps:N0} steps); the learning rate does not reach what was asked for. Lower training.schedule.warmup_steps");
         else if (options.Schedule is WarmupStableDecaySchedule { DecaySteps: { } decay } && options.Schedule.WarmupSteps + (long)decay > options.Steps)
             context.Note($"{name}: warning: the warm-up of {options.Schedule.WarmupSteps:N0} and the decay of {decay:N0} steps are longer than the run ({options.Steps:N0} steps); the learning rate does not reach what was asked for. Lower training.schedule.decay_steps");
-        foreach (TrainingEvent happened in session.Run(context.Cancellation))
+        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
+        bool ended = false;
+        foreach (TrainingEvent happened in session.Run(stop.Token))
+        {
             Show(happened, run);
-        bool finished = trainer.Steps >= options.Steps;
+            if (happened is not StepMade { Report: var step } || !Alarmed(step, run))
+                continue;
+            ended = true;
+            stop.Cancel();
+        }
+        bool finished = trainer.Steps >= options.Steps || ended || session.EndedEarly;
+        if (session.EndedEarly)
+            context.Note($"{name}: the loss on held-out data has not fallen for {options.Patience:N0} evaluations; training ends after step {trainer.Steps:N0}");
         double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         string report = RunReport.Write(run.FullPath);
         context.Say(finished
@@ -113,6 +126,19 @@ internal sealed class TrainingRunner(string name, StageContext context, Training
         _last = (measured.Step, measured.Loss);
         _lastMetrics = measured.Metrics;
         sampler?.Write(run, measured.Step);
+    }
+
+    // Whether a figure says that the run is to end.
+    private bool Alarmed(StepReport step, RunFolder run)
+    {
+        bool stops = false;
+        foreach (RewardAlarm alarm in watch?.See(step.Step, step.Metrics) ?? [])
+        {
+            run.Log(new JsonObject { ["kind"] = "alarm", ["step"] = step.Step, ["text"] = alarm.Text });
+            context.Note($"{name}: {alarm.Text}");
+            stops |= alarm.Stops;
+        }
+        return stops;
     }
 
     // Not every step: a person reads it.

@@ -6,7 +6,7 @@ using Gradus.Training.Runs;
 
 namespace Gradus.Cli.Verbs;
 
-/// <summary>Finds and opens the model that a person means: besides what <see cref="ModelLocation.Find"/> takes, a run's folder, which means its newest whole checkpoint, and a model's name on the hub.</summary>
+/// <summary>Finds and opens the model that a person means: besides what <see cref="ModelLocation.Find"/> takes, a run's folder, which means its best checkpoint, where it keeps one, or its newest whole one, and a model's name on the hub.</summary>
 internal static class ModelFolder
 {
     private const string Checkpoints = "checkpoints";
@@ -45,7 +45,7 @@ internal static class ModelFolder
             return HubModels.Resolve(path, cancel);
         if (Directory.Exists(Path.Combine(path, Checkpoints)) || File.Exists(Path.Combine(path, "run.json")))
         {
-            return RunFolder.LatestCheckpoint(path) ?? throw new UsageException(RunFolder.CheckpointWithoutMark(path) is { } unmarked
+            return RunFolder.BestCheckpoint(path) ?? RunFolder.LatestCheckpoint(path) ?? throw new UsageException(RunFolder.CheckpointWithoutMark(path) is { } unmarked
                 ? $"{RunFolder.DescribeWithoutMark(unmarked)}, or give that folder itself."
                 : $"{path}: the run has no whole checkpoint yet; wait for its first one.");
         }

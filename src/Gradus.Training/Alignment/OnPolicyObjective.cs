@@ -15,7 +15,10 @@ namespace Gradus.Training.Alignment;
 public sealed class OnPolicyObjective : Objective, IDisposable
 {
     private readonly OnPolicyOptions _options;
+    private readonly GenerativeModel _policy;
     private readonly IReadOnlyList<int[]> _prompts;
+    private readonly IReadOnlyList<int[]> _heldOut;
+    private readonly ulong _seed;
     private readonly IReadOnlyList<int> _stopTokens;
     private readonly IReadOnlyList<RewardSource> _rewards;
     private readonly GenerativeModel? _reference;
@@ -35,6 +38,7 @@ public sealed class OnPolicyObjective : Objective, IDisposable
     /// <param name="options">How.</param>
     /// <param name="precision">The precision of training.</param>
     /// <param name="seed">The order of the prompts.</param>
+    /// <param name="heldOut">Prompts whose answers are only measured; their numbers follow those of <paramref name="prompts"/>. Null for none.</param>
     /// <exception cref="InvalidDataException">There are no prompts or rewards, a group is too small, or the reference is missing.</exception>
     public OnPolicyObjective(
         GenerativeModel policy,
@@ -44,12 +48,15 @@ public sealed class OnPolicyObjective : Objective, IDisposable
         GenerativeModel? reference,
         OnPolicyOptions options,
         Precision precision,
-        ulong seed)
+        ulong seed,
+        IReadOnlyList<int[]>? heldOut = null)
     {
         ArgumentNullException.ThrowIfNull(policy);
         ArgumentNullException.ThrowIfNull(prompts);
         ArgumentNullException.ThrowIfNull(rewards);
         ArgumentNullException.ThrowIfNull(options);
+        if (rewards.Select(r => r.Name).Distinct(StringComparer.Ordinal).Count() < rewards.Count)
+            throw new InvalidDataException("rewards: two have the same name; give each its own.");
         if (rewards.All(r => r.Weight == 0))
             throw new InvalidDataException("rewards: none counts; give at least one with a weight.");
         if (options.GroupSize < options.Advantage.LeastGroupSize)
@@ -57,7 +64,8 @@ public sealed class OnPolicyObjective : Objective, IDisposable
         if (reference is null && (options.Kl.Initial > 0 || options.Loss.KlCoefficient > 0))
             throw new InvalidDataException("kl: the divergence from a reference counts, but there is no reference.");
         int context = policy.Config.ContextLength;
-        if (prompts.Any(p => p.Length == 0 || p.Length + (policy is EncoderDecoderModel ? 0 : 1) > context))
+        (_policy, _heldOut, _seed) = (policy, heldOut ?? [], seed);
+        if (prompts.Concat(_heldOut).Any(p => p.Length == 0 || p.Length + (policy is EncoderDecoderModel ? 0 : 1) > context))
             throw new InvalidDataException($"prompts: one is empty or leaves no room for an answer in the {context} tokens that the model takes; leave it out.");
         (_options, _prompts, _stopTokens, _rewards, _reference) = (options, prompts, stopTokens, rewards, reference);
         _order = new PassOrder([.. prompts.Select(_ => 1)], options.Prompts, seed);
@@ -92,7 +100,21 @@ public sealed class OnPolicyObjective : Objective, IDisposable
     }
 
     /// <inheritdoc/>
-    public override IEnumerable<TrainingBatch> Validation() => [];
+    public override IEnumerable<TrainingBatch> Validation()
+    {
+        if (_heldOut.Count == 0)
+            yield break;
+        List<Rollout> rollouts = Sample(_policy, [.. Enumerable.Range(_prompts.Count, _heldOut.Count)], 1, CounterRandom.Derive(_seed, "held out"));
+        foreach (RolloutBatch batch in Cut([.. rollouts], isFirst: false))
+        {
+            Score(_policy, batch, (r, losses, values) => r.Sampled = losses);
+            if (_reference is not null)
+                Score(_reference, batch, (r, losses, _) => r.Reference = losses, isPolicy: false);
+        }
+        Reward(rollouts);
+        foreach (RolloutBatch batch in Cut([.. rollouts], isFirst: false))
+            yield return new RolloutBatch(batch.Rollouts, batch.Rollouts.Count, false, HasCritic) { IsHeldOut = true };
+    }
 
     /// <inheritdoc/>
     public override IEnumerable<Update> Updates(StepContext context)
@@ -100,7 +122,7 @@ public sealed class OnPolicyObjective : Objective, IDisposable
         ArgumentNullException.ThrowIfNull(context);
         if (context.Model is not GenerativeModel policy)
             throw new NotSupportedException("Only a model that writes can learn from its answers.");
-        IReadOnlyList<Rollout> all = Sample(policy, context);
+        IReadOnlyList<Rollout> all = Sample(policy, _order[context.Step], _options.GroupSize, CounterRandom.Derive(context.Key, "rollouts"));
         Judge(policy, all, context);
         Rollout[] learned = _options.MaskUnended && all.Any(r => r.Ended) ? [.. all.Where(r => r.Ended)] : [.. all];
         for (int epoch = 0; epoch < _options.Epochs; epoch++)
@@ -126,6 +148,8 @@ public sealed class OnPolicyObjective : Objective, IDisposable
     {
         ArgumentNullException.ThrowIfNull(context);
         RolloutBatch rollouts = (RolloutBatch)batch;
+        if (rollouts.IsHeldOut)
+            return Measure(rollouts, context);
         (Tensor losses, Tensor? values) = Forward((GenerativeModel)model, rollouts, context.Pass(rollouts.Tokens(), dropout: false));
         double[] policy = [.. losses.ToArray().Select(l => -(double)l)], slopes = new double[policy.Length];
         double sum = 0, kl = 0, low = 0, high = 0;
@@ -154,6 +178,26 @@ public sealed class OnPolicyObjective : Objective, IDisposable
         context.Report("clip/high", high, rollouts.AnswerTokens);
         Tensor loss = HostLoss.Record(losses, sum, slopes);
         return HasCritic ? [loss, CriticLoss(values!, rollouts)] : [loss];
+    }
+
+    // The loss on held-out prompts is minus the reward of the answers.
+    private Tensor[] Measure(RolloutBatch rollouts, LossContext context)
+    {
+        double sum = 0;
+        foreach (Rollout r in rollouts.Rollouts)
+        {
+            double score = _rewards.Sum(w => w.Weight * r.Rewards[w.Name]);
+            sum += score;
+            context.Report("reward", score);
+            foreach (RewardSource reward in _rewards)
+                context.Report($"reward/{reward.Name}", r.Rewards[reward.Name]);
+            context.Report("length", r.Answer.Length);
+            context.Report("end_rate", r.Ended ? 1 : 0);
+            if (_reference is not null)
+                context.Report("kl", r.Divergence(KlEstimator.K1));
+        }
+        Tensor loss = context.Workspace.From([(float)-sum], default);
+        return HasCritic ? [loss, context.Workspace.Zeros(default)] : [loss];
     }
 
     /// <summary>Frees the critic and the memory of scoring; not the models.</summary>
@@ -191,18 +235,17 @@ public sealed class OnPolicyObjective : Objective, IDisposable
         return (logits.CrossEntropy(pass.Workspace.From(targets)), withCritic && HasCritic ? hidden.Linear(_valueWeight!.Value, _valueBias!.Value) : null);
     }
 
-    private List<Rollout> Sample(GenerativeModel policy, StepContext context)
+    private List<Rollout> Sample(GenerativeModel policy, IReadOnlyList<int> chosen, int groupSize, ulong key)
     {
-        IReadOnlyList<int> chosen = _order[context.Step];
         using Generator generator = new(policy);
         LogitsStep[] steps = _options.Temperature == 1 ? [] : [new Temperature(_options.Temperature)];
-        ulong key = CounterRandom.Derive(context.Key, "rollouts");
         List<GenerationRequest> requests = [];
         foreach (int prompt in chosen)
         {
-            for (int g = 0; g < _options.GroupSize; g++)
+            int[] tokens = prompt < _prompts.Count ? _prompts[prompt] : _heldOut[prompt - _prompts.Count];
+            for (int g = 0; g < groupSize; g++)
             {
-                requests.Add(GenerationRequest.For(policy, _prompts[prompt]) with
+                requests.Add(GenerationRequest.For(policy, tokens) with
                 {
                     Steps = steps,
                     Seed = CounterRandom.Derive(key, (ulong)requests.Count),
@@ -218,7 +261,7 @@ public sealed class OnPolicyObjective : Objective, IDisposable
             rollouts.Add(new Rollout(requests[i].Prompt, [.. written[i].Generated], written[i].Finish == FinishReason.StopToken)
             {
                 Source = requests[i].Source,
-                PromptNumber = chosen[i / _options.GroupSize],
+                PromptNumber = chosen[i / groupSize],
             });
         }
         return rollouts;
@@ -233,14 +276,9 @@ public sealed class OnPolicyObjective : Objective, IDisposable
             if (_reference is not null)
                 Score(_reference, batch, (r, losses, _) => r.Reference = losses, isPolicy: false);
         }
-        double[] scores = new double[rollouts.Count];
+        double[] scores = Reward(rollouts);
         foreach (RewardSource reward in _rewards)
-        {
-            IReadOnlyList<double> given = reward.Score(rollouts);
-            for (int i = 0; i < scores.Length; i++)
-                scores[i] += reward.Weight * given[i];
-            context.Report($"reward/{reward.Name}", given.Sum(), given.Count);
-        }
+            context.Report($"reward/{reward.Name}", rollouts.Sum(r => r.Rewards[reward.Name]), rollouts.Count);
         for (int i = 0; i < scores.Length; i++)
             scores[i] -= rollouts[i].Ended ? 0 : _options.MissingEndPenalty;
         IReadOnlyList<double>[] tokens = [.. rollouts.Select((r, i) => TokenRewards(r, scores[i]))];
@@ -257,6 +295,22 @@ public sealed class OnPolicyObjective : Objective, IDisposable
                 rollouts[i].Counts = counts[at..(at += rollouts[i].Answer.Length)];
         }
         Report(context, rollouts, scores);
+    }
+
+    // What each reward gives every answer, and their weighted sums.
+    private double[] Reward(IReadOnlyList<Rollout> rollouts)
+    {
+        double[] scores = new double[rollouts.Count];
+        foreach (RewardSource reward in _rewards)
+        {
+            IReadOnlyList<double> given = reward.Score(rollouts);
+            for (int i = 0; i < scores.Length; i++)
+            {
+                rollouts[i].Rewards[reward.Name] = given[i];
+                scores[i] += reward.Weight * given[i];
+            }
+        }
+        return scores;
     }
 
     private double[] TokenRewards(Rollout rollout, double score)
@@ -329,39 +383,13 @@ public sealed class OnPolicyObjective : Objective, IDisposable
 
     private void Report(StepContext context, IReadOnlyList<Rollout> rollouts, double[] scores)
     {
-        int n = rollouts.Count, tokens = rollouts.Sum(r => r.Answer.Length);
-        context.Report("reward", scores.Sum(), n);
-        context.Report("length", tokens, n);
-        context.Report("end_rate", rollouts.Count(r => r.Ended), n);
-        context.Report("entropy", -rollouts.Sum(r => r.Sampled.Sum()), tokens);
-        if (_reference is not null)
-        {
-            double kl = rollouts.Sum(r => r.Sampled.Zip(r.Reference, (p, q) => PolicyLoss.Kl(KlEstimator.K1, p, q)).Sum());
-            context.Report("kl", kl, n);
-            context.Report("kl/k3", rollouts.Sum(r => r.Sampled.Zip(r.Reference, (p, q) => PolicyLoss.Kl(KlEstimator.K3, p, q)).Sum()), n);
-            context.Report("kl/coefficient", _klCoefficient);
-            _klCoefficient = _options.Kl.Next(_klCoefficient, kl / n, n);
-        }
-        if (_options.GroupSize > 1)
-        {
-            double[][] groups = [.. scores.Chunk(_options.GroupSize)];
-            context.Report("dead_groups", groups.Count(g => g.Max() == g.Min()), groups.Length);
-        }
-        (int Pairs, int Distinct) bigrams = rollouts.Aggregate((Pairs: 0, Distinct: 0), (sum, r) =>
-        {
-            (int, int)[] pairs = [.. r.Answer.Zip(r.Answer.Skip(1))];
-            return (sum.Pairs + pairs.Length, sum.Distinct + pairs.Distinct().Count());
-        });
-        if (bigrams.Pairs > 0)
-            context.Report("distinct_2", bigrams.Distinct, bigrams.Pairs);
-        if (HasCritic)
-        {
-            double[] returns = [.. rollouts.SelectMany(r => r.Returns)], errors = [.. rollouts.SelectMany(r => r.Returns.Zip(r.Values, (a, b) => a - b))];
-            double variance = Variance(returns);
-            if (variance > 0)
-                context.Report("explained_variance", 1 - (Variance(errors) / variance));
-        }
-
-        static double Variance(double[] values) => values.Average(v => v * v) - (values.Average() * values.Average());
+        RolloutFigures.Report(context, rollouts, scores, _options.GroupSize, HasCritic);
+        if (_reference is null)
+            return;
+        double kl = rollouts.Sum(r => r.Divergence(KlEstimator.K1));
+        context.Report("kl", kl, rollouts.Count);
+        context.Report("kl/k3", rollouts.Sum(r => r.Divergence(KlEstimator.K3)), rollouts.Count);
+        context.Report("kl/coefficient", _klCoefficient);
+        _klCoefficient = _options.Kl.Next(_klCoefficient, kl / rollouts.Count, rollouts.Count);
     }
 }

@@ -97,6 +97,9 @@ public sealed class PreferenceExamples
     /// <summary>The micro-batch of a number, from 0, without end.</summary>
     public PreferenceBatch this[long index] => Pack(_order[index]);
 
+    /// <summary>Micro-batches in which a number of passes come to their end.</summary>
+    public long BatchesOf(long passes) => _order.BatchesOf(passes);
+
     /// <summary>Everything once, in order.</summary>
     public IEnumerable<PreferenceBatch> All() => _order.All().Select(Pack);
 

@@ -102,7 +102,7 @@ public sealed class PreferenceObjective : Objective<PreferenceBatch>
         HostLoss.Counted(batch.Targets, batch.Tokens.Starts[sequence], batch.Tokens.Starts[sequence + 1] - batch.Tokens.Starts[sequence]);
 
     // A reference that is another model than the start (an adapter that was not empty, dropout, another precision) makes a wrong run.
-    private static void CheckStart(double[] policy, double[] reference)
+    internal static void CheckStart(double[] policy, double[] reference)
     {
         for (int s = 0; s < policy.Length; s++)
         {

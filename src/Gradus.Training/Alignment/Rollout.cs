@@ -33,8 +33,14 @@ public sealed record Rollout(int[] Prompt, int[] Answer, bool Ended)
     /// <summary>What the critic should say before every token; empty without one.</summary>
     public IReadOnlyList<double> Returns { get; set; } = [];
 
+    /// <summary>What each reward gave, by name.</summary>
+    public Dictionary<string, double> Rewards { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Whether each token's ratio counts.</summary>
     public bool[] Counts { get; set; } = [];
+
+    /// <summary>An estimate of how far the policy is from the reference on this answer, in nats.</summary>
+    public double Divergence(KlEstimator estimator) => Sampled.Zip(Reference, (p, q) => PolicyLoss.Kl(estimator, p, q)).Sum();
 
     /// <summary>The tokens that go through the model.</summary>
     public int TotalTokens => Prompt.Length + Answer.Length + (Source?.Length ?? 0);
@@ -47,6 +53,9 @@ public sealed record Rollout(int[] Prompt, int[] Answer, bool Ended)
 /// <param name="HasCritic">Whether there is a term of the critic.</param>
 public sealed record RolloutBatch(IReadOnlyList<Rollout> Rollouts, double PolicyWeight, bool IsFirst, bool HasCritic) : TrainingBatch
 {
+    /// <summary>Whether the answers are to held-out prompts: they are measured, not learned from.</summary>
+    public bool IsHeldOut { get; init; }
+
     /// <summary>The tokens of the answers.</summary>
     public int AnswerTokens { get; } = Rollouts.Sum(r => r.Answer.Length);
 

@@ -8,6 +8,9 @@ public sealed record Example(int[] Ids, bool[]? Counts = null)
     /// <summary>What an encoder reads for it; null where the model has none.</summary>
     public int[]? Source { get; init; }
 
+    /// <summary>The number of its task, from 0, where an adapter has virtual tokens for several.</summary>
+    public int Task { get; init; }
+
     /// <summary>All tokens that go through the model.</summary>
     public int TotalTokens => Ids.Length + (Source?.Length ?? 0);
 

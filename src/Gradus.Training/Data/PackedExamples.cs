@@ -54,6 +54,7 @@ public sealed class PackedExamples : BatchSource
                 targets[starts[i] + t] = t + 1 < example.Ids.Length && example.IsTarget(t + 1) ? example.Ids[t + 1] : MicroBatch.Ignored;
         }
         TokenBatch? source = examples is [{ Source: not null }, ..] ? TokenBatch.Of([.. examples.Select(e => e.Source!)]) : null;
-        return new MicroBatch(new TokenBatch(ids, starts) { Source = source }, targets);
+        int[]? tasks = Array.TrueForAll(examples, e => e.Task == 0) ? null : [.. examples.Select(e => e.Task)];
+        return new MicroBatch(new TokenBatch(ids, starts) { Source = source, Tasks = tasks }, targets);
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using Gradus.Bundle;
 using Gradus.Text;
 using Gradus.Text.Chat;
 
@@ -15,6 +17,7 @@ public sealed class SupervisedExamples
     private readonly int? _startToken;
     private readonly ExampleLimits _limits;
     private readonly HashSet<int> _ends;
+    private int? _tasks;
 
     /// <summary>For models that read and write one sequence.</summary>
     /// <param name="chat">The model's tokenizer, and the template that it is stored with.</param>
@@ -45,6 +48,14 @@ public sealed class SupervisedExamples
             _ends.Add(end);
     }
 
+    /// <summary>Has records say the number of their task, for an adapter that has virtual tokens for several.</summary>
+    /// <param name="tasks">How many tasks there are; null where nobody asks.</param>
+    public SupervisedExamples WithTasks(int? tasks)
+    {
+        _tasks = tasks;
+        return this;
+    }
+
     /// <summary>The examples of files.</summary>
     /// <param name="paths">Files of records.</param>
     /// <param name="columns">The files' names of fields, and the names that they are read as; null for none.</param>
@@ -64,6 +75,22 @@ public sealed class SupervisedExamples
         return report;
     }
 
+    /// <summary>A conversation whose answers behind its prompt are learned, of any length.</summary>
+    /// <param name="record">The record that it came from, for messages.</param>
+    /// <param name="conversation">Prompt and answers.</param>
+    /// <param name="prompt">Messages of the prompt.</param>
+    /// <exception cref="InvalidDataException">The template has no place for a message; the message names file and line.</exception>
+    public Example Encode(DataRecord record, ChatConversation conversation, int prompt)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        ArgumentNullException.ThrowIfNull(conversation);
+        IReadOnlyList<ChatMessage> messages = conversation.Messages;
+        if (_startToken is { } start)
+            return SourceTargets.Tokenize(SourceText.Join(messages.Take(prompt)), SourceText.Join(messages.Skip(prompt)), _tokenizer, start);
+        Example example = Tokenized(record, new TrainingConversation(conversation, [.. messages.Select((m, i) => i >= prompt && m.Role == "assistant")], false, []), new ExampleReport(_limits));
+        return example.HasTarget ? example : throw record.Wrong("an answer has no tokens of its own; leave the record out.");
+    }
+
     private void Add(DataRecord record, Example example, ExampleReport report)
     {
         if (!example.HasTarget)
@@ -76,7 +103,17 @@ public sealed class SupervisedExamples
             report.TooLong.Add(record);
         else if (fitting.Count > 1 || fitting[0].TotalTokens < example.TotalTokens)
             report.Shortened.Add(record);
-        report.Add(fitting);
+        report.Add(_tasks is null ? fitting : [.. fitting.Select(e => e with { Task = TaskOf(record, _tasks.Value) })]);
+    }
+
+    private static int TaskOf(DataRecord record, int tasks)
+    {
+        if (tasks == 1 && !record.Has("task_id"))
+            return 0;
+        string text = record.Text("task_id");
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int task) && task < tasks
+            ? task
+            : throw record.Wrong($"the field \"task_id\" is {text}; it must be a number from 0 to {tasks - 1} (method.tasks).");
     }
 
     // A document has no answer to keep: a long one becomes several examples.
@@ -100,6 +137,11 @@ public sealed class SupervisedExamples
         report.NoteUnread(conversation.Unread);
         if (conversation.HasEmptyAnswer && conversation.Trained.Contains(true))
             report.EmptyAnswers.Add(record);
+        return Tokenized(record, conversation, report);
+    }
+
+    private Example Tokenized(DataRecord record, TrainingConversation conversation, ExampleReport report)
+    {
         try
         {
             ChatRendering rendering = _chat!.Render(conversation.Conversation);

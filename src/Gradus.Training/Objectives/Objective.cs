@@ -29,6 +29,18 @@ public abstract class Objective
     /// <summary>Numbers that the objective carries from step to step, by name: what a checkpoint must hold besides parameters.</summary>
     public virtual IReadOnlyDictionary<string, double> State => new Dictionary<string, double>();
 
+    /// <summary>Tensors that the objective carries from step to step, by name; a checkpoint holds them, and training goes on with what it holds.</summary>
+    public virtual IReadOnlyDictionary<string, Tensor> Tensors => new Dictionary<string, Tensor>();
+
+    /// <summary>Whether gradients are kept until <see cref="Updated"/> has seen them.</summary>
+    public virtual bool SeesGradients => false;
+
+    /// <summary>Called after every update of the parameters, where <see cref="SeesGradients"/>, while their gradients are still there.</summary>
+    /// <param name="update">The number of the update, from 1.</param>
+    public virtual void Updated(long update)
+    {
+    }
+
     /// <summary>Takes the numbers of a checkpoint back.</summary>
     /// <param name="state">What <see cref="State"/> gave.</param>
     /// <exception cref="InvalidDataException">A number is missing: the checkpoint is another objective's.</exception>

@@ -63,11 +63,12 @@ public sealed class Optimizer : IDisposable
         }
     }
 
-    /// <summary>Updates all parameters that have a gradient, and clears the gradients.</summary>
+    /// <summary>Updates all parameters that have a gradient, and clears the gradients unless they are to be kept.</summary>
     /// <param name="rateFactor">What the schedule multiplies learning rates by in this step.</param>
     /// <param name="gradientScale">Factor of all gradients first: what clipping by norm asks for.</param>
     /// <param name="clipValue">The largest size of a gradient's element; 0 for any.</param>
-    public void Step(double rateFactor, float gradientScale = 1f, float clipValue = 0)
+    /// <param name="keepGradients">Whether the caller clears the gradients (<see cref="ClearGradients"/>).</param>
+    public void Step(double rateFactor, float gradientScale = 1f, float clipValue = 0, bool keepGradients = false)
     {
         Steps++;
         int count = 0;
@@ -84,9 +85,17 @@ public sealed class Optimizer : IDisposable
                 continue;
             if (!_elementwise[p] && Owns(_plans[p].Parameter))
                 StepAlone(p, gradient, rateFactor, gradientScale * _plans[p].Sign, clipValue);
-            _plans[p].Parameter.ClearGradient();
             _plans[p].Parameter.MarkChanged();
         }
+        if (!keepGradients)
+            ClearGradients();
+    }
+
+    /// <summary>Clears the gradients of all parameters.</summary>
+    public void ClearGradients()
+    {
+        foreach (ParameterPlan plan in _plans)
+            plan.Parameter.ClearGradient();
     }
 
     private void StepAlone(int p, Tensor update, double rateFactor, float scale, float clipValue)

@@ -18,6 +18,7 @@ public sealed class RunFolder : IDisposable
 
     private const string LockFile = ".lock";
     private const string UsersFile = "used-by.txt";
+    private const string BestFile = "best.txt";
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private readonly FolderLock _lock;
     private FileStream? _log;
@@ -39,7 +40,10 @@ public sealed class RunFolder : IDisposable
     public string Checkpoints => Path.Combine(FullPath, "checkpoints");
 
     /// <summary>The step of the last evaluation that the log held when it was opened; −1 for none.</summary>
-    public long LastEvaluation { get; private set; } = -1;
+    public long LastEvaluation => Evaluations.Count == 0 ? -1 : Evaluations[^1].Step;
+
+    /// <summary>Steps and losses of the evaluations that the log held when it was opened.</summary>
+    public IReadOnlyList<(long Step, double Loss)> Evaluations { get; private set; } = [];
 
     private string LogPath => Path.Combine(FullPath, LogFile);
 
@@ -81,6 +85,19 @@ public sealed class RunFolder : IDisposable
             .Where(AtomicFolder.IsComplete)
             .MaxBy(StepOf);
     }
+
+    /// <summary>The whole checkpoint that a run holds for its best (<see cref="MarkBest"/>), or null where it says nothing of it.</summary>
+    public static string? BestCheckpoint(string run)
+    {
+        string file = Path.Combine(run, "checkpoints", BestFile);
+        if (!File.Exists(file))
+            return null;
+        string folder = Path.Combine(run, "checkpoints", Path.GetFileName(File.ReadAllText(file).Trim()));
+        return AtomicFolder.IsComplete(folder) ? folder : null;
+    }
+
+    /// <summary>Notes that the checkpoint after a number of steps is the best so far; it is kept however old it gets.</summary>
+    public void MarkBest(long step) => AtomicFile.WriteAllText(Path.Combine(Checkpoints, BestFile), Path.GetFileName(CheckpointFolder(step)) + "\n");
 
     /// <summary>The newest checkpoint of a run that lacks its mark and is newer than the newest whole one, or null: somebody copied the run without dot files.</summary>
     public static string? CheckpointWithoutMark(string run)
@@ -148,7 +165,8 @@ public sealed class RunFolder : IDisposable
     {
         string[] all = [.. Directory.GetDirectories(Checkpoints, "step-*").OrderByDescending(StepOf)];
         long oldest = all.Where(AtomicFolder.IsComplete).Take(count).Select(StepOf).LastOrDefault(-1);
-        foreach (string old in all.Where(c => StepOf(c) >= 0 && StepOf(c) < oldest && !Users(c).Any(Directory.Exists)))
+        string? best = BestCheckpoint(FullPath);
+        foreach (string old in all.Where(c => StepOf(c) >= 0 && StepOf(c) < oldest && c != best && !Users(c).Any(Directory.Exists)))
             Directory.Delete(old, recursive: true);
     }
 
@@ -207,7 +225,8 @@ public sealed class RunFolder : IDisposable
     // Only lines with their end count: one that was written in part, or is unreadable, falls away with what follows it.
     private long LengthUpTo(FileStream log, long step)
     {
-        LastEvaluation = -1;
+        List<(long, double)> evaluations = [];
+        Evaluations = evaluations;
         ArrayBufferWriter<byte> line = new();
         long read = 0, keep = 0;
         for (int next = log.ReadByte(); next >= 0; next = log.ReadByte())
@@ -218,29 +237,31 @@ public sealed class RunFolder : IDisposable
                 line.Write([(byte)next]);
                 continue;
             }
-            if (StepOf(line.WrittenMemory, out bool evaluation) is { } at)
+            if (StepOf(line.WrittenMemory, out double? loss) is { } at)
             {
                 if (at > step)
                     break;
                 keep = read;
-                if (evaluation)
-                    LastEvaluation = at;
+                if (loss is { } evaluated)
+                    evaluations.Add((at, evaluated));
             }
             line.ResetWrittenCount();
         }
         return keep;
     }
 
-    private static long? StepOf(ReadOnlyMemory<byte> line, out bool evaluation)
+    // The loss is that of an evaluation.
+    private static long? StepOf(ReadOnlyMemory<byte> line, out double? loss)
     {
-        evaluation = false;
+        loss = null;
         try
         {
             using JsonDocument document = JsonDocument.Parse(line);
             JsonElement root = document.RootElement;
             if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("step", out JsonElement value) || value.ValueKind != JsonValueKind.Number)
                 return null;
-            evaluation = root.TryGetProperty("kind", out JsonElement kind) && kind.ValueKind == JsonValueKind.String && kind.ValueEquals("evaluation"u8);
+            if (root.TryGetProperty("kind", out JsonElement kind) && kind.ValueKind == JsonValueKind.String && kind.ValueEquals("evaluation"u8))
+                loss = root.TryGetProperty("loss", out JsonElement given) && given.ValueKind == JsonValueKind.Number ? given.GetDouble() : double.PositiveInfinity;
             return value.TryGetInt64(out long step) ? step : null;
         }
         catch (JsonException)

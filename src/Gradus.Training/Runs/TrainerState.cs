@@ -11,6 +11,9 @@ public static class TrainerState
     private const string OptimizerFile = "trainer/optimizer.safetensors";
     private const string ObjectiveFile = "trainer/objective.safetensors";
 
+    // Trained parameters that the model's files hold under no name, or another one: networks that make a prefix, norms of an adapter.
+    private const string ParametersFile = "trainer/parameters.safetensors";
+
     /// <summary>Writes the trainer's state into a checkpoint that is being written.</summary>
     /// <param name="folder">The checkpoint.</param>
     /// <param name="trainer">The trainer.</param>
@@ -26,8 +29,10 @@ public static class TrainerState
         if (trainer.Objective.State is { Count: > 0 } numbers)
             state["objective"] = new JsonObject(numbers.Select(n => KeyValuePair.Create(n.Key, (JsonNode?)n.Value)));
         Checkpoint.WriteObject(folder, StateFile, state);
-        if (trainer.Objective.Parameters.Count > 0)
-            Checkpoint.WriteTensors(folder.Create(ObjectiveFile), trainer.Objective.Parameters);
+        if (OfObjective(trainer) is { Count: > 0 } carried)
+            Checkpoint.WriteTensors(folder.Create(ObjectiveFile), carried);
+        if (OfModel(trainer).ToArray() is var trained && Missing(folder.TemporaryPath, trained) is { Count: > 0 } missing)
+            Checkpoint.WriteTensors(folder.Create(ParametersFile), missing);
         Checkpoint.WriteTensors(folder.Create(OptimizerFile), trainer.Optimizer.State);
     }
 
@@ -47,10 +52,15 @@ public static class TrainerState
         if (stored != seed)
             throw new InvalidDataException($"{path}: the run was started with seed {stored}, not {seed}; give the same seed to go on.");
         trainer.Objective.Restore(Numbers(state, path));
-        IReadOnlyList<Parameter> further = trainer.Objective.Parameters;
-        Fill(folder, trainer.Parameters.Take(trainer.Parameters.Count - further.Count));
-        if (further.Count > 0)
-            Fill(Path.Combine(folder, ObjectiveFile), further);
+        FillModel(folder, [.. OfModel(trainer)]);
+        if (OfObjective(trainer) is { Count: > 0 } carried)
+        {
+            using TensorFile file = TensorFile.Open(Path.Combine(folder, ObjectiveFile));
+            foreach ((string name, Tensor value) in carried)
+                Fill(file, name, value);
+            foreach (Parameter parameter in trainer.Objective.Parameters)
+                parameter.MarkChanged();
+        }
         IReadOnlyDictionary<string, Tensor> optimizer = trainer.Optimizer.State;
         if (optimizer.Count > 0)
         {
@@ -63,13 +73,48 @@ public static class TrainerState
         return tokens;
     }
 
-    private static void Fill(string file, IEnumerable<Parameter> parameters)
+    private static IEnumerable<Parameter> OfModel(Trainer trainer) => trainer.Parameters.Take(trainer.Parameters.Count - trainer.Objective.Parameters.Count);
+
+    private static Dictionary<string, Tensor> OfObjective(Trainer trainer) => trainer.Objective.Parameters
+        .Select(p => KeyValuePair.Create(p.Name, p.Value))
+        .Concat(trainer.Objective.Tensors)
+        .ToDictionary(StringComparer.Ordinal);
+
+    private static Dictionary<string, Tensor> Missing(string folder, IReadOnlyList<Parameter> trained)
     {
-        using TensorFile weights = TensorFile.Open(file);
-        foreach (Parameter parameter in parameters)
+        using TensorFile? model = ModelOf(folder);
+        return trained.Where(p => model?.TryGet(p.Name, out _) != true).ToDictionary(p => p.Name, p => p.Value, StringComparer.Ordinal);
+    }
+
+    // An adapter of adapter-hub has files of other names; its parameters are all stored apart.
+    private static TensorFile? ModelOf(string folder)
+    {
+        try
         {
-            Fill(weights, parameter.Name, parameter.Value);
-            parameter.MarkChanged();
+            return TensorFile.Open(folder);
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
+
+    private static void FillModel(string folder, IReadOnlyList<Parameter> parameters)
+    {
+        string apart = Path.Combine(folder, ParametersFile);
+        using TensorFile? further = File.Exists(apart) ? TensorFile.Open(apart) : null;
+        TensorFile? model = null;
+        try
+        {
+            foreach (Parameter parameter in parameters)
+            {
+                Fill(further?.TryGet(parameter.Name, out _) == true ? further : model ??= TensorFile.Open(folder), parameter.Name, parameter.Value);
+                parameter.MarkChanged();
+            }
+        }
+        finally
+        {
+            model?.Dispose();
         }
     }
 

@@ -15,6 +15,9 @@ public sealed class TrainingSession
     private readonly Action<AtomicFolder> _writeModel;
     private long _tokens;
     private double _seconds;
+    private double _best = double.PositiveInfinity;
+    private long _bestStep = -1;
+    private int _worse;
 
     /// <summary>Prepares a run.</summary>
     /// <param name="trainer">The trainer.</param>
@@ -35,7 +38,12 @@ public sealed class TrainingSession
         if (run.Resumed && run.CheckpointToGoOnFrom() is { } checkpoint)
             _tokens = TrainerState.Read(checkpoint, trainer, options.Seed);
         run.OpenLog(trainer.Steps);
+        foreach ((long step, double loss) in run.Evaluations)
+            Judge(step, loss);
     }
+
+    /// <summary>Whether the loss has not fallen for as many evaluations as <see cref="TrainingOptions.Patience"/> says.</summary>
+    public bool EndedEarly => _options.Patience > 0 && _worse >= _options.Patience;
 
     /// <summary>Runs to the end, or until cancelled.</summary>
     /// <param name="cancellation">Asks to stop: the run is saved and the enumeration ends.</param>
@@ -49,7 +57,7 @@ public sealed class TrainingSession
             if (Evaluate(cancellation) is { } first)
                 yield return first;
         }
-        while (_trainer.Steps < _options.Steps && !cancellation.IsCancellationRequested)
+        while (_trainer.Steps < _options.Steps && !EndedEarly && !cancellation.IsCancellationRequested)
         {
             long start = Stopwatch.GetTimestamp();
             StepReport report = _trainer.Step();
@@ -64,8 +72,9 @@ public sealed class TrainingSession
                 if (Evaluate(cancellation) is { } evaluated)
                     yield return evaluated;
             }
+            bool best = _options.KeepBest && _bestStep == _trainer.Steps;
             bool late = _options.CheckpointMinutes > 0 && Stopwatch.GetElapsedTime(savedAt).TotalMinutes >= _options.CheckpointMinutes;
-            if ((Due(_options.CheckpointEvery) || late) && _trainer.Steps < _options.Steps)
+            if ((Due(_options.CheckpointEvery) || late || best) && _trainer.Steps < _options.Steps)
             {
                 lastSaved = _trainer.Steps;
                 yield return Save();
@@ -86,9 +95,18 @@ public sealed class TrainingSession
             return null;
         // A run that goes on at its first or last step has this line already.
         Evaluated evaluated = new(report);
-        if (report.Step != _run.LastEvaluation)
-            _run.Log(evaluated.ToJson());
+        if (report.Step == _run.LastEvaluation)
+            return evaluated;
+        _run.Log(evaluated.ToJson());
+        Judge(report.Step, report.Loss);
         return evaluated;
+    }
+
+    private void Judge(long step, double loss)
+    {
+        _worse = loss < _best ? 0 : _worse + 1;
+        if (loss < _best)
+            (_best, _bestStep) = (loss, step);
     }
 
     private Saved Save()
@@ -101,6 +119,8 @@ public sealed class TrainingSession
             TrainerState.Write(folder, _trainer, _options.Seed, _tokens);
             folder.Commit();
         }
+        if (_options.KeepBest && _bestStep == _trainer.Steps)
+            _run.MarkBest(_trainer.Steps);
         _run.KeepNewest(_options.KeepCheckpoints);
         return new Saved(_trainer.Steps, path);
     }

@@ -170,11 +170,12 @@ public sealed class AdaLoraAdapter : AddingAdapter
 /// Decides which parts of AdaLoRA's updates are kept: those whose values and vectors have mattered most to the loss, |p · dp| smoothed,
 /// times its uncertainty. The number of parts falls with the cube of the time that is left, from the first rank to the target.
 /// </summary>
-public sealed class AdaLoraAllocator
+public sealed class AdaLoraAllocator : IDisposable
 {
     private readonly AdaLoraConfig _config;
     private readonly AdaLoraAdapter[] _adapters;
-    private readonly Dictionary<Parameter, (double[] Sensitivity, double[] Uncertainty)> _scores = [];
+    private readonly Dictionary<Parameter, (Tensor Sensitivity, Tensor Uncertainty)> _scores = [];
+    private readonly Workspace _store;
     private readonly int _firstBudget;
     private readonly int _lastBudget;
 
@@ -190,7 +191,18 @@ public sealed class AdaLoraAllocator
         _adapters = [.. adapter.Model.Parts.Linears.Select(l => l.Adapter).OfType<AdaLoraAdapter>().OrderBy(a => a.Path, StringComparer.Ordinal)];
         _firstBudget = _adapters.Sum(a => a.A.Shape[0]);
         _lastBudget = _config.TargetR * _adapters.Length;
+        _store = new Workspace(adapter.Model.Device);
+        foreach (Parameter parameter in _adapters.SelectMany(a => a.Parameters))
+            _scores[parameter] = (_store.Zeros(parameter.Shape), _store.Zeros(parameter.Shape));
     }
+
+    /// <summary>What the choice of parts remembers from step to step, by name.</summary>
+    public IReadOnlyDictionary<string, Tensor> State => _scores
+        .SelectMany(s => new[] { KeyValuePair.Create($"{s.Key.Name}.sensitivity", s.Value.Sensitivity), KeyValuePair.Create($"{s.Key.Name}.uncertainty", s.Value.Uncertainty) })
+        .ToDictionary(StringComparer.Ordinal);
+
+    /// <summary>Frees what it remembers.</summary>
+    public void Dispose() => _store.Dispose();
 
     /// <summary>The penalty that training adds to the loss, one value, or null where its weight is 0.</summary>
     /// <param name="step">The step's workspace.</param>
@@ -224,10 +236,13 @@ public sealed class AdaLoraAllocator
         if (step < _config.TotalStep - _config.Tfinal)
             Observe();
         (int budget, bool chooses) = Budget(step);
-        if (!chooses || _scores.Count == 0)
+        if (!chooses)
             return null;
         double[][] scores = [.. _adapters.Select(Scores)];
         double[] all = [.. scores.SelectMany(s => s).Order()];
+        // Nothing has been observed: nothing is known to matter less.
+        if (all.Length == 0 || all[^1] == 0)
+            return null;
         int dropped = Math.Clamp(_firstBudget - budget, 0, all.Length);
         double threshold = dropped == 0 ? double.NegativeInfinity : all[dropped - 1];
         Dictionary<string, bool[]> left = new(StringComparer.Ordinal);
@@ -251,14 +266,13 @@ public sealed class AdaLoraAllocator
         {
             if (parameter.Gradient is not { } gradient)
                 continue;
-            if (!_scores.TryGetValue(parameter, out (double[] Sensitivity, double[] Uncertainty) score))
-                _scores[parameter] = score = (new double[parameter.Shape.Count], new double[parameter.Shape.Count]);
             ReadOnlySpan<float> p = parameter.Value.Span(), dp = gradient.Span();
+            Span<float> sensitivity = _scores[parameter].Sensitivity.Span(), uncertainty = _scores[parameter].Uncertainty.Span();
             for (int i = 0; i < p.Length; i++)
             {
                 double now = Math.Abs((double)p[i] * dp[i]);
-                score.Sensitivity[i] = (_config.Beta1 * score.Sensitivity[i]) + ((1 - _config.Beta1) * now);
-                score.Uncertainty[i] = (_config.Beta2 * score.Uncertainty[i]) + ((1 - _config.Beta2) * Math.Abs(now - score.Sensitivity[i]));
+                sensitivity[i] = (float)((_config.Beta1 * sensitivity[i]) + ((1 - _config.Beta1) * now));
+                uncertainty[i] = (float)((_config.Beta2 * uncertainty[i]) + ((1 - _config.Beta2) * Math.Abs(now - sensitivity[i])));
             }
         }
     }
@@ -280,7 +294,6 @@ public sealed class AdaLoraAllocator
         return scores;
     }
 
-    private double[] Score(Parameter parameter) => _scores.TryGetValue(parameter, out (double[] Sensitivity, double[] Uncertainty) score)
-        ? [.. score.Sensitivity.Zip(score.Uncertainty, (s, u) => s * u)]
-        : new double[parameter.Shape.Count];
+    private double[] Score(Parameter parameter) =>
+        [.. _scores[parameter].Sensitivity.ToArray().Zip(_scores[parameter].Uncertainty.ToArray(), (s, u) => (double)s * u)];
 }

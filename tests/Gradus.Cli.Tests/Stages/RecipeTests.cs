@@ -53,20 +53,24 @@ public sealed class RecipeTests
             return [$"--{at}stories=200", $"--{at}dialogues=60", $"--{at}instructions=60", $"--{at}conversations=60", $"--{at}held_out=8"];
         if (kind == "evaluate")
             return [.. stage["tasks"]!.AsArray().SelectMany((t, i) => (IEnumerable<string>)[$"--{at}tasks.{i}.limit=2", .. (string)t!["kind"]! == "answers" ? new[] { $"--{at}tasks.{i}.max_tokens=3" } : []])];
-        if (kind is not ("pretrain" or "finetune"))
+        if (kind is not ("pretrain" or "finetune" or "align"))
             return [];
         List<string> options = [$"--{at}training.steps=2", $"--{at}training.evaluate_every=0", $"--{at}training.evaluate_batches=1", $"--{at}training.checkpoint_every=1"];
         if (stage["samples"] is not null)
             options.Add($"--{at}samples.max_tokens=3");
         if (stage["batching"] is JsonObject batching)
             options.Add((string)batching["kind"]! == "blocks" ? $"--{at}batching.count=2" : $"--{at}batching.tokens=512");
+        if (stage["objective"]?["sampling"] is not null)
+            options.AddRange([$"--{at}objective.sampling.prompts=16", $"--{at}objective.sampling.max_new_tokens=8"]);
+        if (stage["objective"]?["options"] is not null)
+            options.AddRange([$"--{at}objective.options.prompts=2", $"--{at}objective.options.group_size=2", $"--{at}objective.options.max_new_tokens=4", $"--{at}data.validation_fraction=0.05"]);
         if (stage["accumulation"] is not null)
             options.Add($"--{at}accumulation=1");
         return [.. options];
     }
 
     private static string Verb(JsonObject recipe) =>
-        recipe.ContainsKey("stages") ? "run" : recipe.ContainsKey("tasks") ? "evaluate" : recipe["model"] is JsonValue ? "finetune" : "pretrain";
+        recipe.ContainsKey("stages") ? "run" : recipe.ContainsKey("tasks") ? "evaluate" : recipe["objective"]?["kind"] is not null && recipe["tokenizer"] is null ? "align" : recipe["model"] is JsonValue ? "finetune" : "pretrain";
 
     private static JsonObject Read(string file) => JsonNode.Parse(File.ReadAllText(file), documentOptions: Comments)!.AsObject();
 

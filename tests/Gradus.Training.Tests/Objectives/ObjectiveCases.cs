@@ -1,9 +1,11 @@
+using Gradus.Adapters;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Training.Alignment;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
+using Gradus.Training.Tuning;
 
 namespace Gradus.Training.Tests.Objectives;
 
@@ -34,6 +36,9 @@ internal static class ObjectiveCases
         ["preferences"] = (d, p) => Preferences(d, new SigmoidLoss(0.5)),
         ["preferences with a running mean"] = (d, p) => Preferences(d, new BcoPairLoss()),
         ["preferences and answers"] = (d, p) => Preferences(d, new OrpoLoss(0.5)),
+        ["labelled answers"] = (d, p) => LabelledAnswers(d),
+        ["vectors of texts"] = (d, p) => (Bert("ForMaskedLM", d, p), new ContrastiveObjective(new ContrastiveOptions(Nn.Pooling.Mean, 0.1, [16]), Triples(60), Triples(9), accumulation: 2)),
+        ["ranks that are given up"] = (d, p) => AdaLora(d),
         ["rewards"] = (d, p) => (Bert("ForSequenceClassification", d, p, labels: 1), new RewardObjective(new RewardLoss(0.01), Pairs(40), Pairs(6), accumulation: 2)),
         ["own answers"] = (d, p) => OwnAnswers(d, new OnPolicyOptions(2, 4, 4) { Advantage = new LeaveOneOutAdvantage(), Kl = new KlControl(0.02) }),
         ["own answers with a critic"] = (d, p) => OwnAnswers(d, new OnPolicyOptions(2, 4, 4, Temperature: 0.8f, Epochs: 2, MiniBatches: 2) { Advantage = new GeneralizedAdvantage(), Kl = new KlControl(0.02, Target: 2) }),
@@ -69,6 +74,29 @@ internal static class ObjectiveCases
             validation.SetReference(model, Precision.F32);
         }
         return (model, new PreferenceObjective(loss, train, validation, accumulation: 2));
+    }
+
+    private static (LanguageModel, Objective) LabelledAnswers(Device device)
+    {
+        GenerativeModel model = (GenerativeModel)Llama(device);
+        UnpairedExamples train = Answers(40), validation = Answers(6);
+        train.SetReference(model, Precision.F32);
+        validation.SetReference(model, Precision.F32);
+        return (model, new UnpairedObjective(new ApoZeroUnpairedLoss(0.5), train, validation, accumulation: 2));
+
+        static UnpairedExamples Answers(int count) => new(
+            [.. TinyTraining.Examples(count, seed: count).SelectMany(e => new[] { new UnpairedExample(Answer(e.Ids), true), new(Answer([.. e.Ids[..3], .. Enumerable.Repeat(e.Ids[2], e.Ids.Length - 2)]), false) })], 200, 8, mismatches: false);
+    }
+
+    // A text and the same one from its second half on belong together.
+    private static SentenceTriples Triples(int count) => new(
+        [.. TinyTraining.Examples(count, seed: count).Select(e => new SentenceTriple(e.Ids, e.Ids[(e.Ids.Length / 2)..], [.. e.Ids.Reverse()]))], 240, 8);
+
+    private static (LanguageModel, Objective) AdaLora(Device device)
+    {
+        LanguageModel model = Llama(device);
+        ModelAdapter adapter = ModelAdapter.Attach(model, new AdaLoraConfig(TargetR: 2, InitR: 4, Tfinal: 20, OrthRegWeight: 0, TotalStep: 80, LoraAlpha: 200, TargetModules: ModuleNames.AllLinear), 5);
+        return (model, new AdaLoraObjective(TinyTraining.Objective(), new AdaLoraAllocator(adapter)));
     }
 
     // Even tokens are wanted.

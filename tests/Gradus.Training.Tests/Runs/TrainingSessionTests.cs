@@ -57,6 +57,34 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
+    public void Training_ends_when_the_held_out_loss_stops_falling()
+    {
+        using TestFolder folder = new();
+        // Nothing moves, so that no evaluation is better than the first.
+        TrainingOptions options = TinyTraining.Options("gpt2", steps: 40) with { EvaluateEvery = 1, Patience = 3, Optimizer = new Sgd(1e-30) };
+        Run("gpt2", folder["run"], options);
+        Assert.Equal(["step-0000003"], Checkpoints(folder["run"]));
+        // Going on finds the run at its end.
+        string sha = ModelSha(folder["run"]);
+        Run("gpt2", folder["run"], options, resume: true);
+        Assert.Equal(sha, ModelSha(folder["run"]));
+        Assert.Equal(["step-0000003"], Checkpoints(folder["run"]));
+    }
+
+    [Fact]
+    public void The_best_checkpoint_is_kept_however_old()
+    {
+        using TestFolder folder = new();
+        // It learns, then forgets: the second part has a rate that breaks everything.
+        TrainingOptions options = TinyTraining.Options("gpt2", steps: 4) with { EvaluateEvery = 2, KeepBest = true, KeepCheckpoints = 1, CheckpointEvery = 1 };
+        Run("gpt2", folder["run"], options);
+        Assert.EndsWith("step-0000004", RunFolder.BestCheckpoint(folder["run"])!, StringComparison.Ordinal);
+        Run("gpt2", folder["run"], options with { Steps = 10, Optimizer = new AdamW(3) }, resume: true);
+        Assert.EndsWith("step-0000004", RunFolder.BestCheckpoint(folder["run"])!, StringComparison.Ordinal);
+        Assert.Equal(["step-0000004", "step-0000010"], Checkpoints(folder["run"]));
+    }
+
+    [Fact]
     public void The_newest_checkpoints_are_kept_and_damaged_ones_do_not_count()
     {
         using TestFolder folder = new();
