@@ -50,7 +50,14 @@ public sealed class RewardTests
         {
             Assert.Empty(watch.See(step, new Dictionary<string, double>
             {
-                ["reward"] = step, ["reward/gold"] = step + (step % 3), ["length"] = 10 + (step % 2), ["kl"] = step * 0.1, ["distinct_2"] = 0.9, ["entropy"] = 2, ["end_rate"] = 1, ["dead_groups"] = 0.2,
+                ["reward"] = step,
+                ["reward/gold"] = step + (step % 3),
+                ["length"] = 10 + (step % 2),
+                ["kl"] = step * 0.1,
+                ["distinct_2"] = 0.9,
+                ["entropy"] = 2,
+                ["end_rate"] = 1,
+                ["dead_groups"] = 0.2,
             }));
         }
     }
