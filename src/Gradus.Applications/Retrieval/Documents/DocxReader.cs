@@ -85,7 +85,7 @@ public sealed class DocxReader : DocumentReader
             {
                 heading = levels.GetValueOrDefault(reader.Attributes.FirstOrDefault(a => a.LocalName == "val").Value ?? "", heading);
             }
-            else if (reader.ElementType == typeof(Text) && reader.IsStartElement)
+            else if (reader.ElementType == typeof(DocumentFormat.OpenXml.Wordprocessing.Text) && reader.IsStartElement)
             {
                 text.Append(reader.GetText());
                 CheckLength(text.Length, limits);

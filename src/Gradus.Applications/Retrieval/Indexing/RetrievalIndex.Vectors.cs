@@ -84,6 +84,11 @@ public sealed partial class RetrievalIndex
         }
     }
 
+    /// <summary>The index's own embedding model, fitted to its chunks, or null where its vectors are another model's or it has none.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public LatentSemanticModel? OwnModel() =>
+        Settings.EmbeddingModel == LatentSemanticModel.Name && LoadModel(LatentSemanticModel.Name) is { } data ? LatentSemanticModel.FromBytes(data) : null;
+
     /// <summary>Keeps a model of the index's own, for example its <see cref="LatentSemanticModel"/>.</summary>
     internal void SaveModel(string name, byte[] data)
     {
