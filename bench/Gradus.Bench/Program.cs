@@ -1,5 +1,5 @@
-// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]|structure] …: measures what is asked for, everything
-// but schedule, coldload, evaluation, cleaning and structure where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]|structure|retrieval] …: measures what is asked for, everything
+// but schedule, coldload, evaluation, cleaning, structure and retrieval where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
@@ -52,8 +52,11 @@ foreach (string part in parts)
         case "structure":
             StructureBench.Run(Shared(), Console.WriteLine);
             break;
+        case "retrieval":
+            RetrievalBench.Run(Console.Out, Shared(), 100_000);
+            break;
         default:
-            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload, evaluation, cleaning, structure.");
+            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload, evaluation, cleaning, structure, retrieval.");
             return 2;
     }
 }

@@ -115,12 +115,12 @@ public sealed class DocumentReaderTests
         folder.Write("bomb.docx", Bomb());
         folder.Write("notzip.docx", "PK but not really");
         folder.Write("binary.txt", [1, 0, 2, 0, 0, 0, 9, 0, 0, 3]);
-        folder.Write("large.txt", new string('a', 5000));
+        folder.Write("large.txt", new string('a', 300_000));
         folder.Write("latin.txt", [.. "caf"u8, 0xE9, .. " tide"u8]);
         folder.Write("two\nlines.txt", "tide");
         Directory.CreateSymbolicLink(Path.Combine(folder.Documents, "loop"), folder.Documents);
         using Applications.Retrieval.Indexing.RetrievalIndex index = Applications.Retrieval.Indexing.RetrievalIndex.OpenOrCreate(folder.IndexPath);
-        Applications.Retrieval.Indexing.IndexingResult result = new Applications.Retrieval.Indexing.Indexer(index, limits: new ReadingLimits(MaxBytes: 4000)).Run(folder.Documents);
+        Applications.Retrieval.Indexing.IndexingResult result = new Applications.Retrieval.Indexing.Indexer(index, limits: new ReadingLimits(MaxBytes: 250_000)).Run(folder.Documents);
         Assert.Equal(["good.md", "latin.txt", "two\nlines.txt"], index.Documents().Select(d => d.Name).Order(StringComparer.Ordinal));
         Assert.Equal(["binary.txt", "bomb.docx", "broken.pdf", "large.txt", "loop", "notzip.docx"], result.Remarks.Where(r => r.Skipped).Select(r => r.Name).Order(StringComparer.Ordinal));
         Assert.All(result.Remarks, r => Assert.DoesNotContain('\n', r.Reason));

@@ -96,6 +96,33 @@ public sealed class RetrievalIndexTests
     }
 
     [Fact]
+    public void Many_vectors_are_found_through_a_graph_that_stays_with_the_file()
+    {
+        using RetrievalFolder folder = new();
+        using (RetrievalIndex index = RetrievalIndex.OpenOrCreate(folder.IndexPath, new IndexSettings(Vectors: VectorPrecision.Float32)))
+        {
+            index.Add(RetrievalFolder.Prepare(Enumerable.Range(0, 400).Select(i => ($"d{i}", $"text {i}"))), new RecursiveChunker());
+            index.SetEmbeddingModel("model", 4);
+            index.AddVectors([.. index.ChunksWithoutVectors(1000).Select(id => (id, (ReadOnlyMemory<float>)Spiral(id)))]);
+            index.GraphFrom = 100;
+            Assert.Equal(Names(index, 41, exact: true), Names(index, 41, exact: false));
+            index.Remove(["d40"]);
+            Assert.DoesNotContain("d40", Names(index, 41, exact: false));
+        }
+        using RetrievalIndex again = RetrievalIndex.Open(folder.IndexPath);
+        Assert.Equal(Names(again, 200, exact: true), Names(again, 200, exact: false));
+        Assert.DoesNotContain("d40", Names(again, 41, exact: false));
+
+        static float[] Spiral(long i) => [MathF.Cos(i * 0.1f), MathF.Sin(i * 0.1f), i * 0.01f, 1];
+
+        static string[] Names(RetrievalIndex index, int near, bool exact)
+        {
+            index.GraphFrom = exact ? int.MaxValue : 100;
+            return [.. index.Chunks(index.SearchVectors(Spiral(near), 5).Select(h => h.Chunk)).Select(c => c.Document)];
+        }
+    }
+
+    [Fact]
     public void Eight_bits_order_as_floats_do_but_for_near_ties()
     {
         Random random = new(7);

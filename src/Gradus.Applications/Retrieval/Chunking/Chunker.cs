@@ -2,12 +2,9 @@ using Gradus.Applications.Retrieval.Documents;
 
 namespace Gradus.Applications.Retrieval.Chunking;
 
-/// <summary>Cuts documents into chunks. Every character that is no space at a chunk's edge lies in one chunk at least.</summary>
+/// <summary>Cuts documents into chunks; its text form names all that decides where. Every character that is no space at a chunk's edge lies in one chunk at least.</summary>
 public abstract record Chunker
 {
-    /// <summary>What the chunks of two chunkers that are equal in it have in common: an index is made again where it changes.</summary>
-    public string Name => ToString();
-
     /// <summary>Cuts a document, in the order of the text.</summary>
     public IReadOnlyList<Chunk> Split(SourceDocument document)
     {
@@ -26,7 +23,7 @@ public abstract record Chunker
             Section section = document.Sections[document.SectionAt(first)];
             chunks.Add(new Chunk(first, last - first, section.Headings, section.Page));
         }
-        return chunks;
+        return [.. chunks.OrderBy(c => c.Start).ThenBy(c => c.Length)];
     }
 
     /// <summary>The ranges of the chunks, ascending; spaces at their edges are taken away.</summary>

@@ -44,6 +44,12 @@ public sealed class Hnsw
     /// <summary>How many vectors can be found.</summary>
     public int Count => _nodes.Count;
 
+    /// <summary>The numbers of the vectors that can be found.</summary>
+    public IReadOnlyCollection<long> Ids => _nodes.Keys;
+
+    /// <summary>Whether there is a vector of a number.</summary>
+    public bool Contains(long id) => _nodes.ContainsKey(id);
+
     /// <summary>Adds a vector in place of one of the same number; it is scaled to length 1.</summary>
     /// <exception cref="ArgumentException">It has another number of elements, or one that is not finite.</exception>
     public void Add(long id, ReadOnlySpan<float> vector)

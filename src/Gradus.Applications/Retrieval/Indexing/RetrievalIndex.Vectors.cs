@@ -26,9 +26,10 @@ public sealed partial class RetrievalIndex
             _file.Write(() =>
             {
                 _file.Run("DELETE FROM vectors");
+                _file.Run("DELETE FROM models WHERE name = @1", GraphName);
                 SaveSettings(Settings with { EmbeddingModel = null, Dimensions = 0 });
             });
-            _vectors = null;
+            (_vectors, _graph) = (null, null);
         }
     }
 
@@ -55,14 +56,6 @@ public sealed partial class RetrievalIndex
             _vectors = null;
         }
     }
-
-    /// <summary>The chunks whose vectors are nearest to a query's.</summary>
-    /// <param name="query">The query's vector.</param>
-    /// <param name="count">How many, at most.</param>
-    /// <param name="allowed">The chunks that may be found; null: all.</param>
-    /// <returns>Cosines, the best first.</returns>
-    /// <exception cref="InvalidDataException">The index has no vectors.</exception>
-    public IReadOnlyList<Hit> SearchVectors(ReadOnlySpan<float> query, int count, ChunkMask? allowed = null) => Vectors().Search(query, count, allowed);
 
     /// <summary>The vectors, read into memory once and again after each change.</summary>
     /// <exception cref="InvalidDataException">The index has none.</exception>

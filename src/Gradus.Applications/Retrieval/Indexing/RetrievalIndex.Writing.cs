@@ -84,9 +84,9 @@ public sealed partial class RetrievalIndex
         lock (_lock)
         {
             IndexSettings settings = Settings;
-            if (settings.Chunker is not null && settings.Chunker != chunker.Name)
-                throw new InvalidDataException($"{Path} was cut by {settings.Chunker}, not by {chunker.Name}; give the same settings, or another file.");
-            settings = settings with { Chunker = chunker.Name, Words = settings.Words == WordForm.Auto ? TextAnalyzer.Suitable(firstTexts.Take(200)) : settings.Words };
+            if (settings.Chunker is not null && settings.Chunker != chunker.ToString())
+                throw new InvalidDataException($"{Path} was cut by {settings.Chunker}, not by {chunker}; give the same settings, or another file.");
+            settings = settings with { Chunker = chunker.ToString(), Words = settings.Words == WordForm.Auto ? TextAnalyzer.Suitable(firstTexts.Take(200)) : settings.Words };
             if (settings != Settings)
                 _file.Write(() => SaveSettings(settings));
             return new TextAnalyzer(settings.Words);

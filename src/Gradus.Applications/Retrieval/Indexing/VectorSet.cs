@@ -40,6 +40,9 @@ public sealed class VectorSet
     /// <summary>The numbers of the vectors, by row.</summary>
     public IReadOnlyList<long> Ids => _ids;
 
+    /// <summary>Whether there is a vector of a number.</summary>
+    public bool Contains(long id) => _rows.ContainsKey(id);
+
     /// <summary>Adds a vector in place of one of the same number; it is scaled to length 1.</summary>
     /// <param name="id">Its number.</param>
     /// <param name="vector">Its elements, finite.</param>
