@@ -51,7 +51,7 @@ internal abstract class IndexTool(string name, string description, string schema
 }
 
 /// <summary>Finds passages.</summary>
-internal sealed class SearchTool(RetrievalIndex index, RetrievalStep recipe) : IndexTool("search", "Find passages in the indexed documents that fit a question.",
+internal sealed class SearchTool(RetrievalIndex index, RetrievalStep recipe, RagModels models) : IndexTool("search", "Find passages in the indexed documents that fit a question.",
     """
     {"type": "object", "properties": {"query": {"type": "string", "description": "What to look for."},
       "count": {"type": "integer", "minimum": 1, "maximum": 50, "description": "Passages to find; 5 without it."},
@@ -62,7 +62,7 @@ internal sealed class SearchTool(RetrievalIndex index, RetrievalStep recipe) : I
     protected override async Task<string> RunAsync(IDictionary<string, JsonElement> arguments, CancellationToken cancellation)
     {
         string[] where = arguments.TryGetValue("where", out JsonElement list) && list.ValueKind == JsonValueKind.Array ? [.. list.EnumerateArray().Select(e => e.ToString())] : [];
-        IReadOnlyList<Hit> hits = await recipe.FindAsync(RagVerb.Search(index, recipe, where), Required(arguments, "query"), Number(arguments, "count", 5, 1, 50), cancellation).ConfigureAwait(false);
+        IReadOnlyList<Hit> hits = await recipe.FindAsync(RagVerb.Search(index, recipe, where, models), Required(arguments, "query"), Number(arguments, "count", 5, 1, 50), cancellation).ConfigureAwait(false);
         StringBuilder text = new();
         foreach (StoredChunk chunk in index.Chunks(hits.Select(h => h.Chunk)))
             text.Append($"## {chunk.Source} (characters {chunk.Start} to {chunk.Start + chunk.Text.Length})\n\n{chunk.Text}\n\n");

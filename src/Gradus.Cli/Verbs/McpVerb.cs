@@ -31,18 +31,19 @@ internal static class McpVerb
         RetrievalStep recipe = RagVerb.Recipe(parse.GetValue(Recipe), index);
         using Stream input = context.OpenInput();
         using Stream output = StandardOutput.Open();
-        ServeAsync(input, output, index, recipe, context.Cancellation).GetAwaiter().GetResult();
+        using RagModels models = new(context);
+        ServeAsync(input, output, index, recipe, models, context.Cancellation).GetAwaiter().GetResult();
         return ExitCode.Done;
     }
 
     /// <summary>Answers requests until the input ends.</summary>
-    internal static async Task ServeAsync(Stream input, Stream output, RetrievalIndex index, RetrievalStep recipe, CancellationToken cancellation)
+    internal static async Task ServeAsync(Stream input, Stream output, RetrievalIndex index, RetrievalStep recipe, RagModels models, CancellationToken cancellation)
     {
         McpServerOptions options = new()
         {
             ServerInfo = new Implementation { Name = "gradus", Version = typeof(McpVerb).Assembly.GetName().Version!.ToString(3) },
             ServerInstructions = Instructions,
-            ToolCollection = [new SearchTool(index, recipe), new ReadTool(index)],
+            ToolCollection = [new SearchTool(index, recipe, models), new ReadTool(index)],
         };
         StreamServerTransport transport = new(input, output, "gradus");
         McpServer server = McpServer.Create(transport, options);

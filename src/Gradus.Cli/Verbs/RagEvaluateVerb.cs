@@ -43,6 +43,7 @@ internal static class RagEvaluateVerb
         List<RetrievalResult> results = [];
         string[] files = parse.GetValue(IndexFiles) is { Length: > 0 } given ? given : ["documents.db"];
         string?[] recipes = parse.GetValue(Recipes) is { Length: > 0 } named ? named : [null];
+        using RagModels models = new(context);
         foreach (string file in files)
         {
             using RetrievalIndex index = RetrievalIndex.Open(file);
@@ -50,7 +51,7 @@ internal static class RagEvaluateVerb
             {
                 RetrievalStep recipe = RagVerb.Recipe(name, index);
                 string title = string.Join(", ", [.. files.Length > 1 ? [Path.GetFileName(file)] : (string[])[], name ?? (recipe is KeywordSearch ? "keywords" : "hybrid")]);
-                results.Add(RetrievalEvaluation.RunAsync(title, recipe, RagVerb.Search(index, recipe, null), questions, parse.GetValue(Top), parse.GetValue(Level), context.Cancellation).GetAwaiter().GetResult());
+                results.Add(RetrievalEvaluation.RunAsync(title, recipe, RagVerb.Search(index, recipe, null, models), questions, parse.GetValue(Top), parse.GetValue(Level), context.Cancellation).GetAwaiter().GetResult());
             }
         }
         if (parse.GetValue(Json))

@@ -19,7 +19,7 @@ internal static class RagIndexVerb
     private static readonly Option<int?> Overlap = Numeric.Optional("--overlap", "Characters (sentences, tokens) that the next chunk repeats; without it a fifth of the size, or one sentence.", 0, 1_000_000);
     private static readonly Option<string?> TokenizerPath = new("--tokenizer") { Description = "The tokenizer for --chunks tokens.", HelpName = "TOKENIZER" };
     private static readonly Option<WordForm> Words = new("--words") { Description = "What becomes of words: auto, exact, porter (English) or grams (any language).", DefaultValueFactory = _ => WordForm.Auto };
-    private static readonly Option<string?> Embed = new("--embed") { Description = "Make vectors: latent fits a small model to the documents themselves.", HelpName = "latent" };
+    private static readonly Option<string?> Embed = new("--embed") { Description = "Make vectors: latent fits a small model to the documents themselves; otherwise a model of texts (BERT, a decoder, T5), its folder or file.", HelpName = "latent|MODEL" };
     private static readonly Option<int> Dimensions = Numeric.Option("--dimensions", "Elements of the latent model's vectors.", 1, 4096, 128);
     private static readonly Option<string?> Encoding = new("--encoding") { Description = "The encoding of text files that are not UTF-8, like windows-1251 or gb18030.", HelpName = "NAME" };
     private static readonly Option<long> MaxBytes = Numeric.Option("--max-bytes", "The greatest size of a file.", 1L, 1L << 40, new ReadingLimits().MaxBytes);
@@ -41,17 +41,29 @@ internal static class RagIndexVerb
     private static int Run(CommandContext context, ParseResult parse)
     {
         string? embed = parse.GetValue(Embed);
-        if (embed is not (null or "latent"))
-            throw new UsageException($"--embed is latent, not {embed}.");
         using RetrievalIndex index = RetrievalIndex.OpenOrCreate(parse.GetRequiredValue(IndexFile), new IndexSettings(parse.GetValue(Words)));
         Indexer indexer = new(index, ReadChunker(parse), new ReadingLimits(parse.GetValue(MaxBytes), Encoding: parse.GetValue(Encoding)));
         long began = Environment.TickCount64;
         IndexingResult result = indexer.Run(parse.GetRequiredValue(Source), parse.GetValue(Pattern), Progress(context), context.Cancellation);
         double seconds = (Environment.TickCount64 - began) / 1000.0;
-        bool stale = index.Settings.EmbeddingModel == LatentSemanticModel.Name && result.Added + result.Changed + result.Removed > 0;
-        long embedded = embed is not null || stale ? indexer.FitAndEmbedAsync(parse.GetValue(Dimensions), cancellation: context.Cancellation).GetAwaiter().GetResult() : 0;
+        long embedded = MakeVectors(context, index, indexer, embed, parse.GetValue(Dimensions), result);
         Print(context, parse.GetValue(Json), index, result, embedded, seconds);
         return ExitCode.Done;
+    }
+
+    // An index that has vectors gets those of its new chunks without being asked.
+    private static long MakeVectors(CommandContext context, RetrievalIndex index, Indexer indexer, string? embed, int dimensions, IndexingResult result)
+    {
+        string? model = embed ?? index.Settings.EmbeddingModel;
+        if (model is "latent" or LatentSemanticModel.Name)
+        {
+            bool stale = embed is not null || result.Added + result.Changed + result.Removed > 0;
+            return stale ? indexer.FitAndEmbedAsync(dimensions, cancellation: context.Cancellation).GetAwaiter().GetResult() : 0;
+        }
+        if (model is null)
+            return 0;
+        using RagModels models = new(context);
+        return indexer.EmbedAsync(models.Open(model), model, cancellation: context.Cancellation).GetAwaiter().GetResult();
     }
 
     private static void Print(CommandContext context, bool json, RetrievalIndex index, IndexingResult result, long embedded, double seconds)

@@ -29,7 +29,8 @@ internal static class RagSearchVerb
     {
         using RetrievalIndex index = RetrievalIndex.Open(parse.GetRequiredValue(IndexFile));
         RetrievalStep recipe = RagVerb.Recipe(parse.GetValue(Recipe), index);
-        SearchContext search = RagVerb.Search(index, recipe, parse.GetValue(Where));
+        using RagModels models = new(context);
+        SearchContext search = RagVerb.Search(index, recipe, parse.GetValue(Where), models);
         IReadOnlyList<Hit> hits = recipe.FindAsync(search, parse.GetRequiredValue(Question), parse.GetValue(Top), context.Cancellation).GetAwaiter().GetResult();
         foreach ((Hit hit, StoredChunk chunk) in hits.Zip(index.Chunks(hits.Select(h => h.Chunk))))
         {

@@ -14,6 +14,8 @@ internal static class RagVerb
     {
         RagIndexVerb.Create(context),
         RagSearchVerb.Create(context),
+        RagAskVerb.CreateAsk(context),
+        RagAskVerb.CreateChat(context),
         RagEvaluateVerb.Create(context),
     };
 
@@ -47,9 +49,9 @@ internal static class RagVerb
     }
 
     /// <summary>What is searched: the index with the model of its vectors, where the recipe asks for it.</summary>
-    public static SearchContext Search(RetrievalIndex index, RetrievalStep recipe, string[]? where, IChatClient? chat = null)
+    public static SearchContext Search(RetrievalIndex index, RetrievalStep recipe, string[]? where, RagModels models, IChatClient? chat = null)
     {
-        IEmbeddingGenerator<string, Embedding<float>>? embeddings = recipe.NeedsVectors ? index.OwnModel() : null;
+        IEmbeddingGenerator<string, Embedding<float>>? embeddings = recipe.NeedsVectors ? models.ForIndex(index) : null;
         if (recipe.NeedsChat && chat is null)
             throw new UsageException("the recipe asks a chat model; give one, or leave out the steps hyde, multi_query, rewrite and rerank.");
         return new SearchContext(index, embeddings, chat, index.Allowed(MetadataFilter.Parse(where ?? [])));
