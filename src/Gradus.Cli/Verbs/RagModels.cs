@@ -22,7 +22,7 @@ internal sealed class RagModels(CommandContext context) : IDisposable
     {
         ModelBundle bundle = ModelFolder.Open(model, CpuDevice.Default, ModelBundleOptions.ToRun, cancel: context.Cancellation);
         _open.Add(bundle);
-        LocalEmbeddingGenerator generator = new(bundle);
+        LocalEmbeddingGenerator generator = new(bundle, new EmbeddingOptions(Truncate: true));
         _open.Add(generator);
         return generator;
     }

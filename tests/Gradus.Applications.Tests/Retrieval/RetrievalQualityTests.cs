@@ -62,7 +62,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
         Assert.True(first.Values.Average() >= 0.92, $"mean {first.Values.Average()}");
     }
 
-    /// <summary>The course's measures: a chunk is relevant for a keyword that its text holds; added headings and names do not count.</summary>
+    /// <summary>The course's measures: a chunk is relevant for a keyword that it holds as a model is shown it, with its source.</summary>
     [SharedFact("data", "rag-insurellm")]
     public async Task Insurellm_is_covered()
     {
@@ -80,16 +80,14 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
             output.WriteLine($"{name}: {string.Join(", ", result.Measures.Select(m => $"{m.Key} {m.Value.Average():0.000}"))}");
         }
         RetrievalResult usual = await RetrievalEvaluation.RunAsync("default", RetrievalStep.Default(vectors: false), search, questions);
-        Assert.True(usual.Mean("keyword MRR") > 0.8, $"MRR {usual.Mean("keyword MRR")}");
-        Assert.True(usual.Mean("keyword coverage") > 0.95, $"coverage {usual.Mean("keyword coverage")}");
+        Assert.True(usual.Mean("keyword MRR") >= 0.93, $"MRR {usual.Mean("keyword MRR")}");
+        Assert.True(usual.Mean("keyword coverage") > 0.97, $"coverage {usual.Mean("keyword coverage")}");
     }
 
     private static IEnumerable<(string Name, RetrievalStep Recipe)> Ways()
     {
-        foreach (double weight in (double[])[0, 0.5, 1, 2, 4])
+        foreach (double weight in (double[])[0, 0.3, 1])
             yield return ($"BM25F title {weight}", new KeywordSearch(new Bm25(TitleWeight: weight)));
-        foreach ((double k1, double b) in ((double, double)[])[(0.9, 0.4), (1.2, 0.5), (2, 0.75), (2, 0.4)])
-            yield return ($"BM25F {k1} {b}", new KeywordSearch(new Bm25(k1, b)));
         yield return ("RM3", new RelevanceModel());
         yield return ("dense", new DenseSearch());
         yield return ("hybrid", RetrievalStep.Hybrid);

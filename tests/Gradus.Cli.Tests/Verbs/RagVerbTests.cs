@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Gradus.Applications.Retrieval.Indexing;
+using Gradus.Models;
 
 namespace Gradus.Cli.Tests.Verbs;
 
-public sealed class RagVerbTests : IDisposable
+public sealed class RagVerbTests(SmallModel models) : IClassFixture<SmallModel>, IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("gradus-rag").FullName;
 
@@ -32,6 +33,26 @@ public sealed class RagVerbTests : IDisposable
         CommandLineRun measured = CommandLineRun.Of("rag", "evaluate", questions, "--index", IndexFile, "--recipe", "keywords", "--recipe", "hybrid").Succeeds();
         Assert.Contains("MAP", measured.Output, StringComparison.Ordinal);
         Assert.Contains("1.0000", measured.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>The model is drawn at random: whatever it writes, what is cited stands in the documents, and the same comes out again.</summary>
+    [Fact]
+    public void A_local_model_answers_and_makes_vectors()
+    {
+        string ascii = new([.. Enumerable.Range(33, 94).Select(c => (char)c).Except(SmallModel.Alphabet)]);
+        string model = models.WriteModel("long", new LlamaConfig(HiddenSize: 16, IntermediateSize: 24, NumHiddenLayers: 1, NumAttentionHeads: 2, MaxPositionEmbeddings: 4096, InitializerRange: 0.4f, EosTokenId: 0), ascii);
+        Write("tides.md", "# Tides\n\nThe tide rises twice a day.");
+        Write("kites.md", "# Kites\n\nThe kite is red.");
+        CommandLineRun indexed = CommandLineRun.Of("rag", "index", Docs, "--index", IndexFile, "--embed", model).Succeeds();
+        Assert.Contains("16 elements", indexed.Output, StringComparison.Ordinal);
+        string[] ask = ["rag", "ask", model, "when does the tide rise", "--index", IndexFile, "--max-tokens", "12", "--json"];
+        CommandLineRun answer = CommandLineRun.Of(ask).Succeeds();
+        using JsonDocument told = JsonDocument.Parse(answer.Output);
+        Assert.NotEmpty(told.RootElement.GetProperty("passages").EnumerateArray());
+        Assert.All(told.RootElement.GetProperty("citations").EnumerateArray(), c =>
+            Assert.Contains(c.GetProperty("quote").GetString()!, File.ReadAllText(Path.Combine(Docs, c.GetProperty("document").GetString()!)), StringComparison.Ordinal));
+        Assert.Equal(answer.Output, CommandLineRun.Of(ask).Output);
+        Assert.Equal(2, CommandLineRun.Piped("tide\nkite\n", "rag", "chat", model, "--index", IndexFile, "--max-tokens", "4", "--json").Succeeds().Output.TrimEnd('\n').Split('\n').Length);
     }
 
     [Theory]

@@ -89,11 +89,11 @@ public sealed class SmallModel : IDisposable
         seed,
         ReferenceDevice.Instance);
 
-    /// <summary>Writes a model that was drawn from a seed into the folder, with the tokenizer.</summary>
-    public string WriteModel(string name, ModelConfig config)
+    /// <summary>Writes a model that was drawn from a seed into the folder, with the tokenizer, which knows more characters where they are given.</summary>
+    public string WriteModel(string name, ModelConfig config, string more = "")
     {
-        using LanguageModel model = Checkpoint.Create(config.WithVocabulary(Tokenizer().VocabularySize), 4, ReferenceDevice.Instance);
-        Write(this[name], model, Tokenizer());
+        using LanguageModel model = Checkpoint.Create(config.WithVocabulary(Tokenizer(more).VocabularySize), 4, ReferenceDevice.Instance);
+        Write(this[name], model, Tokenizer(more));
         return this[name];
     }
 

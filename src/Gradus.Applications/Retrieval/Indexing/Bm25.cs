@@ -22,7 +22,7 @@ public enum Bm25Variant
 /// <param name="TitleWeight">What an appearance in the title (file, folder, headings) counts beside one in the text; 0: titles do not count.</param>
 /// <param name="TitleB">As <paramref name="B"/>, for titles.</param>
 /// <param name="Variant">The formula.</param>
-public sealed record Bm25(double K1 = 1.2, double B = 0.75, double TitleWeight = 1, double TitleB = 0.5, Bm25Variant Variant = Bm25Variant.Lucene)
+public sealed record Bm25(double K1 = 1.2, double B = 0.75, double TitleWeight = 0.3, double TitleB = 0.5, Bm25Variant Variant = Bm25Variant.Lucene)
 {
     /// <summary>A term's weight by how rare it is.</summary>
     /// <param name="chunks">N, all chunks.</param>

@@ -47,7 +47,7 @@ public static class RetrievalEvaluation
             if (question.Grades.Count > 0)
                 AddRanking(measures, question, names, chunks, count, level);
             if (question.Keywords.Count > 0)
-                AddKeywords(measures, question, [.. chunks.Take(count).Select(c => c.Text)], counts);
+                AddKeywords(measures, question, [.. chunks.Take(count)], counts);
         }
         double elapsed = Environment.TickCount64 - began;
         return new RetrievalResult(name, recipe, measures.ToDictionary(m => m.Key, m => (IReadOnlyList<double>)m.Value), elapsed / questions.Count);
@@ -86,14 +86,19 @@ public static class RetrievalEvaluation
         void Add(string name, double value) => Put(measures, name, value);
     }
 
-    private static void AddKeywords(Dictionary<string, List<double>> measures, RetrievalQuestion question, string[] texts, KeywordCounts counts)
+    // A model is shown where a passage stands as well, so that a keyword may be found there; what the texts alone hold is told beside it.
+    private static void AddKeywords(Dictionary<string, List<double>> measures, RetrievalQuestion question, StoredChunk[] chunks, KeywordCounts counts)
     {
-        KeywordMeasures keywords = KeywordMeasures.Of(question.Keywords, texts, counts.Of);
+        KeywordMeasures keywords = KeywordMeasures.Of(question.Keywords, [.. chunks.Select(Shown)], counts.Of), alone = KeywordMeasures.Of(question.Keywords, [.. chunks.Select(c => c.Text)], counts.Of);
         Put(measures, "keyword MRR", keywords.ReciprocalRank);
         Put(measures, "keyword nDCG (of what was found)", keywords.FoundGain);
         Put(measures, "keyword nDCG", keywords.Gain);
         Put(measures, "keyword coverage", keywords.Coverage);
+        Put(measures, "keyword MRR (texts alone)", alone.ReciprocalRank);
+        Put(measures, "keyword coverage (texts alone)", alone.Coverage);
     }
+
+    private static string Shown(StoredChunk chunk) => $"{chunk.Source}\n{chunk.Text}";
 
     private static void Put(Dictionary<string, List<double>> measures, string name, double value)
     {
@@ -110,7 +115,7 @@ public static class RetrievalEvaluation
 
         public int Of(string keyword)
         {
-            _texts ??= [.. index.Documents().SelectMany(d => index.ChunksOf(d.Name)).Select(c => c.Text)];
+            _texts ??= [.. index.Documents().SelectMany(d => index.ChunksOf(d.Name)).Select(Shown)];
             if (!_counts.TryGetValue(keyword, out int count))
                 _counts[keyword] = count = _texts.Count(t => t.Contains(keyword, StringComparison.OrdinalIgnoreCase));
             return count;
