@@ -53,6 +53,7 @@ public sealed class RagVerbTests(SmallModel models) : IClassFixture<SmallModel>,
             Assert.Contains(c.GetProperty("quote").GetString()!, File.ReadAllText(Path.Combine(Docs, c.GetProperty("document").GetString()!)), StringComparison.Ordinal));
         Assert.Equal(answer.Output, CommandLineRun.Of(ask).Output);
         Assert.Equal(2, CommandLineRun.Piped("tide\nkite\n", "rag", "chat", model, "--index", IndexFile, "--max-tokens", "4", "--json").Succeeds().Output.TrimEnd('\n').Split('\n').Length);
+        CommandLineRun.Of("rag", "index", Docs, "--index", IndexFile, "--embed", "latent").Fails(2, "holds vectors of", "another file");
     }
 
     [Theory]

@@ -80,9 +80,11 @@ public sealed class Indexer(RetrievalIndex index, Chunker? chunker = null, Readi
     /// <param name="progress">Is told how many chunks have got a vector.</param>
     /// <param name="cancellation">Ends the work behind the batch at hand.</param>
     /// <returns>How many chunks got a vector.</returns>
+    /// <exception cref="InvalidDataException">The index holds vectors of another model.</exception>
     public async Task<long> EmbedAsync(IEmbeddingGenerator<string, Embedding<float>> generator, string model, IProgress<long>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(generator);
+        index.CheckEmbeddingModel(model);
         long embedded = 0;
         while (index.ChunksWithoutVectors(EmbeddingBatch) is { Count: > 0 } ids)
         {
@@ -105,6 +107,7 @@ public sealed class Indexer(RetrievalIndex index, Chunker? chunker = null, Readi
     /// <returns>How many chunks got a vector.</returns>
     public async Task<long> FitAndEmbedAsync(int dimensions = 128, IProgress<long>? progress = null, CancellationToken cancellation = default)
     {
+        index.CheckEmbeddingModel(LatentSemanticModel.Name);
         List<string> texts = [];
         foreach (IndexedDocument document in index.Documents())
             texts.AddRange(index.ChunksOf(document.Name).Select(EmbeddedText));

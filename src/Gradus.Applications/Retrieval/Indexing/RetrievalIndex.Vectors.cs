@@ -18,6 +18,14 @@ public sealed partial class RetrievalIndex
         }
     }
 
+    /// <summary>Refuses another model than the one whose vectors the index holds.</summary>
+    /// <exception cref="InvalidDataException">The index holds vectors of another model.</exception>
+    internal void CheckEmbeddingModel(string model)
+    {
+        if (Settings.EmbeddingModel is { } there && there != model)
+            throw new InvalidDataException($"{Path} holds vectors of {there}, not of {model}; give that model, or index into another file.");
+    }
+
     /// <summary>Takes all vectors out and forgets their model.</summary>
     public void RemoveVectors()
     {
