@@ -18,6 +18,8 @@ internal sealed class SqliteVectorCollection<TKey, TRecord>(SqliteFile file, Loc
     where TKey : notnull
     where TRecord : class
 {
+    private readonly Dictionary<string, ((long, long) Version, List<(string Key, float[] Vector)> Vectors)> _stored = [];
+
     /// <inheritdoc/>
     public override string Name => name;
 
@@ -269,21 +271,35 @@ internal sealed class SqliteVectorCollection<TKey, TRecord>(SqliteFile file, Loc
         }
     }
 
-    // Records without the vector are not found by it.
+    // Records without the vector are not found by it. They are read, and the filter asked, only as far as somebody takes them.
     private IEnumerable<(Row Row, double Score)> Scan(VectorPropertyModel property, ReadOnlyMemory<float> query, Func<TRecord, bool> filter, bool vectors)
     {
-        List<(Row Row, double Score)> scored = [];
-        foreach (Row row in All("Search", vectors).Where(r => filter(r.Record)))
+        IEnumerable<(string Key, double Score)> scored = Stored(property).Select(v => (v.Key, VectorDistance.Of(property.DistanceFunction, query.Span, v.Vector)));
+        IOrderedEnumerable<(string Key, double Score)> order = VectorDistance.IsSimilarity(property.DistanceFunction) ? scored.OrderByDescending(s => s.Score) : scored.OrderBy(s => s.Score);
+        foreach ((string key, double score) in order.ThenBy(s => s.Key, StringComparer.Ordinal))
         {
+            TRecord? record;
             lock (access)
-            {
-                if (Vector(row.Key, property) is { } vector)
-                    scored.Add((row, VectorDistance.Of(property.DistanceFunction, query.Span, vector)));
-            }
+                record = file.Scalar("SELECT data FROM records WHERE collection = @1 AND key = @2", name, key) is string data ? Read(key, data, vectors) : null;
+            if (record is not null && filter(record))
+                yield return (new Row(key, record), score);
         }
-        return VectorDistance.IsSimilarity(property.DistanceFunction)
-            ? scored.OrderByDescending(s => s.Score).ThenBy(s => s.Row.Key, StringComparer.Ordinal)
-            : scored.OrderBy(s => s.Score).ThenBy(s => s.Row.Key, StringComparer.Ordinal);
+    }
+
+    // Read once and again after each change of the file.
+    private List<(string Key, float[] Vector)> Stored(VectorPropertyModel property)
+    {
+        lock (access)
+        {
+            CheckExists("Search");
+            (long, long) version = (file.DataVersion, (long)file.Scalar("SELECT total_changes()")!);
+            if (_stored.TryGetValue(property.StorageName, out var known) && known.Version == version)
+                return known.Vectors;
+            List<(string, float[])> vectors = file.Query(
+                "SELECT key, data FROM record_vectors WHERE collection = @1 AND property = @2 ORDER BY key", r => (r.GetString(0), MemoryMarshal.Cast<byte, float>((byte[])r[1]).ToArray()), name, property.StorageName);
+            _stored[property.StorageName] = (version, vectors);
+            return vectors;
+        }
     }
 
     private sealed record Row(string Key, TRecord Record);
