@@ -1,4 +1,4 @@
-// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]|structure|retrieval] …: measures what is asked for, everything
+// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]|structure|retrieval[:vectors]] …: measures what is asked for, everything
 // but schedule, coldload, evaluation, cleaning, structure and retrieval where nothing is.
 
 using Gradus.Bench;
@@ -53,7 +53,8 @@ foreach (string part in parts)
             StructureBench.Run(Shared(), Console.WriteLine);
             break;
         case "retrieval":
-            RetrievalBench.Run(Console.Out, Shared(), 100_000);
+        case { } retrieval when retrieval.StartsWith("retrieval:", StringComparison.Ordinal):
+            RetrievalBench.Run(Console.Out, Shared(), part.Length > 10 ? int.Parse(part.AsSpan(10), System.Globalization.CultureInfo.InvariantCulture) : 100_000);
             break;
         default:
             Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload, evaluation, cleaning, structure, retrieval.");

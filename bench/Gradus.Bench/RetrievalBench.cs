@@ -103,7 +103,7 @@ internal static class RetrievalBench
 
     private static void Peer(TextWriter output, float[][] data, float[][] queries, long[][] truth)
     {
-        foreach (uint ef in (uint[])[16, 32, 64, 128, 256])
+        foreach (uint ef in (uint[])[32, 128])
         {
             using USearchIndex peer = new(MetricKind.Cos, ScalarKind.Float32, (ulong)data[0].Length, connectivity: 16, expansionAdd: 128, expansionSearch: ef);
             Stopwatch watch = Stopwatch.StartNew();
