@@ -5,7 +5,11 @@ using Microsoft.Extensions.AI;
 namespace Gradus.Evaluation.Judges;
 
 /// <summary>One question to a judge: a schema that its answer has to follow, and what counts as no answer.</summary>
-internal sealed class JudgeCall(IChatClient client, JudgeOptions options, string schema, string schemaName)
+/// <param name="client">The model that judges.</param>
+/// <param name="options">How it is asked, checked.</param>
+/// <param name="schema">The JSON schema of an answer, an object.</param>
+/// <param name="schemaName">The schema's name, for services that want one.</param>
+public sealed class JudgeCall(IChatClient client, JudgeOptions options, string schema, string schemaName)
 {
     private readonly JsonElement _schema = Parse(schema);
     private long _calls;

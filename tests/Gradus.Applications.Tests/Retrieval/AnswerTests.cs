@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Gradus.Applications.Retrieval.Answers;
 using Gradus.Applications.Retrieval.Chunking;
 using Gradus.Applications.Retrieval.Indexing;
+using Gradus.Applications.Retrieval.Measures;
 using Gradus.Applications.Retrieval.Search;
 using Microsoft.Extensions.AI;
 
@@ -87,6 +88,25 @@ public sealed class AnswerTests
         Reranking rerank = new(new KeywordSearch());
         IReadOnlyList<Hit> graded = await rerank.FindAsync(new SearchContext(index, Chat: new ScriptedChat(m => m[^1].Text.Contains("Kites", StringComparison.Ordinal) ? "9" : "no number")), "tide harbour", 5, default);
         Assert.Equal("b", index.Chunks([graded[0].Chunk])[0].Document);
+    }
+
+    /// <summary>A judge that follows the schema gives numbers; one that does not gives failures, and never a number.</summary>
+    [Fact]
+    public async Task A_judge_of_answers_gives_numbers_or_failures()
+    {
+        ScriptedChat fair = new(m => m[0].Text.Contains("useful", StringComparison.Ordinal) ? $"{{\"useful\": {(m[1].Text.Contains("<passage>\nThe tide", StringComparison.Ordinal) ? "true" : "false")}}}"
+            : m[0].Text.Contains("claims", StringComparison.Ordinal) ? """{"claims": [{"claim": "a", "supported": true}, {"claim": "b", "supported": false}]}"""
+            : """{"relevance": "partly"}""");
+        RagJudgement judgement = await new RagJudge(fair).JudgeAsync("when?", "twice", ["Kites.", "The tide rises twice."], "twice a day");
+        Assert.Equal(0.5, judgement.ContextPrecision!.Value, 1e-9);
+        Assert.Equal((0.5, 0.5, 0.5), (judgement.Faithfulness, judgement.AnswerRelevance, judgement.ContextRecall));
+        Assert.Empty(judgement.Failures);
+        foreach (string broken in (string[])["", "yes", "{", "{\"useful\": \"maybe\"}", "{\"claims\": 3}", "{\"relevance\": \"NaN\"}"])
+        {
+            RagJudgement failed = await new RagJudge(new ScriptedChat(_ => broken)).JudgeAsync("when?", "twice", ["Kites."], "twice");
+            Assert.Equal(new RagJudgement(null, null, null, null, failed.Failures), failed);
+            Assert.NotEmpty(failed.Failures);
+        }
     }
 
     private static RetrievalIndex Index(RetrievalFolder folder)
