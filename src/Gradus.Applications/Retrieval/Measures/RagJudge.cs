@@ -45,13 +45,13 @@ public sealed class RagJudge(IChatClient client, JudgeOptions? options = null)
         List<bool> useful = [];
         foreach (string passage in passages)
         {
-            bool[]? verdict = await _useful.AskAsync(
+            bool[]? verdict = await _useful.AskAsync<bool[]>(
                 Messages($"Is the passage useful for answering the question? {Data}", ("question", question), ("passage", passage)), j => [j.GetProperty("useful").GetBoolean()], failures, cancellation).ConfigureAwait(false);
             if (verdict is not null)
                 useful.Add(verdict[0]);
         }
         string context = string.Join("\n\n", passages);
-        double[]? relevance = await _relevance.AskAsync(
+        double[]? relevance = await _relevance.AskAsync<double[]>(
             Messages($"Does the answer answer the question, right or wrong? {Data}", ("question", question), ("answer", answer)), ReadRelevance, failures, cancellation).ConfigureAwait(false);
         return new RagJudgement(
             passages.Count > 0 && useful.Count == passages.Count ? RagScores.ContextPrecision(useful) : null,
@@ -63,7 +63,7 @@ public sealed class RagJudge(IChatClient client, JudgeOptions? options = null)
 
     private async Task<double?> SupportedAsync(string context, string text, List<string> failures, CancellationToken cancellation)
     {
-        bool[]? verdicts = await _claims.AskAsync(
+        bool[]? verdicts = await _claims.AskAsync<bool[]>(
             Messages($"Cut the text into its single claims, and say of each whether the passages support it. {Data}", ("passages", context), ("text", text)),
             j => [.. j.GetProperty("claims").EnumerateArray().Select(c => c.GetProperty("supported").GetBoolean())], failures, cancellation).ConfigureAwait(false);
         return verdicts is null ? null : RagScores.Supported(verdicts);
