@@ -41,8 +41,9 @@ internal static class RagIndexVerb
     private static int Run(CommandContext context, ParseResult parse)
     {
         string? embed = parse.GetValue(Embed);
+        Chunker chunker = ReadChunker(parse);
         using RetrievalIndex index = RetrievalIndex.OpenOrCreate(parse.GetRequiredValue(IndexFile), new IndexSettings(parse.GetValue(Words)));
-        Indexer indexer = new(index, ReadChunker(parse), new ReadingLimits(parse.GetValue(MaxBytes), Encoding: parse.GetValue(Encoding)));
+        Indexer indexer = new(index, chunker, new ReadingLimits(parse.GetValue(MaxBytes), Encoding: parse.GetValue(Encoding)));
         long began = Environment.TickCount64;
         IndexingResult result = indexer.Run(parse.GetRequiredValue(Source), parse.GetValue(Pattern), Progress(context), context.Cancellation);
         double seconds = (Environment.TickCount64 - began) / 1000.0;
