@@ -42,7 +42,7 @@ internal static class RagEvaluateVerb
         IReadOnlyList<RetrievalQuestion> questions = RetrievalQuestion.Read(parse.GetRequiredValue(Questions), parse.GetValue(Judgements));
         List<RetrievalResult> results = [];
         string[] files = parse.GetValue(IndexFiles) is { Length: > 0 } given ? given : ["documents.db"];
-        string?[] recipes = parse.GetValue(Recipes) is { Length: > 0 } named ? named : [null];
+        string?[] recipes = parse.GetValue(Recipes) is { Length: > 0 } named ? named : new string?[1];
         using RagModels models = new(context);
         foreach (string file in files)
         {
