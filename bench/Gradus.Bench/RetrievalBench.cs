@@ -118,7 +118,7 @@ internal static class RetrievalBench
             watch.Restart();
             foreach (float[] query in queries)
                 peer.Search(query, Found, out ulong[] _, out float[] _);
-            output.WriteLine($"USearch, candidates {ef}: built in {build:0.0} s, {peer.MemoryUsage() / 1e6:0} MB, recall@{Found} {hits / (Found * queries.Length):0.000}, {queries.Length / watch.Elapsed.TotalSeconds:0} queries a second, one thread");
+            output.WriteLine($"USearch, candidates {ef}: built in {build:0.0} s, recall@{Found} {hits / (Found * queries.Length):0.000}, {queries.Length / watch.Elapsed.TotalSeconds:0} queries a second, one thread");
         }
     }
 
