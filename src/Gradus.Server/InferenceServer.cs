@@ -134,6 +134,10 @@ public sealed class InferenceServer : IAsyncDisposable
         app.MapPost("/v1/chat/completions", new ChatEndpoint(_service).Answer);
         app.MapPost("/v1/completions", new CompletionEndpoint(_service).Answer);
         app.MapPost("/v1/embeddings", new EmbeddingEndpoint(_service).Answer);
+        AdapterEndpoints adapters = new(_service.Catalog, _options.AdapterFolder);
+        app.MapMethods("/lora-adapters", get, adapters.List);
+        app.MapPost("/v1/load_lora_adapter", adapters.Load);
+        app.MapPost("/v1/unload_lora_adapter", adapters.Unload);
         ResponsesEndpoint responses = new(_service, _responses);
         app.MapPost("/v1/responses", responses.Answer);
         app.MapMethods("/v1/responses/{id}", get, responses.Get);

@@ -33,6 +33,9 @@ public sealed record ServerOptions(string Host = "localhost", int Port = 8080, i
     /// <summary>The file of the SQLite database of stored responses; null keeps them in memory while the server runs.</summary>
     public string? State { get; init; }
 
+    /// <summary>A folder whose subfolders are adapters that may be loaded by their names while the server runs; null for none.</summary>
+    public string? AdapterFolder { get; init; }
+
     /// <summary>Where spans and measurements are sent by OTLP over gRPC, such as <c>http://localhost:4317</c>; null for nowhere.</summary>
     public Uri? Telemetry { get; init; }
 

@@ -53,7 +53,7 @@ internal static class OpenAiDocument
         foreach ((string name, JsonNode? value) in o.ToArray())
         {
             // Keywords of OpenAPI and of vendors, which JSON Schema does not know, and those of an older draft; a property may be called so.
-            if (!isMap && (name.StartsWith("x-", StringComparison.Ordinal) || name is "discriminator" or "example"))
+            if (!isMap && (name.StartsWith("x-", StringComparison.Ordinal) || name is "discriminator" or "example" or "$recursiveAnchor" or "$recursiveRef"))
                 o.Remove(name);
             else if (name is not ("enum" or "default" or "const" or "examples"))
                 Widen(value, !isMap && name is "properties" or "schemas");

@@ -13,7 +13,7 @@ internal sealed class ScriptedModel(Func<string, string> answer, TimeSpan? pause
 
     public ModelLoad Load => new(0, 0, 0, 0, 0, 0, 0);
 
-    public int[] Tokenize(InferencePrompt prompt) => new int[((ConversationPrompt)prompt).Messages.Sum(m => m.Text?.Length ?? 0)];
+    public int[] Tokenize(InferencePrompt prompt, string? adapter = null) => new int[((ConversationPrompt)prompt).Messages.Sum(m => m.Text?.Length ?? 0)];
 
     public InferenceRun Start(InferenceRequest request, CancellationToken cancellation)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using Gradus.Adapters;
 using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Generation;
@@ -55,6 +56,10 @@ internal static class ServeVerb
 
     private static readonly Option<double> Drain = Numeric.Option("--drain", "Seconds that running answers are waited for when the server stops.", 0d, 86400d, 30d);
 
+    private static readonly Option<string[]> Adapters = new("--adapter") { Description = "An adapter beside others on the first model, under a name of its own; repeat it for more.", HelpName = "NAME=FOLDER", DefaultValueFactory = _ => [] };
+
+    private static readonly Option<string?> AdapterFolder = new("--adapters") { Description = "A folder whose subfolders are adapters that may be loaded by name while the server runs.", HelpName = "FOLDER" };
+
     private static readonly Option<string?> State = new("--state") { Description = "A SQLite database for responses that clients go on from; without it they are kept in memory.", HelpName = "FILE" };
 
     private static readonly Option<string?> Telemetry = new("--otlp") { Description = "Send spans and measurements to this OpenTelemetry collector (gRPC), such as http://localhost:4317.", HelpName = "URL" };
@@ -65,12 +70,13 @@ internal static class ServeVerb
     public static Command Create(CommandContext context)
     {
         Verb verb = new("serve", "Serve models over HTTP to OpenAI clients, agents and browsers.") { Sources };
-        foreach (Option option in new Option[] { Host, Port, Keys, NewKey, Origins, Hosts, Certificate, CertificateKey, CacheMebibytes, Sequences, Active, Loaded, KeepAlive, Timeout, Drain, State, Telemetry, Base })
+        foreach (Option option in new Option[] { Host, Port, Keys, NewKey, Origins, Hosts, Certificate, CertificateKey, CacheMebibytes, Sequences, Active, Loaded, KeepAlive, Timeout, Drain, Adapters, AdapterFolder, State, Telemetry, Base })
             verb.Options.Add(option);
         verb.Examples =
         [
             ("serve runs/quickstart/5-lora", "serves a model at http://localhost:8080/v1"),
             ("serve chat=Qwen/Qwen3-0.6B embed=BAAI/bge-small-en-v1.5 --port 9000", "serves two models of the hub by short names"),
+            ("serve my-model --adapter legal=adapters/legal --adapter poems=adapters/poems", "serves adapters on one model, each under its name"),
             ("serve --new-key alice --keys keys.json", "makes a key; serve … --host '*' --keys keys.json asks for it"),
         ];
         verb.SetAction(parse => parse.GetValue(NewKey) is { } name ? MakeKey(context, name, parse.GetValue(Keys)) : Run(context, parse).GetAwaiter().GetResult());
@@ -131,6 +137,7 @@ internal static class ServeVerb
             Keys = parse.GetValue(Keys) is { } file ? ApiKeys.Load(file) : Environment.GetEnvironmentVariable("GRADUS_API_KEY") is { Length: > 0 } secret ? new ApiKeys([ApiKeys.Of("environment", secret)]) : null,
             AllowedOrigins = parse.GetValue(Origins)!,
             AllowedHosts = parse.GetValue(Hosts)!,
+            AdapterFolder = parse.GetValue(AdapterFolder) is not { } adapters ? null : Directory.Exists(adapters) ? adapters : throw new UsageException($"--adapters {adapters}: no such folder."),
             State = parse.GetValue(State),
             Telemetry = parse.GetValue(Telemetry) is not { } collector ? null : Uri.TryCreate(collector, UriKind.Absolute, out Uri? address) ? address : throw new UsageException($"--otlp {collector}: is no address; give one such as http://localhost:4317."),
             Tls = certificate is null ? null : (certificate, key!),
@@ -149,16 +156,26 @@ internal static class ServeVerb
         List<ModelSource> sources = [];
         foreach (string model in models)
         {
-            int at = model.IndexOf('=', StringComparison.Ordinal);
-            string path = model[(at + 1)..], name = at > 0 ? model[..at] : NameOf(path);
+            (string? given, string path) = Named(model);
+            string name = given ?? NameOf(path);
             ModelLocation location = ModelFolder.Find(path, parse.GetValue(Base), context.Cancellation);
             sources.Add(new ModelSource(name, _ => new ServedModel(ModelBundle.Open(location, CpuDevice.Default, ModelBundleOptions.ToRun), engine))
             {
+                Adapters = sources.Count > 0 ? [] : [.. parse.GetValue(Adapters)!.Select(Adapter)],
                 Created = new DateTimeOffset(File.GetLastWriteTimeUtc(location.Adapter ?? location.Folder), TimeSpan.Zero),
             });
         }
         return sources;
     }
+
+    private static AdapterSource Adapter(string adapter)
+    {
+        (string? name, string folder) = Named(adapter);
+        return PeftFolder.IsAdapter(folder) ? new AdapterSource(name ?? NameOf(folder), folder) : throw new UsageException($"--adapter {adapter}: {folder} is no adapter's folder; give NAME=FOLDER, a folder with {PeftFolder.ConfigFile}.");
+    }
+
+    // NAME=PATH, or a path.
+    private static (string? Name, string Path) Named(string text) => text.IndexOf('=', StringComparison.Ordinal) is var at and > 0 ? (text[..at], text[(at + 1)..]) : (null, text);
 
     // A name on the hub is the model's name; of a path its last part.
     private static string NameOf(string path) => Path.Exists(path) ? Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path))) : path;

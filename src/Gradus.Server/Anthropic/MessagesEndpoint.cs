@@ -39,7 +39,7 @@ internal sealed class MessagesEndpoint(InferenceService service)
         JsonField body = await JsonAnswer.Read(context).ConfigureAwait(false);
         MessagesRequest request = MessagesRequest.Read(body, counts: true);
         using ModelLease lease = await service.Catalog.Acquire(body.Text("model"), context.RequestAborted).ConfigureAwait(false);
-        int[] ids = lease.Model.Inference?.Tokenize(request.Inference.Prompt) ?? throw ApiException.Invalid("model", $"model: '{lease.Name}' does not write text.");
+        int[] ids = lease.Model.Inference?.Tokenize(request.Inference.Prompt, lease.Adapter) ?? throw ApiException.Invalid("model", $"model: '{lease.Name}' does not write text.");
         await JsonAnswer.Write(context, new JsonObject { ["input_tokens"] = ids.Length }).ConfigureAwait(false);
     }
 

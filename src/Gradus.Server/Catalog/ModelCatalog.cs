@@ -32,9 +32,12 @@ public sealed class ModelCatalog : IDisposable
         _time = time ?? TimeProvider.System;
         foreach (ModelSource source in sources)
         {
-            if (new[] { source.Name }.Concat(source.Adapters).FirstOrDefault(n => Find(n) is not null) is { } twice)
-                throw new ArgumentException($"Two models are called {twice}; give one of them another name.");
-            _entries.Add(new Entry(source));
+            Entry entry = new(source);
+            foreach (string name in source.Adapters.Select(a => a.Name).Prepend(source.Name))
+                CheckFree(name);
+            if (source.Adapters.Select(a => a.Name).Prepend(source.Name).GroupBy(n => n).FirstOrDefault(g => g.Count() > 1) is { } twice)
+                throw new ArgumentException($"Two models are called {twice.Key}; give one of them another name.");
+            _entries.Add(entry);
         }
         if (_entries.Count == 0)
             throw new ArgumentException("There is no model to serve; give one.");
@@ -47,7 +50,7 @@ public sealed class ModelCatalog : IDisposable
         get
         {
             lock (_lock)
-                return [.. _entries.SelectMany(e => new string?[] { null }.Concat(e.Source.Adapters).Select(a => Describe(e, a)))];
+                return [.. _entries.SelectMany(e => e.Adapters.Select(a => (string?)a.Name).Prepend(null).Select(a => Describe(e, a)))];
         }
     }
 
@@ -101,7 +104,8 @@ public sealed class ModelCatalog : IDisposable
             if (entry.Loading is null)
             {
                 MakeRoom();
-                entry.Loading = Task.Run(() => entry.Source.Open(CancellationToken.None), CancellationToken.None);
+                AdapterSource[] adapters = [.. entry.Adapters];
+                entry.Loading = Task.Run(() => Open(entry.Source, adapters), CancellationToken.None);
             }
             entry.InUse++;
             loading = entry.Loading;
@@ -138,6 +142,47 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
+    /// <summary>Adds an adapter to a model, which is loaded for it if need be; requests can name it from then on.</summary>
+    /// <param name="model">The model's name; null for the first.</param>
+    /// <param name="adapter">The adapter.</param>
+    /// <param name="cancellation">Ends the waiting for the model.</param>
+    /// <exception cref="ApiException">There is no such model (404), the name is taken, or the adapter does not fit (400).</exception>
+    public async Task AddAdapter(string? model, AdapterSource adapter, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        using ModelLease lease = await Acquire(model, cancellation).ConfigureAwait(false);
+        lock (_lock)
+        {
+            if (Find(adapter.Name) is not null)
+                throw ApiException.Invalid("lora_name", $"There is a model called '{adapter.Name}' already.");
+        }
+        try
+        {
+            await Task.Run(() => lease.Model.AddAdapter(adapter), cancellation).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is InvalidDataException or ArgumentException or NotSupportedException or InvalidOperationException)
+        {
+            throw ApiException.Invalid("lora_name", e.Message);
+        }
+        lock (_lock)
+            FindOrThrow(lease.Name).Entry.Adapters.Add(adapter);
+    }
+
+    /// <summary>Takes an adapter away; answers that are written with it go on to their end.</summary>
+    /// <param name="name">Its name.</param>
+    /// <exception cref="ApiException">There is no such adapter (404).</exception>
+    public void RemoveAdapter(string name)
+    {
+        lock (_lock)
+        {
+            if (Find(name) is not ({ } entry, { }))
+                throw ApiException.NoModel(name, _entries.SelectMany(e => e.Adapters.Select(a => a.Name)));
+            entry.Adapters.RemoveAll(a => a.Name == name);
+            if (entry.Loading is { IsCompletedSuccessfully: true } loaded)
+                loaded.Result.RemoveAdapter(name);
+        }
+    }
+
     /// <summary>Changes how long a model stays from its next use on.</summary>
     /// <param name="name">The model.</param>
     /// <param name="time">How long; null for always.</param>
@@ -162,20 +207,41 @@ public sealed class ModelCatalog : IDisposable
         }
     }
 
+    private static ServedModel Open(ModelSource source, AdapterSource[] adapters)
+    {
+        ServedModel model = source.Open(CancellationToken.None);
+        try
+        {
+            Array.ForEach(adapters, model.AddAdapter);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    private void CheckFree(string name)
+    {
+        if (Find(name) is not null)
+            throw new ArgumentException($"Two models are called {name}; give one of them another name.");
+    }
+
     private (Entry Entry, string? Adapter)? Find(string name)
     {
         foreach (Entry entry in _entries)
         {
             if (entry.Source.Name == name)
                 return (entry, null);
-            if (entry.Source.Adapters.Contains(name))
+            if (entry.Adapters.Exists(a => a.Name == name))
                 return (entry, name);
         }
         return null;
     }
 
     private (Entry Entry, string? Adapter) FindOrThrow(string? name) =>
-        name is null ? (_entries[0], null) : Find(name) ?? throw ApiException.NoModel(name, _entries.SelectMany(e => e.Source.Adapters.Prepend(e.Source.Name)));
+        name is null ? (_entries[0], null) : Find(name) ?? throw ApiException.NoModel(name, _entries.SelectMany(e => e.Adapters.Select(a => a.Name).Prepend(e.Source.Name)));
 
     private CatalogName Describe(Entry entry, string? adapter) => new(
         adapter ?? entry.Source.Name, entry.Source, adapter, entry.Loading is { IsCompletedSuccessfully: true } loaded ? loaded.Result : null, entry.InUse,
@@ -225,6 +291,8 @@ public sealed class ModelCatalog : IDisposable
     private sealed class Entry(ModelSource source)
     {
         public ModelSource Source => source;
+
+        public List<AdapterSource> Adapters { get; } = [.. source.Adapters];
 
         public Task<ServedModel>? Loading { get; set; }
 

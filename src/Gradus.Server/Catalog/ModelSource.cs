@@ -5,8 +5,8 @@ namespace Gradus.Server.Catalog;
 /// <param name="Open">Loads it.</param>
 public sealed record ModelSource(string Name, Func<CancellationToken, ServedModel> Open)
 {
-    /// <summary>Adapters on it, each a model's name of its own.</summary>
-    public IReadOnlyList<string> Adapters { get; init; } = [];
+    /// <summary>Adapters beside each other on it, each under a model's name of its own.</summary>
+    public IReadOnlyList<AdapterSource> Adapters { get; init; } = [];
 
     /// <summary>Whether it is loaded when the server starts.</summary>
     public bool Preload { get; init; } = true;
@@ -14,6 +14,11 @@ public sealed record ModelSource(string Name, Func<CancellationToken, ServedMode
     /// <summary>When its files were written.</summary>
     public DateTimeOffset Created { get; init; } = DateTimeOffset.UtcNow;
 }
+
+/// <summary>An adapter that stands beside others on a model.</summary>
+/// <param name="Name">Its name in requests.</param>
+/// <param name="Folder">Its folder, in the layout of PEFT.</param>
+public sealed record AdapterSource(string Name, string Folder);
 
 /// <summary>A model that is in use: it stays loaded until this is disposed.</summary>
 public sealed class ModelLease : IDisposable

@@ -53,6 +53,20 @@ public sealed class ServedModel : IDisposable
     /// <summary>Held by whoever runs the model beside its engine: one at a time, so that vectors do not crowd answers out.</summary>
     internal SemaphoreSlim Beside { get; } = new(1, 1);
 
+    /// <summary>Loads an adapter beside others.</summary>
+    /// <param name="adapter">Its name and folder.</param>
+    /// <exception cref="InvalidDataException">The model takes no adapters, or this one does not fit it.</exception>
+    public void AddAdapter(AdapterSource adapter)
+    {
+        ArgumentNullException.ThrowIfNull(adapter);
+        (Inference as EngineModel ?? throw new InvalidDataException("The model does not write text, so no adapter can stand beside others on it.")).AddAdapter(adapter.Name, adapter.Folder);
+    }
+
+    /// <summary>Takes an adapter away.</summary>
+    /// <param name="name">Its name.</param>
+    /// <returns>Whether there was one of the name.</returns>
+    public bool RemoveAdapter(string name) => (Inference as EngineModel)?.RemoveAdapter(name) ?? false;
+
     /// <summary>Ends the engine and frees the model.</summary>
     public void Dispose()
     {

@@ -1,12 +1,10 @@
-using System.Text;
 using System.Threading.Channels;
-using Gradus.Bundle;
 using Gradus.Generation;
 
 namespace Gradus.Server.Inference;
 
 /// <summary>One answer of an <see cref="EngineModel"/>: reads the engine's tokens and writes pieces.</summary>
-internal sealed class EngineAnswer(int answer, InferenceRequest request, GenerationStream stream, ModelBundle bundle, TokenVocabulary vocabulary, AnswerText text)
+internal sealed class EngineAnswer(int answer, InferenceRequest request, GenerationStream stream, PromptFormat format, AnswerText text)
 {
     private readonly Queue<(ScoredToken Token, long Start)> _pending = [];
     private readonly List<ScoredToken> _ready = [];
@@ -25,7 +23,7 @@ internal sealed class EngineAnswer(int answer, InferenceRequest request, Generat
         await foreach (GeneratedToken token in stream.WithCancellation(cancellation).ConfigureAwait(false))
         {
             _tokens++;
-            ScoredToken? scored = request.LogProbabilities ? vocabulary.Score(token.Id, token.LogProbability, token.Alternatives) : null;
+            ScoredToken? scored = request.LogProbabilities ? format.Score(token.Id, token.LogProbability, token.Alternatives) : null;
             if (stream.Request.StopTokens.Contains(token.Id))
             {
                 _endToken = scored;
@@ -33,7 +31,7 @@ internal sealed class EngineAnswer(int answer, InferenceRequest request, Generat
             }
             if (scored is not null)
                 _pending.Enqueue((scored, _written));
-            _written += (vocabulary.Marker(token.Id) is { } marker ? Encoding.UTF8.GetByteCount(marker) : scored?.Bytes?.Length) ?? 0;
+            _written += scored is null ? 0 : format.Length(token.Id);
             IReadOnlyList<InferencePiece> pieces = text.Append(token.Id);
             _reasoning += text.Reasons ? 1 : 0;
             foreach (InferencePiece piece in WithTokens(pieces, text.ReleasedBytes))
@@ -87,11 +85,11 @@ internal sealed class EngineAnswer(int answer, InferenceRequest request, Generat
     private string PromptText() => request.Prompt switch
     {
         TextPrompt prompt => prompt.Text,
-        _ => bundle.Tokenizer.Decode(stream.Request.Prompt),
+        _ => format.Decode(stream.Request.Prompt),
     };
 
     private ScoredToken[] PromptTokens(GenerationResult result) =>
-        [.. stream.Request.Prompt.Select((id, i) => vocabulary.Score(id, i == 0 ? null : result.PromptLogProbabilities[i - 1], i == 0 ? [] : result.PromptAlternatives[i - 1]))];
+        [.. stream.Request.Prompt.Select((id, i) => format.Score(id, i == 0 ? null : result.PromptLogProbabilities[i - 1], i == 0 ? [] : result.PromptAlternatives[i - 1]))];
 
     private AnswerSummary Summary(GenerationResult result)
     {

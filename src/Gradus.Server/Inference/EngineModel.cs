@@ -1,38 +1,37 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Threading.Channels;
 using Gradus.Bundle;
+using Gradus.Clients;
 using Gradus.Generation;
 using Gradus.Generation.Structure;
 using Gradus.Generation.Structure.ToolCalls;
 using Gradus.Server.Http;
-using Gradus.Text.Chat;
 
 namespace Gradus.Server.Inference;
 
-/// <summary>A model of ours behind a <see cref="GenerationEngine"/>: requests become token ids, the tokens that come become text and calls.</summary>
+/// <summary>
+/// A model of ours behind a <see cref="GenerationEngine"/>: requests become token ids, the tokens that come become text and calls. Adapters stand beside each
+/// other on it, and come and go while it works.
+/// </summary>
 public sealed class EngineModel : IInferenceModel
 {
     private readonly ModelBundle _bundle;
     private readonly GenerationEngine _engine;
     private readonly GrammarCache _grammars = new();
-    private readonly Lazy<TokenVocabulary> _vocabulary;
-    private readonly Lazy<ToolCallFormat> _calls;
-    private readonly bool _reasons;
+    private readonly PromptFormat _format;
+    private readonly ConcurrentDictionary<string, PromptFormat> _adapters = new(StringComparer.Ordinal);
 
     /// <summary>Starts an engine.</summary>
     /// <param name="bundle">The model; it must outlive this.</param>
     /// <param name="options">How the machine is shared; the defaults where null.</param>
-    /// <param name="adapters">The names of the adapters that are on the model for single sequences.</param>
     /// <exception cref="InvalidDataException">The model does not write text, or its chat template cannot be parsed.</exception>
-    public EngineModel(ModelBundle bundle, EngineOptions? options = null, IReadOnlyList<string>? adapters = null)
+    public EngineModel(ModelBundle bundle, EngineOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(bundle);
         _bundle = bundle;
-        Adapters = adapters ?? [];
-        _calls = new(() => (bundle.Template is { } template ? ToolCallFormat.OfTemplate(template.Source) : null) ?? ToolCallFormat.Hermes);
-        _vocabulary = new(() => new TokenVocabulary(bundle.Tokenizer, bundle.Model.Config.Vocabulary, _calls.Value));
-        _reasons = bundle.Template?.Source.Contains(AnswerText.ReasoningClose, StringComparison.Ordinal) ?? false;
+        _format = new PromptFormat(bundle);
         _engine = new GenerationEngine(bundle.Generative, options);
     }
 
@@ -40,7 +39,7 @@ public sealed class EngineModel : IInferenceModel
     public int ContextLength => Math.Min(_bundle.ContextLength, _engine.LongestSequence);
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Adapters { get; }
+    public IReadOnlyList<string> Adapters => [.. _adapters.Keys.Order(StringComparer.Ordinal)];
 
     /// <inheritdoc/>
     public ModelLoad Load
@@ -55,10 +54,29 @@ public sealed class EngineModel : IInferenceModel
     /// <summary>The engine, for its statistics and its kept prefixes.</summary>
     internal GenerationEngine Engine => _engine;
 
-    /// <inheritdoc/>
-    public int[] Tokenize(InferencePrompt prompt)
+    /// <summary>Loads an adapter beside others, while the model works.</summary>
+    /// <param name="name">Its name; free.</param>
+    /// <param name="folder">Its folder, in the layout of PEFT.</param>
+    /// <exception cref="ArgumentException">The name is taken.</exception>
+    /// <exception cref="InvalidDataException">A file is missing or broken, or the adapter does not fit the model, or cannot stand beside others.</exception>
+    /// <exception cref="NotSupportedException">The model is a recurrent network.</exception>
+    /// <exception cref="InvalidOperationException">The model has an adapter attached for all its requests.</exception>
+    public void AddAdapter(string name, string folder) => _adapters[name] = new PromptFormat(_bundle.OpenAdapter(name, folder));
+
+    /// <summary>Takes an adapter away; answers that are written with it go on to their end.</summary>
+    /// <returns>Whether there was one of the name.</returns>
+    public bool RemoveAdapter(string name)
     {
-        GenerationRequest read = Read(prompt);
+        if (!_adapters.TryRemove(name, out PromptFormat? format))
+            return false;
+        format.Dispose();
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public int[] Tokenize(InferencePrompt prompt, string? adapter = null)
+    {
+        GenerationRequest read = FormatOf(adapter).Read(prompt);
         return read.Source ?? read.Prompt;
     }
 
@@ -66,61 +84,41 @@ public sealed class EngineModel : IInferenceModel
     public InferenceRun Start(InferenceRequest request, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(request);
-        GenerationRequest read = Read(request.Prompt);
-        string parameter = request.Prompt is ConversationPrompt ? "messages" : "prompt";
+        PromptFormat format = FormatOf(request.Adapter);
+        GenerationRequest read = format.Read(request.Prompt);
         int context = ContextLength;
         // A source is read by an encoder, beside the answer; a prompt shares its context with the answer, which needs room for a token.
         if (read.TokensRead > context - (read.Source is null && request.MaxTokens != 0 ? 1 : 0))
-            throw ApiException.TooLong(read.TokensRead, context, parameter);
+            throw ApiException.TooLong(read.TokensRead, context, PromptParameter(request));
         if (read.Source is not null && (request.Echo || request.PromptLogProbabilities))
             throw ApiException.Invalid("echo", "The model reads its prompt with an encoder, so an answer cannot begin with it; leave echo out.");
-        int room = context - read.Prompt.Length, most = Math.Min(room, request.MaxTokens ?? room);
+        int room = context - read.Prompt.Length;
         ulong? seed = request.Greedy ? null : request.Seed ?? (ulong)RandomNumberGenerator.GetInt32(int.MaxValue);
-        bool? reasoning = !_reasons ? null : request.Prompt is ConversationPrompt && EndsInReasoning(read.Prompt);
+        bool? reasoning = format.Reasons && request.Prompt is ConversationPrompt ? format.IsReasoning(read) : null;
         GenerationRequest generation = read with
         {
             StopTokens = request.IgnoreEnd ? [] : [.. read.StopTokens, .. request.StopTokens],
-            MaxNewTokens = most,
+            MaxNewTokens = Math.Min(room, request.MaxTokens ?? room),
             LogProbabilities = request.LogProbabilities,
             Alternatives = request.Alternatives,
             PromptLogProbabilitiesFrom = request.PromptLogProbabilities && read.Prompt.Length > 0 ? 1 : null,
-            Adapter = request.Adapter,
         };
-        generation = generation with { Steps = Steps(request, generation.StopTokens), Constraint = Constraint(request, generation, reasoning == true) };
+        generation = generation with { Steps = Steps(request, generation.StopTokens), Constraint = Constraint(request, generation, format, reasoning == true) };
         GenerationStream[] streams = Submit(request, generation, seed, cancellation);
-        return new InferenceRun(read.Source ?? read.Prompt, seed, Pieces(request, read, streams, reasoning, cancellation));
+        return new InferenceRun(read.Source ?? read.Prompt, seed, Pieces(request, read, streams, format, reasoning, cancellation));
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _engine.Dispose();
-
-    private GenerationRequest Read(InferencePrompt prompt)
+    public void Dispose()
     {
-        try
-        {
-            switch (prompt)
-            {
-                case ConversationPrompt conversation:
-                    GenerationRequest answer = _bundle.Answer(new ChatConversation(conversation.Messages, conversation.Tools), conversation.Variables);
-                    return conversation.Prefill is { Length: > 0 } prefill && !_bundle.ReadsSource
-                        ? answer with { Prompt = [.. answer.Prompt, .. _bundle.Tokenizer.Encode(prefill, addSpecialTokens: false)] }
-                        : answer;
-                case TextPrompt text:
-                    return _bundle.Continue(text.Text, text.AddSpecialTokens);
-                case TokenPrompt tokens:
-                    return GenerationRequest.For(_bundle.Generative, tokens.Ids) with { StopTokens = _bundle.EndIds };
-                default:
-                    throw new ArgumentException($"A {prompt.GetType().Name} is no prompt that an engine reads.", nameof(prompt));
-            }
-        }
-        catch (Exception e) when (e is ChatTemplateException or InvalidDataException or ArgumentException)
-        {
-            throw ApiException.Invalid(prompt is ConversationPrompt ? "messages" : "prompt", e.Message);
-        }
+        _engine.Dispose();
+        foreach (string name in _adapters.Keys)
+            RemoveAdapter(name);
     }
 
-    private bool EndsInReasoning(int[] prompt) =>
-        _bundle.Tokenizer.Decode(prompt.AsSpan(Math.Max(0, prompt.Length - 8)), skipSpecialTokens: false).TrimEnd().EndsWith(AnswerText.ReasoningOpen, StringComparison.Ordinal);
+    private static string PromptParameter(InferenceRequest request) => request.Prompt is ConversationPrompt ? "messages" : "prompt";
+
+    private PromptFormat FormatOf(string? adapter) => adapter is null ? _format : _adapters.GetValueOrDefault(adapter) ?? throw ApiException.NoModel(adapter, Adapters);
 
     private List<LogitsStep> Steps(InferenceRequest request, IReadOnlyList<int> stopTokens)
     {
@@ -138,30 +136,29 @@ public sealed class EngineModel : IInferenceModel
         return steps;
     }
 
-    private Func<TokenConstraint>? Constraint(InferenceRequest request, GenerationRequest generation, bool reasons)
+    private Func<TokenConstraint>? Constraint(InferenceRequest request, GenerationRequest generation, PromptFormat format, bool reasons)
     {
-        if (request.MaxTokens == 0)
+        if (request.MaxTokens == 0 || GrammarOf(request, format) is not { } grammar)
             return null;
-        // The token that ends the text is one of the budget, but need not come.
-        int budget = generation.MaxNewTokens;
-        if (request.Structure is { } structure)
-        {
-            Grammar grammar = Compile(structure.Source, structure.Compile, structure.Parameter);
-            TokenBytes written = _vocabulary.Value.Written;
-            return reasons
-                ? () => new ReasonedConstraint(left => new GrammarMatcher(grammar, written, generation.StopTokens, left), written, generation.StopTokens, budget)
-                : () => new GrammarMatcher(grammar, written, generation.StopTokens, budget);
-        }
-        if (request.Tools is { } tools)
-        {
-            ToolCallOptions options = new(!tools.Required, tools.Parallel, reasons ? AnswerText.ReasoningClose : null);
-            string source = $"{options}\n{string.Join('\n', tools.Tools.Select(t => $"{t.Name} {t.Strict} {t.Parameters?.GetRawText()}"))}";
-            Grammar grammar = Compile(source, () => ToolCallGrammar.Make(_calls.Value, tools.Tools, options), "tools");
-            TokenBytes written = _vocabulary.Value.Written;
-            // Text may be cut off; what must be a call is completed within the budget.
-            return () => new GrammarMatcher(grammar, written, generation.StopTokens, tools.Required && !reasons ? budget : int.MaxValue);
-        }
-        return null;
+        // Text beside calls may be cut off; a structure, or what must be a call, is completed within the budget, in which the token that ends the text has its place.
+        bool whole = request.Tools is null or { Required: true } || request.Structure is not null;
+        int budget = !whole ? int.MaxValue : generation.StopTokens.Count > 0 ? Math.Max(1, generation.MaxNewTokens - 1) : generation.MaxNewTokens;
+        TokenConstraint Matcher(int left) => new GrammarMatcher(grammar, format.Tokens, generation.StopTokens, left);
+        if (!reasons)
+            return () => Matcher(budget);
+        int reserved = whole ? grammar.FewestTokens(format.Tokens) : 0;
+        return () => new ReasoningConstraint(format.ReasoningEnd, generation.StopTokens, reserved, budget, Matcher);
+    }
+
+    private Grammar? GrammarOf(InferenceRequest request, PromptFormat format)
+    {
+        if (request.Tools is not { } tools)
+            return request.Structure is { } structure ? Compile(structure.Source, structure.Compile, structure.Parameter) : null;
+        ToolCallOptions options = new(!tools.Required, tools.Parallel);
+        if (request.Structure is { } answer && !tools.Required)
+            options = options with { Answer = answer.Schema ?? throw ApiException.Invalid(answer.Parameter, $"{answer.Parameter}: beside tools that may be called only a JSON Schema can be asked for.") };
+        string source = $"calls {format.Calls.Name} {tools.Required} {tools.Parallel} {options.Answer?.GetRawText()}\n{string.Join('\n', tools.Tools.Select(t => $"{t.Name} {t.Strict} {t.Parameters?.GetRawText()}"))}";
+        return Compile(source, () => ToolCallGrammar.Make(format.Calls, tools.Tools, options), "tools");
     }
 
     private Grammar Compile(string source, Func<Grammar> compile, string parameter)
@@ -192,17 +189,19 @@ public sealed class EngineModel : IInferenceModel
                 stream.Cancel();
             throw e is StructureException && generation.MaxNewTokens == request.MaxTokens
                 ? ApiException.Invalid(request.MaxTokensParameter, $"{request.MaxTokensParameter}: {e.Message}")
-                : ApiException.Invalid(request.Prompt is ConversationPrompt ? "messages" : "prompt", e.Message);
+                : ApiException.Invalid(PromptParameter(request), e.Message);
         }
     }
 
-    private async IAsyncEnumerable<InferencePiece> Pieces(
-        InferenceRequest request, GenerationRequest read, GenerationStream[] streams, bool? reasoning, [EnumeratorCancellation] CancellationToken cancellation)
+    private static async IAsyncEnumerable<InferencePiece> Pieces(
+        InferenceRequest request, GenerationRequest read, GenerationStream[] streams, PromptFormat format, bool? reasoning, [EnumeratorCancellation] CancellationToken cancellation)
     {
         Channel<InferencePiece> output = Channel.CreateUnbounded<InferencePiece>(new UnboundedChannelOptions { SingleReader = true });
-        ToolCallFormat? calls = request.Tools is null ? null : _calls.Value;
-        Task work = Task.WhenAll(streams.Select((stream, i) => new EngineAnswer(i, request, stream, _bundle, _vocabulary.Value,
-            new AnswerText(i, new StreamedText(_bundle.Tokenizer, read.TextBefore, request.Stops), _vocabulary.Value, calls, reasoning)).Write(output.Writer, cancellation)));
+        Task work = Task.WhenAll(streams.Select((stream, i) => new EngineAnswer(i, request, stream, format, new AnswerText(
+            i,
+            format.Text(read, request.Stops),
+            reasoning is { } open ? new ReasoningSplitter(open) : null,
+            request.Tools is null ? null : new ToolCallParser(format.Calls))).Write(output.Writer, cancellation)));
         _ = work.ContinueWith(t => output.Writer.TryComplete(t.Exception?.InnerException ?? (t.IsCanceled ? new OperationCanceledException(cancellation) : null)), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         try
         {

@@ -13,8 +13,10 @@ public interface IInferenceModel : IDisposable
     ModelLoad Load { get; }
 
     /// <summary>The tokens of a prompt.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="adapter">The adapter that would read it, by name; null for the model itself.</param>
     /// <exception cref="Http.ApiException">The prompt is not well formed.</exception>
-    int[] Tokenize(InferencePrompt prompt);
+    int[] Tokenize(InferencePrompt prompt, string? adapter = null);
 
     /// <summary>Begins to answer.</summary>
     /// <param name="request">What is asked.</param>

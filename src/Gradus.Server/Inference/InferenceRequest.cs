@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gradus.Generation;
 using Gradus.Generation.Structure;
@@ -36,7 +37,11 @@ public sealed record ToolUse(IReadOnlyList<CallableTool> Tools, bool Required = 
 /// <param name="Source">The schema or grammar as it was sent; equal sources share one compiled grammar.</param>
 /// <param name="Parameter">The request's field that asked for it, for messages.</param>
 /// <param name="Compile">Compiles it.</param>
-public sealed record AnswerStructure(string Source, string Parameter, Func<Grammar> Compile);
+public sealed record AnswerStructure(string Source, string Parameter, Func<Grammar> Compile)
+{
+    /// <summary>The JSON Schema, where it is one; only such a structure can stand beside tools that may be called.</summary>
+    public JsonElement? Schema { get; init; }
+}
 
 /// <summary>The one request that every protocol of the server is translated into.</summary>
 /// <param name="Prompt">What the model reads.</param>

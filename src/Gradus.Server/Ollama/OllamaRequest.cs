@@ -29,7 +29,7 @@ internal sealed record OllamaRequest(InferenceRequest Inference, bool Stream)
                 messages.Add(Message(message, role, text));
         }
         return Make(body, new ConversationPrompt(ChatMessages.WithSystem(system, messages), tools.Definitions, Thinking(body))) is var request && tools.Use is { } use
-            ? request with { Inference = request.Inference with { Tools = use, Structure = null } }
+            ? request with { Inference = request.Inference with { Tools = use } }
             : request;
     }
 

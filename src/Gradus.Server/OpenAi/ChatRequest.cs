@@ -44,8 +44,6 @@ internal sealed record ChatRequest(InferenceRequest Inference, bool Stream, bool
             Tools = tools.Use,
             Structure = ResponseFormat(body) ?? SamplingFields.Structure(body),
         };
-        if (request is { Tools: not null, Structure: not null })
-            request = request.Tools.Required ? request with { Structure = null } : throw ApiException.Invalid("response_format", "A structured answer and tools that may be called cannot be asked for together; use tool_choice 'none' or 'required', or leave response_format out.", "invalid_value");
         return new ChatRequest(request, body.Flag("stream") ?? false, body.Find("stream_options")?.AsObject().Flag("include_usage") ?? false, tools.Skipped);
     }
 

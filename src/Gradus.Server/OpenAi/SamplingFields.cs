@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using Gradus.Generation;
 using Gradus.Generation.Structure;
 using Gradus.Server.Http;
@@ -67,10 +68,10 @@ internal static class SamplingFields
 
     /// <summary>A JSON Schema as the structure of an answer.</summary>
     public static AnswerStructure Schema(JsonField schema, string parameter) =>
-        new($"schema:{schema.Value.GetRawText()}", parameter, () => Grammar.FromJsonSchema(schema.Value));
+        new($"schema:{schema.Value.GetRawText()}", parameter, () => Grammar.FromJsonSchema(schema.Value)) { Schema = schema.Value };
 
     /// <summary>Any JSON object as the structure of an answer.</summary>
-    public static AnswerStructure AnyObject(string parameter) => new("object", parameter, Grammar.JsonObject);
+    public static AnswerStructure AnyObject(string parameter) => new("object", parameter, Grammar.JsonObject) { Schema = JsonElement.Parse("{\"type\":\"object\"}") };
 
     private static Dictionary<int, float> Bias(JsonField body)
     {

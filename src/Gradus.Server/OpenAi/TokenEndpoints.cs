@@ -20,7 +20,7 @@ internal sealed class TokenEndpoints(ModelCatalog catalog)
         using ModelLease lease = await catalog.Acquire(body.Text("model"), context.RequestAborted).ConfigureAwait(false);
         ModelBundle bundle = Bundle(lease);
         int[] ids = body.Find("messages") is { } messages
-            ? lease.Model.Inference?.Tokenize(new ConversationPrompt(ChatMessages.Read(messages), ToolFields.Read(body).Definitions)) ?? throw Unsupported(lease)
+            ? lease.Model.Inference?.Tokenize(new ConversationPrompt(ChatMessages.Read(messages), ToolFields.Read(body).Definitions), lease.Adapter) ?? throw Unsupported(lease)
             : bundle.Tokenizer.Encode((body.Find("prompt") ?? body.Get("content")).AsText(), body.Flag("add_special") ?? body.Flag("add_special_tokens") ?? body.Find("prompt") is not null);
         JsonObject answer = new() { ["tokens"] = JsonAnswer.Numbers(ids), ["count"] = ids.Length, ["max_model_len"] = bundle.ContextLength };
         if (body.Flag("with_pieces") ?? false)

@@ -9,17 +9,34 @@ export const element = (tag, fields = {}, ...children) => {
   return made;
 };
 
+// Markdown is parsed when a message comes near the screen: until then its text stands there as it is.
+const near = new IntersectionObserver(entries => {
+  for (const { isIntersecting, target } of entries) if (isIntersecting) parse(target);
+}, { rootMargin: '1000px' });
+const unparsed = new WeakMap();
+
+function parse(made) {
+  near.unobserve(made);
+  const text = unparsed.get(made);
+  if (text === undefined) return;
+  unparsed.delete(made);
+  made.querySelector('.body').replaceChildren(render(text));
+}
+
 const button = (text, label, action) => element('button', { type: 'button', textContent: text, title: label, ariaLabel: label, onclick: action });
 
 /** The element of a message. */
 export function message(conversation, node, actions) {
   const body = element('div', { className: 'body' });
-  if (node.role === 'user') body.textContent = node.content;
-  else if (node.content) body.append(render(node.content));
+  body.textContent = node.content;
   const made = element('article', { className: `message ${node.role}`, ariaLabel: node.role === 'user' ? 'You' : 'Model' }, ...(node.reasoning ? [thinking(node.reasoning, false)] : []), body);
   made.dataset.id = node.id;
   if (node.error) made.append(element('p', { className: 'failed', textContent: node.error }));
   made.append(tools(conversation, node, made, actions));
+  if (node.role !== 'user' && node.content) {
+    unparsed.set(made, node.content);
+    near.observe(made);
+  }
   return made;
 }
 
@@ -67,6 +84,7 @@ function edit(node, made, actions) {
 }
 
 function toggleTokens(node, made, actions) {
+  parse(made);
   const body = made.querySelector('.body');
   if (body.classList.toggle('tokens')) body.replaceChildren(...node.tokens.map((t, i) => token(node, t, i, actions)));
   else body.replaceChildren(render(node.content));
@@ -104,7 +122,8 @@ export class LiveAnswer {
   constructor(node, made, scroll) {
     [this.#node, this.#made, this.#scroll] = [node, made, scroll];
     this.#body = made.querySelector('.body');
-    this.#body.append(this.#open);
+    unparsed.delete(made);
+    this.#body.replaceChildren(this.#open);
     if (node.content) this.changed();
   }
 

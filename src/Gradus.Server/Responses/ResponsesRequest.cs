@@ -42,8 +42,6 @@ internal sealed record ResponsesRequest(InferenceRequest Inference, IReadOnlyLis
             LogProbabilities = scores,
             Alternatives = scores ? (int)(body.Whole("top_logprobs", 0, 20) ?? 0) : 0,
         };
-        if (request is { Tools: not null, Structure: not null })
-            request = request.Tools.Required ? request with { Structure = null } : throw ApiException.Invalid("text.format", "A structured answer and tools that may be called cannot be asked for together.", "invalid_value");
         return new ResponsesRequest(request, messages, body.Flag("stream") ?? false, body.Flag("store") ?? true, tools.Skipped);
     }
 

@@ -81,7 +81,7 @@ internal sealed class ChatRequests(ChatModel model)
 
     private GenerationRequest Render(IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions options, AIFunctionDeclaration[] tools, bool native, PropertyReader properties)
     {
-        List<ModelMessage> read = Conversations.Read(messages, options.Instructions);
+        IReadOnlyList<ModelMessage> read = Conversations.Read(messages, options.Instructions);
         JsonArray? described = Conversations.Tools(tools);
         if (!native)
             (read, described) = (ToolPrompt.Plain(read, described), null);

@@ -6,7 +6,7 @@ namespace Gradus.Clients;
 /// Takes the reasoning out of an answer while it is written: what stands between two marks at its beginning. What may begin a mark is held back.
 /// </summary>
 /// <param name="isOpen">Whether the prompt has opened the reasoning already.</param>
-internal sealed class ReasoningSplitter(bool isOpen)
+public sealed class ReasoningSplitter(bool isOpen)
 {
     /// <summary>Opens the reasoning.</summary>
     public const string Begin = "<think>";
@@ -27,6 +27,9 @@ internal sealed class ReasoningSplitter(bool isOpen)
 
     /// <summary>Whether the model is reasoning.</summary>
     public bool IsReasoning => _state == State.Reasoning;
+
+    /// <summary>What is held back because it may begin a mark, or stands between reasoning and answer.</summary>
+    public string Held => _held.ToString();
 
     /// <summary>Takes the next part of the answer.</summary>
     /// <param name="added">The part.</param>

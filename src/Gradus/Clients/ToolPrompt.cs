@@ -10,16 +10,19 @@ using ModelMessage = Gradus.Text.Chat.ChatMessage;
 namespace Gradus.Clients;
 
 /// <summary>Brings a conversation with tools into plain messages.</summary>
-internal static class ToolPrompt
+public static class ToolPrompt
 {
     /// <summary>Whether a template writes tools, calls and results itself.</summary>
+    /// <param name="template">The template; null for none.</param>
+    /// <param name="format">How it writes calls; null where it writes none.</param>
     public static bool IsNative(ChatTemplate? template, ToolCallFormat? format) => format is not null && template?.Source.Contains("tools", StringComparison.Ordinal) == true;
 
     /// <summary>The conversation without tools in the template's sense.</summary>
     /// <param name="messages">The messages; one system message at most, first.</param>
     /// <param name="tools">The tools, or null where only calls and results of earlier turns are to be written out.</param>
-    public static List<ModelMessage> Plain(IReadOnlyList<ModelMessage> messages, JsonArray? tools)
+    public static IReadOnlyList<ModelMessage> Plain(IReadOnlyList<ModelMessage> messages, JsonArray? tools)
     {
+        ArgumentNullException.ThrowIfNull(messages);
         List<ModelMessage> plain = [];
         int first = messages.Count > 0 && messages[0].Role == "system" ? 1 : 0;
         string system = first == 1 ? messages[0].Text ?? "" : "";
@@ -53,8 +56,10 @@ internal static class ToolPrompt
     }
 
     /// <summary>The conversation with its system message at the head of what the user says first, for templates that refuse a system message.</summary>
-    public static List<ModelMessage> WithoutSystem(IReadOnlyList<ModelMessage> messages)
+    /// <param name="messages">The messages; the first is the system's.</param>
+    public static IReadOnlyList<ModelMessage> WithoutSystem(IReadOnlyList<ModelMessage> messages)
     {
+        ArgumentNullException.ThrowIfNull(messages);
         string system = messages[0].Text ?? "";
         List<ModelMessage> rest = [.. messages.Skip(1)];
         int user = rest.FindIndex(m => m.Role == "user");

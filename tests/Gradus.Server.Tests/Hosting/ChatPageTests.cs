@@ -47,7 +47,7 @@ public sealed class ChatPageTests : IAsyncLifetime
     {
         IPage page = await Open();
         await Ask(page, "code");
-        Assert.Equal("let x = 1;", (await page.InnerTextAsync(".assistant pre code")).Trim());
+        Assert.Equal("let x = 1;", (await page.TextContentAsync(".assistant pre code"))!.Trim());
         Assert.Equal(1, await page.Locator(".assistant pre .hljs-keyword").CountAsync());
         Assert.Equal(1, await page.Locator(".assistant table td").CountAsync());
         Assert.Equal(1, await page.Locator(".assistant .copycode").CountAsync());

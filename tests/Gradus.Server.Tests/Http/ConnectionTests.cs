@@ -7,7 +7,7 @@ namespace Gradus.Server.Tests.Http;
 /// <summary>What happens to work when clients leave, too many come, or the server stops.</summary>
 public sealed class ConnectionTests
 {
-    private const string Endless = """{"prompt": "the cat", "max_tokens": 500, "ignore_eos": true, "stream": STREAM, "n": 4}""";
+    private const string Endless = """{"prompt": "the cat", "max_tokens": 2000, "ignore_eos": true, "stream": STREAM, "n": 4}""";
 
     [Theory]
     [InlineData(true)]
@@ -35,7 +35,7 @@ public sealed class ConnectionTests
         long after = Load(server).GeneratedTokens;
         await Task.Delay(50);
         Assert.Equal(after, Load(server).GeneratedTokens);
-        Assert.True(after < 2000, $"{after} tokens: nothing was cancelled");
+        Assert.True(after < 8000, $"{after} tokens: nothing was cancelled");
     }
 
     [Fact]

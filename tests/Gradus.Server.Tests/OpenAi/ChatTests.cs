@@ -124,9 +124,9 @@ public sealed class ChatTests(ChatServer server) : IClassFixture<ChatServer>
         // Bytes of a character of three, by force; the last one is cut off by the budget.
         int[] euro = [.. Encoding.UTF8.GetBytes("€").Select(b => TinyModels.Tokenizer.Encode("€").Length == 3 ? TinyModels.Tokenizer.Encode("€")[Array.IndexOf(Encoding.UTF8.GetBytes("€"), b)] : -1)];
         Assert.DoesNotContain(-1, euro);
-        JsonElement forced = await _server.Ask(Path, """{"messages": [{"role": "user", "content": "x"}], "max_tokens": 6, "temperature": 0, "structured_outputs": {"choice": ["€€"]}}""");
+        JsonElement forced = await _server.Ask(Path, """{"messages": [{"role": "user", "content": "x"}], "max_tokens": 7, "temperature": 0, "structured_outputs": {"choice": ["€€"]}}""");
         Assert.Equal("€€", Content(forced));
-        IReadOnlyList<JsonElement> chunks = await _server.Stream(Path, """{"messages": [{"role": "user", "content": "x"}], "max_tokens": 6, "temperature": 0, "stream": true, "structured_outputs": {"choice": ["€€"]}}""");
+        IReadOnlyList<JsonElement> chunks = await _server.Stream(Path, """{"messages": [{"role": "user", "content": "x"}], "max_tokens": 7, "temperature": 0, "stream": true, "structured_outputs": {"choice": ["€€"]}}""");
         string[] texts = [.. chunks.Select(c => c.GetProperty("choices")[0].GetProperty("delta")).Where(d => d.TryGetProperty("content", out _)).Select(d => d.GetProperty("content").GetString()!).Where(t => t.Length > 0)];
         Assert.Equal(["€", "€"], texts);
         JsonElement cut = await _server.Ask(Path, $$"""{"messages": [{"role": "user", "content": "x"}], "max_tokens": 2, "temperature": 0, "logit_bias": {"{{euro[0]}}": 100} }""");
