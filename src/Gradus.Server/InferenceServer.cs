@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Gradus.Server.Anthropic;
 using Gradus.Server.Catalog;
 using Gradus.Server.Hosting;
+using Gradus.Server.Http;
 using Gradus.Server.Inference;
 using Gradus.Server.Observation;
 using Gradus.Server.Ollama;
@@ -22,6 +23,7 @@ using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
+using Scalar.AspNetCore;
 
 namespace Gradus.Server;
 
@@ -150,6 +152,8 @@ public sealed class InferenceServer : IAsyncDisposable
         app.MapPost("/v1/messages/count_tokens", messages.Count);
         MapOllama(app, get);
         new PageEndpoint().Map(app);
+        app.MapMethods("/openapi.json", get, c => JsonAnswer.Write(c, OpenApiDocument.Create(_service.Catalog.Names[0].Name, _options.Keys is not null)));
+        app.MapScalarApiReference("/scalar", o => o.WithOpenApiRoutePattern("/openapi.json").WithTitle("Gradus").DisableDefaultFonts());
         TokenEndpoints tokens = new(_service.Catalog);
         app.MapPost("/tokenize", tokens.Tokenize);
         app.MapPost("/detokenize", tokens.Detokenize);

@@ -9,7 +9,7 @@ namespace Gradus.Server.Security;
 /// </summary>
 internal sealed class RequestGuard(ServerOptions options)
 {
-    private static readonly string[] Open = ["/health", "/healthz", "/livez", "/readyz", "/", "/page", "/favicon.ico"];
+    private static readonly string[] Open = ["/health", "/healthz", "/livez", "/readyz", "/", "/page", "/favicon.ico", "/openapi.json"];
     private static readonly string[] ForAdministrators = ["/metrics", "/admin", "/api/pull", "/api/delete", "/lora-adapters", "/v1/load_lora_adapter", "/v1/unload_lora_adapter"];
 
     /// <summary>Lets a request pass.</summary>
@@ -33,7 +33,7 @@ internal sealed class RequestGuard(ServerOptions options)
     /// <summary>Whether pages of an origin may use the server.</summary>
     public bool Allows(string origin) => options.AllowedOrigins.Contains("*") || options.AllowedOrigins.Contains(origin, StringComparer.OrdinalIgnoreCase);
 
-    private static bool IsOpen(PathString path) => Array.Exists(Open, p => path == p) || path.StartsWithSegments("/page", StringComparison.Ordinal);
+    private static bool IsOpen(PathString path) => Array.Exists(Open, p => path == p) || path.StartsWithSegments("/page", StringComparison.Ordinal) || path.StartsWithSegments("/scalar", StringComparison.Ordinal);
 
     private static string? Secret(HttpRequest request)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Gradus.Server.Hosting;
 
 namespace Gradus.Server.Tests.Hosting;
@@ -47,5 +48,24 @@ public sealed class PageTests(ChatServer server) : IClassFixture<ChatServer>
         again.Headers.IfNoneMatch.Add(first.Headers.ETag!);
         using HttpResponseMessage second = await _client.SendAsync(again);
         Assert.Equal(HttpStatusCode.NotModified, second.StatusCode);
+    }
+
+    [Fact]
+    public async Task TheDocumentNamesWhatThereIsAndItsExamplesAreWellFormed()
+    {
+        JsonElement document = await server.Running.Get("/openapi.json");
+        Assert.Equal("3.1.0", document.GetProperty("openapi").GetString());
+        foreach ((string method, string path) in OpenApiDocument.Paths)
+        {
+            // Whatever is said to an operation, it is there: no 404 of an unknown address, no 405.
+            using HttpRequestMessage request = new(new HttpMethod(method.ToUpperInvariant()), path.Replace("{id}", "x", StringComparison.Ordinal));
+            if (document.GetProperty("paths").GetProperty(path).GetProperty(method).TryGetProperty("requestBody", out JsonElement body))
+                request.Content = new StringContent(body.GetProperty("content").GetProperty("application/json").GetProperty("example").GetRawText(), System.Text.Encoding.UTF8, "application/json");
+            using HttpResponseMessage response = await _client.SendAsync(request);
+            Assert.DoesNotContain("unknown_url", await response.Content.ReadAsStringAsync());
+            Assert.NotEqual(HttpStatusCode.MethodNotAllowed, response.StatusCode);
+            Assert.True((int)response.StatusCode < 500, $"{method} {path}: {response.StatusCode}");
+        }
+        Assert.Contains("/openapi.json", await _client.GetStringAsync("/scalar/"));
     }
 }

@@ -1,6 +1,9 @@
 using System.ClientModel;
 using System.Text.Json;
+using Microsoft.Agents.AI;
 using Microsoft.Extensions.AI;
+using Microsoft.SemanticKernel;
+using Microsoft.SemanticKernel.Connectors.OpenAI;
 using OpenAI;
 using OpenAI.Chat;
 using OpenAI.Embeddings;
@@ -74,5 +77,31 @@ public sealed class ClientTests(ChatServer server) : IClassFixture<ChatServer>
         ChatResponse response = await chat.GetResponseAsync([new ChatMessage(ChatRole.User, "who?")], new ChatOptions { ResponseFormat = Microsoft.Extensions.AI.ChatResponseFormat.ForJsonSchema(schema, "person"), MaxOutputTokens = 80 });
         Assert.InRange(JsonDocument.Parse(response.Text).RootElement.GetProperty("age").GetInt32(), 0, 99);
         Assert.NotNull(response.Usage?.InputTokenCount);
+    }
+
+    [Fact]
+    public async Task SemanticKernelChatsAndCalls()
+    {
+        IKernelBuilder builder = Kernel.CreateBuilder();
+        builder.AddOpenAIChatCompletion("org/tiny", _client);
+        Kernel kernel = builder.Build();
+        int called = 0;
+        kernel.Plugins.AddFromFunctions("weather", [KernelFunctionFactory.CreateFromMethod((string city) => $"sunny in {city}, call {++called}", "get")]);
+        OpenAIPromptExecutionSettings settings = new() { MaxTokens = 300, Seed = 3 };
+        Assert.NotNull((await kernel.InvokePromptAsync("the cat", new KernelArguments(settings))).GetValue<string>());
+        settings = new() { MaxTokens = 300, Seed = 3, FunctionChoiceBehavior = FunctionChoiceBehavior.Required() };
+        await kernel.InvokePromptAsync("weather?", new KernelArguments(settings));
+        Assert.True(called >= 1);
+    }
+
+    [Fact]
+    public async Task AnAgentOfTheAgentFrameworkRuns()
+    {
+        ChatClientAgent agent = new(_client.GetChatClient("org/tiny").AsIChatClient(), "Be brief.", "cat");
+        AgentResponse response = await agent.RunAsync("the cat", options: new ChatClientAgentRunOptions(new ChatOptions { MaxOutputTokens = 12, Temperature = 0 }));
+        string streamed = "";
+        await foreach (AgentResponseUpdate update in agent.RunStreamingAsync("the cat", options: new ChatClientAgentRunOptions(new ChatOptions { MaxOutputTokens = 12, Temperature = 0 })))
+            streamed += update.Text;
+        Assert.Equal(response.Text, streamed);
     }
 }
