@@ -52,7 +52,7 @@ internal sealed class ResponsesAnswer(InferenceSession session, JsonField body, 
             response["usage"] = new JsonObject
             {
                 ["input_tokens"] = session.Prompt.Count,
-                ["input_tokens_details"] = new JsonObject { ["cached_tokens"] = end.CachedTokens },
+                ["input_tokens_details"] = new JsonObject { ["cached_tokens"] = end.CachedTokens, ["cache_write_tokens"] = 0 },
                 ["output_tokens"] = end.Tokens,
                 ["output_tokens_details"] = new JsonObject { ["reasoning_tokens"] = end.ReasoningTokens },
                 ["total_tokens"] = session.Prompt.Count + end.Tokens,

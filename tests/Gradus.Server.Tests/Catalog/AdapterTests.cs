@@ -26,7 +26,7 @@ public sealed class AdapterTests : IAsyncLifetime
             bundle.Tokenizer.Save(folder.TemporaryPath);
             folder.Commit();
         }
-        foreach ((string name, float value) in new[] { ("one", 0.1f), ("two", -0.1f), ("late", 0.05f) })
+        foreach ((string name, float value) in new[] { ("one", 0.1f), ("two", 0.2f), ("late", 0.05f) })
             Write(name, value);
         _server = await RunningServer.Start(
             new ServerOptions { AdapterFolder = _folder },

@@ -62,7 +62,7 @@ public sealed class ClientTests(ChatServer server) : IClassFixture<ChatServer>
         ChatOptions options = new() { Tools = [weather], ToolMode = ChatToolMode.RequireSpecific("get_weather"), MaxOutputTokens = 200, Seed = 3 };
         ChatResponse response = await chat.GetResponseAsync([new ChatMessage(ChatRole.User, "weather?")], options);
         Assert.True(called >= 1);
-        Assert.Contains(response.Messages, m => m.Contents.OfType<FunctionResultContent>().Any());
+        Assert.Contains(response.Messages, m => m.Contents.OfType<Microsoft.Extensions.AI.FunctionResultContent>().Any());
         called = 0;
         await foreach (ChatResponseUpdate update in chat.GetStreamingResponseAsync([new ChatMessage(ChatRole.User, "weather?")], options))
             Assert.NotNull(update);
