@@ -1,5 +1,8 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Gradus.Bundle;
 using Gradus.Cli.Console;
+using Gradus.Files;
 using Gradus.Generation;
 using Gradus.Text.Chat;
 
@@ -7,20 +10,23 @@ namespace Gradus.Cli.Verbs;
 
 /// <summary>An answer of the model.</summary>
 /// <param name="Text">What it said.</param>
-/// <param name="Tokens">Tokens it took.</param>
-/// <param name="Reason">Why it ended (<see cref="EndReasons"/>).</param>
+/// <param name="Written">Its tokens, and when they came.</param>
 /// <param name="Forgotten">Messages that the context had no room for any more.</param>
-internal sealed record ChatAnswer(string Text, int Tokens, string Reason, int Forgotten);
+internal sealed record ChatAnswer(string Text, GeneratedText Written, int Forgotten)
+{
+    /// <summary>Why it ended (<see cref="EndReasons"/>).</summary>
+    public string Reason => EndReasons.Name(Written);
+}
 
 /// <summary>
 /// A conversation with a model. The oldest exchanges are forgotten where the model's context has no room for them; the system
-/// message stays.
+/// message stays. What was said before is read once: the engine keeps it.
 /// </summary>
 internal sealed class ChatSession : IDisposable
 {
     private readonly ModelBundle _bundle;
-    private readonly TextSampling _sampling;
-    private readonly Generator _generator;
+    private readonly GenerationEngine _engine;
+    private readonly TextGenerator _writer;
     private readonly List<ChatMessage> _messages = [];
     private int _answers;
 
@@ -35,16 +41,67 @@ internal sealed class ChatSession : IDisposable
         // A model that cannot chat is refused before the first question.
         if (!bundle.ReadsSource)
             _ = bundle.Chat;
-        _sampling = sampling;
+        Sampling = sampling;
         SystemMessage = system;
-        _generator = new Generator(bundle.Generative);
+        _engine = new GenerationEngine(bundle.Generative);
+        _writer = new TextGenerator(bundle, _engine);
     }
+
+    /// <summary>How answers are drawn.</summary>
+    public TextSampling Sampling { get; set; }
 
     /// <summary>The system message, or null.</summary>
     public string? SystemMessage { get; set; }
 
     /// <summary>Forgets what was said; the system message stays.</summary>
     public void Reset() => _messages.Clear();
+
+    /// <summary>Forgets the last message of the user and what came after it; false where there is none.</summary>
+    public bool Undo()
+    {
+        int last = _messages.FindLastIndex(m => m.Role == "user");
+        if (last < 0)
+            return false;
+        _messages.RemoveRange(last, _messages.Count - last);
+        return true;
+    }
+
+    /// <summary>Asks the last message again, with other draws; null where there is none.</summary>
+    /// <param name="show">Given the answer as it comes.</param>
+    /// <param name="cancellation">Ends the answer early.</param>
+    public ChatAnswer? AskAgain(Action<string> show, CancellationToken cancellation) =>
+        _messages.FindLast(m => m.Role == "user")?.Text is { } text && Undo() ? Ask(text, show, cancellation) : null;
+
+    /// <summary>Writes the conversation, as <see cref="Load"/> and <c>gradus generate --input</c> read it.</summary>
+    /// <param name="path">The file.</param>
+    public void Save(string path)
+    {
+        JsonObject conversation = new() { ["messages"] = new JsonArray([.. All().Select(m => (JsonNode)m.ToJson())]) };
+        AtomicFile.WriteAllText(path, conversation.ToJsonString() + "\n");
+    }
+
+    /// <summary>Goes on with a conversation that was written; the one so far is forgotten.</summary>
+    /// <param name="path">The file.</param>
+    /// <returns>How many messages it has.</returns>
+    /// <exception cref="InvalidDataException">It holds no conversation.</exception>
+    public int Load(string path)
+    {
+        ChatConversation conversation;
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllText(path));
+            conversation = ChatConversation.FromJson(document.RootElement);
+        }
+        catch (Exception e) when (e is JsonException or FormatException)
+        {
+            throw new InvalidDataException($"{path}: holds no conversation: {e.Message.ReplaceLineEndings(" ")}");
+        }
+        int first = conversation.Messages is [{ Role: "system" }, ..] ? 1 : 0;
+        SystemMessage = first == 1 ? conversation.Messages[0].Text : null;
+        _messages.Clear();
+        _messages.AddRange(conversation.Messages.Skip(first));
+        return conversation.Messages.Count;
+    }
 
     /// <summary>Asks the model; both what is said and the answer, even a cancelled one, become part of the conversation.</summary>
     /// <param name="text">What the user says.</param>
@@ -59,29 +116,18 @@ internal sealed class ChatSession : IDisposable
         int before = _messages.Count;
         try
         {
-            request = FitPrompt();
+            request = Sampling.WithState(Sampling.Apply(FitPrompt(), _answers++));
         }
         catch
         {
             _messages.RemoveAt(_messages.Count - 1);
             throw;
         }
-        using GeneratedSequence sequence = _generator.Add(_sampling.Apply(request, _answers++));
-        StreamedText streamed = new(_bundle.Tokenizer, request.TextBefore, _sampling.StopTexts);
         bool begun = false;
-        while (sequence.Finish is null && !cancellation.IsCancellationRequested)
-        {
-            foreach (NewToken token in _generator.Step(CancellationToken.None))
-            {
-                Show(streamed.Append(token.Id));
-                if (streamed.Stopped)
-                    sequence.Cancel();
-            }
-        }
-        Show(streamed.Finish());
-        string answer = streamed.Text.Trim();
+        GeneratedText written = _writer.Write(request, Sampling.StopTexts, show: Show, cancellation: cancellation).GetAwaiter().GetResult();
+        string answer = written.Text.Trim();
         _messages.Add(new ChatMessage("assistant", answer));
-        return new ChatAnswer(answer, sequence.Generated.Length, EndReasons.Name(sequence, streamed), before - (_messages.Count - 1));
+        return new ChatAnswer(answer, written, before - (_messages.Count - 1));
 
         void Show(string part)
         {
@@ -94,14 +140,14 @@ internal sealed class ChatSession : IDisposable
         }
     }
 
-    /// <summary>Frees the cache.</summary>
-    public void Dispose() => _generator.Dispose();
+    /// <summary>Ends the engine.</summary>
+    public void Dispose() => _engine.Dispose();
 
     /// <summary>The prompt of the conversation, less the oldest exchanges where there is no room for a fair answer.</summary>
     private GenerationRequest FitPrompt()
     {
         int context = _bundle.ContextLength;
-        int room = Math.Min(_sampling.MaxTokens, context / 4);
+        int room = Math.Min(Sampling.MaxTokens, context / 4);
         GenerationRequest request = Request();
         while (!_bundle.Fits(request, room) && _messages.Count > 1)
         {
@@ -115,6 +161,7 @@ internal sealed class ChatSession : IDisposable
             : throw new UsageException($"the message takes {request.TokensRead} tokens, but the model's context is {context}; say it in fewer words.");
     }
 
-    private GenerationRequest Request() =>
-        _bundle.Answer(new ChatConversation(SystemMessage is null ? _messages : _messages.Prepend(new ChatMessage("system", SystemMessage))));
+    private GenerationRequest Request() => _bundle.Answer(new ChatConversation(All()));
+
+    private IEnumerable<ChatMessage> All() => SystemMessage is null ? _messages : _messages.Prepend(new ChatMessage("system", SystemMessage));
 }

@@ -12,11 +12,17 @@ namespace Gradus.Cli.Verbs;
 internal static class ChatVerb
 {
     private const string Help =
-        """
-        /reset          forget what was said
-        /system TEXT    set the system message; without a text: none
-        /exit           end; so do Ctrl-D, and Ctrl-C when no answer is on its way
-        """;
+        """"
+        /reset             forget what was said
+        /undo              forget the last message and its answer
+        /regenerate        answer the last message again
+        /system TEXT       set the system message; without a text: none
+        /set NAME VALUE    change a setting; without a name: list them
+        /save FILE         write the conversation
+        /load FILE         go on with a conversation that was written
+        /exit              end; so do Ctrl-D, and Ctrl-C when no answer is on its way
+        A message of several lines: end a line with \, or begin and end with """.
+        """";
 
     private static readonly Argument<string> Source = new("MODEL") { Description = "A model's folder, a run's or an adapter's; it must have a chat template." };
 
@@ -104,7 +110,7 @@ internal static class ChatVerb
         /// <summary>Goes on until the input ends.</summary>
         public int Run(Func<string?> read)
         {
-            while (!end.IsCancellationRequested && read() is { } line)
+            while (!end.IsCancellationRequested && ReadMessage(read) is { } line)
             {
                 if (string.IsNullOrWhiteSpace(line))
                     continue;
@@ -114,12 +120,31 @@ internal static class ChatVerb
                         break;
                     continue;
                 }
-                Answer(line);
+                Answer(cancel => session.Ask(line, Show, cancel));
             }
             return ExitCode.Done;
         }
 
-        private void Answer(string line)
+        // A line, those that end with a backslash with what follows, or all between two marks.
+        private static string? ReadMessage(Func<string?> read)
+        {
+            const string Mark = "\"\"\"";
+            if (read() is not { } line)
+                return null;
+            if (line.TrimStart().StartsWith(Mark, StringComparison.Ordinal))
+            {
+                List<string> lines = [line.TrimStart()[Mark.Length..]];
+                while (!lines[^1].TrimEnd().EndsWith(Mark, StringComparison.Ordinal) && read() is { } next)
+                    lines.Add(next);
+                string all = string.Join('\n', lines).TrimEnd();
+                return (all.EndsWith(Mark, StringComparison.Ordinal) ? all[..^Mark.Length] : all).Trim('\n');
+            }
+            while (line.EndsWith('\\') && read() is { } more)
+                line = line[..^1] + "\n" + more;
+            return line;
+        }
+
+        private void Answer(Func<CancellationToken, ChatAnswer?> ask)
         {
             // Not disposed: an interrupt may reach for it at the last moment.
             CancellationTokenSource cancel = CancellationTokenSource.CreateLinkedTokenSource(end.Token);
@@ -127,7 +152,12 @@ internal static class ChatVerb
             ChatAnswer answer;
             try
             {
-                answer = session.Ask(line, Show, cancel.Token);
+                if (ask(cancel.Token) is not { } given)
+                {
+                    context.Note("nothing was said yet.");
+                    return;
+                }
+                answer = given;
             }
             catch (Exception e) when (context.InputIsTerminal && e is UsageException or ChatTemplateException)
             {
@@ -144,9 +174,16 @@ internal static class ChatVerb
                 {
                     ["role"] = "assistant",
                     ["content"] = answer.Text,
-                    ["tokens"] = answer.Tokens,
+                    ["tokens"] = answer.Written.Ids.Length,
                     ["finish"] = answer.Reason,
                     ["forgotten_messages"] = answer.Forgotten,
+                    ["cached_tokens"] = answer.Written.CachedTokens,
+                    ["timing"] = new JsonObject
+                    {
+                        ["first_token_seconds"] = answer.Written.Timing!.Value.FirstTokenSeconds,
+                        ["prefill_tokens_per_second"] = answer.Written.Timing.Value.PrefillRate,
+                        ["decode_tokens_per_second"] = answer.Written.Timing.Value.DecodeRate,
+                    },
                 });
                 return;
             }
@@ -168,15 +205,32 @@ internal static class ChatVerb
         private bool Command(string line)
         {
             string[] words = line.Split(' ', 2, StringSplitOptions.TrimEntries);
+            string rest = words.Length > 1 ? words[1] : "";
             switch (words[0])
             {
                 case "/exit" or "/quit":
                     return false;
+                case "/undo":
+                    if (!session.Undo())
+                        context.Note("nothing was said yet.");
+                    break;
+                case "/regenerate":
+                    Answer(cancel => session.AskAgain(Show, cancel));
+                    break;
+                case "/set":
+                    Try(() => Set(rest));
+                    break;
+                case "/save":
+                    Try(() => session.Save(PathOf(rest)));
+                    break;
+                case "/load":
+                    Try(() => context.Note($"{session.Load(PathOf(rest))} messages."));
+                    break;
                 case "/reset":
                     session.Reset();
                     break;
                 case "/system":
-                    session.SystemMessage = words.Length > 1 ? words[1] : null;
+                    session.SystemMessage = rest.Length > 0 ? rest : null;
                     break;
                 case "/help":
                     context.Error.WriteLine(Help.ReplaceLineEndings("\n"));
@@ -186,6 +240,33 @@ internal static class ChatVerb
                     break;
             }
             return true;
+        }
+
+        private void Set(string rest)
+        {
+            if (rest.Length == 0)
+            {
+                foreach (string line in ChatSettings.All(session.Sampling))
+                    context.Error.WriteLine(line);
+                return;
+            }
+            string[] parts = rest.Split([' ', '='], 2, StringSplitOptions.TrimEntries);
+            session.Sampling = ChatSettings.Change(session.Sampling, parts[0], parts.Length > 1 ? parts[1] : "");
+        }
+
+        private static string PathOf(string path) => path.Length > 0 ? path : throw new UsageException("give a file: /save FILE, /load FILE.");
+
+        // In the terminal a mistake is said and the conversation goes on; a pipe ends with it.
+        private void Try(Action action)
+        {
+            try
+            {
+                action();
+            }
+            catch (Exception e) when (context.InputIsTerminal && e is (UsageException or IOException or InvalidDataException or UnauthorizedAccessException))
+            {
+                context.Note(Failures.OneLine(e.Message));
+            }
         }
     }
 }

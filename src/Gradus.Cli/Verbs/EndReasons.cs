@@ -7,14 +7,18 @@ namespace Gradus.Cli.Verbs;
 internal static class EndReasons
 {
     /// <summary>The name of the reason.</summary>
-    public static string Name(GeneratedSequence sequence, StreamedText text) => text.Stopped
-        ? "stop_text"
-        : sequence.Finish switch
+    public static string Name(GeneratedText text) => text.End switch
+    {
+        TextEnd.StopText => "stop_text",
+        TextEnd.Time => "time_limit",
+        TextEnd.Cancelled => "cancelled",
+        _ => text.Finish switch
         {
             FinishReason.StopToken => "end_token",
             FinishReason.Length => "max_tokens",
             FinishReason.ContextFull => "context_full",
-            FinishReason.NothingAllowed => "nothing_allowed",
+            FinishReason.NothingAllowed => text.Request.Constraint is null ? "nothing_allowed" : "complete",
             _ => "cancelled",
-        };
+        },
+    };
 }

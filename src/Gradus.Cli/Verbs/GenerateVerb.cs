@@ -8,9 +8,12 @@ using Gradus.Tensors.Cpu;
 
 namespace Gradus.Cli.Verbs;
 
-/// <summary><c>gradus generate</c>: text that goes on from a prompt.</summary>
+/// <summary><c>gradus generate</c>: texts that go on from prompts.</summary>
 internal static class GenerateVerb
 {
+    /// <summary>Prompts of a file that are on their way at once: enough to keep the engine busy.</summary>
+    private const int Window = 64;
+
     private static readonly Argument<string> Source = new("MODEL") { Description = "A model's folder, a run's or an adapter's." };
 
     private static readonly Option<string?> Prompt = new("--prompt", "-p")
@@ -19,107 +22,105 @@ internal static class GenerateVerb
         HelpName = "TEXT",
     };
 
+    private static readonly Option<string[]> Input = new("--input", "-i")
+    {
+        Description = "Files of prompts: of JSON lines (.jsonl, with \"prompt\" or \"messages\"; the other fields go into the output), or of text, each one prompt.",
+        HelpName = "FILE",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => [],
+    };
+
     private static readonly Option<bool> Echo = new("--echo") { Description = "Print the prompt too." };
 
-    private static readonly Option<int> Count = Numeric.Option("--count", "Texts to write, all at once; with a seed each has the next one.", 1, 4096, 1);
+    private static readonly Option<int> Count = Numeric.Option("--n", "Texts to write, all at once; with a seed each has the next one. Of a beam search the best.", 1, 4096, 1);
 
-    private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object per text: text, ids, why it ended, seed." };
+    private static readonly Option<int?> LogProbabilities = Numeric.Optional("--logprobs", "Give the log-probability of each token with so many alternatives, in JSON.", 0, 100);
+
+    private static readonly Option<double?> TimeLimit = Numeric.Optional("--time-limit", "Seconds that a text may take.", 0.001, 1e6);
+
+    private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object per text: text, ids, why it ended, seed, rates." };
 
     private static readonly Option<string?> Base = ModelFolder.BaseOption();
+
+    static GenerateVerb() => Count.Aliases.Add("--count");
 
     /// <summary>Makes the command.</summary>
     public static Command Create(CommandContext context)
     {
-        Verb verb = new("generate", "Write text with a model, token by token.") { Source, Prompt };
+        Verb verb = new("generate", "Write text with a model, token by token.") { Source, Prompt, Input };
         SamplingArguments sampling = new(verb, maxTokens: 200);
-        foreach (Option option in new Option[] { Echo, Count, Base, Json })
+        StructureArguments structure = new(verb);
+        SearchArguments search = new(verb);
+        foreach (Option option in (Option[])[Echo, Count, LogProbabilities, TimeLimit, Base, Json])
             verb.Options.Add(option);
         verb.Examples =
         [
             ("generate stories-hf --prompt \"Once upon a time\"", "continues a text"),
             ("generate runs/quickstart/3-pretrain --greedy --max-tokens 50 < prompt.txt", "continues a file with the likeliest tokens"),
-            ("generate my-model -p \"Name:\" --count 3 --seed 1 --json", "writes three texts as JSON lines"),
+            ("generate my-model -p \"Name:\" --n 3 --seed 1 --json", "writes three texts as JSON lines"),
+            ("generate my-model --input prompts.jsonl --schema answer.json > answers.jsonl", "answers every line of a file with JSON of a schema"),
+            ("generate my-model -p \"Once\" --beams 8 --beam-groups 4 --n 4", "searches four texts that differ"),
         ];
-        verb.SetAction(parse => Run(context, parse, sampling.Read(parse)));
+        verb.SetAction(parse =>
+        {
+            Search how = search.Read(parse);
+            if (how.IsExact && sampling.FirstDrawing(parse) is { } drawing)
+                throw new UsageException($"a search draws nothing, so {drawing} has no part; leave it out.");
+            TextSampling drawn = sampling.Read(parse);
+            if (how.IsExact)
+                drawn = drawn with { Seed = null, Options = drawn.Options with { Temperature = 1, TopP = 1 } };
+            TextPlan plan = new(
+                drawn, structure.Read(parse), how, parse.GetValue(Count), parse.GetValue(LogProbabilities), parse.GetValue(TimeLimit) is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
+            Check(plan, parse);
+            return Run(context, parse, plan);
+        });
         return verb;
     }
 
-    private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
+    private static void Check(TextPlan plan, ParseResult parse)
     {
-        string prompt = parse.GetValue(Prompt) ?? (context.InputIsTerminal ? "" : WithoutLastLineEnd(TextInput.ReadAll(context, TextInput.StandardInput)));
+        if (plan.Search.IsExact && (plan.Structure is not null || plan.Alternatives is not null))
+            throw new UsageException("a search follows no structure and gives no log-probabilities; leave --beams or --contrastive out.");
+        if (plan.Search.Beams is { } beams && plan.Count > beams)
+            throw new UsageException($"--n {plan.Count} is more than --beams {beams}; search with more beams.");
+        if (plan.Search.Contrastive is not null && plan.Count > 1)
+            throw new UsageException("--contrastive finds one text; leave --n out.");
+        if (plan.Search.BestOf is not null && plan.Count > 1)
+            throw new UsageException("--best-of keeps one text; leave --n out.");
+        if (plan.Sampling.Seed is null && plan.Search.BestOf is not null)
+            throw new UsageException("--best-of draws texts, which differ only where tokens are drawn; leave --greedy out.");
+        if (plan.Alternatives is not null && !parse.GetValue(Json) && parse.GetValue(Input) is not { Length: > 0 })
+            throw new UsageException("--logprobs are given in JSON; add --json.");
+    }
+
+    private static int Run(CommandContext context, ParseResult parse, TextPlan plan)
+    {
+        IEnumerable<PromptItem> prompts = PromptInput.Read(context, parse.GetValue(Prompt), parse.GetValue(Input)!);
         using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, parse.GetValue(Base), context.Cancellation);
-        GenerationRequest request = bundle.Continue(prompt);
-        using Generator generator = new(bundle.Generative);
-        Continuation[] texts = [.. Enumerable.Range(0, parse.GetValue(Count)).Select(i =>
-            new Continuation(generator.Add(sampling.Apply(request, i)), new StreamedText(bundle.Tokenizer, request.TextBefore, sampling.StopTexts)))];
-        bool json = parse.GetValue(Json);
-        bool stream = !json && texts.Length == 1;
-        if (stream && parse.GetValue(Echo))
-            TerminalText.Write(context, prompt);
+        using GenerationEngine engine = new(bundle.Generative);
+        TextGenerator writer = new(bundle, engine);
+        bool lines = parse.GetValue(Input)!.Length > 0;
+        TextOutput output = new(context, bundle, parse.GetValue(Json) || lines, parse.GetValue(Echo), plan);
+        Queue<(PromptItem Item, Task<IReadOnlyList<GeneratedText>> Texts)> pending = [];
         long start = Stopwatch.GetTimestamp();
-        while (generator.Active > 0)
+        foreach (PromptItem item in prompts)
         {
-            foreach (NewToken token in generator.Step(context.Cancellation))
-                Take(context, texts.First(t => t.Sequence == token.Sequence), token.Id, stream);
+            GenerationRequest request = item.Request(bundle);
+            bool streams = output.Begin(item, lines);
+            pending.Enqueue((item, plan.Run(writer, request, streams ? output.Show : null, context.Cancellation)));
+            // Searches have the model to themselves.
+            if (pending.Count >= (plan.Search.IsExact ? 1 : Window))
+                Next();
         }
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        for (int i = 0; i < texts.Length; i++)
-            Finish(context, texts[i], i, texts.Length, prompt, json, stream, parse.GetValue(Echo));
-        int tokens = texts.Sum(t => t.Sequence.Generated.Length);
-        if (context.ErrorIsTerminal && !json)
-            context.Note($"{tokens} tokens, {tokens / Math.Max(seconds, 1e-9):0} per second; {string.Join(", ", texts.Select(t => t.Reason).Distinct())}{(sampling.Seed is { } seed ? $"; --seed {seed}" : "")}");
+        while (pending.Count > 0)
+            Next();
+        output.Summarize(Stopwatch.GetElapsedTime(start));
         return ExitCode.Done;
-    }
 
-    private static void Take(CommandContext context, Continuation text, int id, bool stream)
-    {
-        string added = text.Streamed.Append(id);
-        if (text.Streamed.Stopped)
-            text.Sequence.Cancel();
-        if (!stream || added.Length == 0)
-            return;
-        TerminalText.Write(context, added);
-        context.Out.Flush();
-    }
-
-    private static void Finish(CommandContext context, Continuation text, int index, int count, string prompt, bool json, bool stream, bool echo)
-    {
-        string rest = text.Streamed.Finish();
-        if (json)
+        void Next()
         {
-            context.WriteJsonLine(new JsonObject
-            {
-                ["index"] = index,
-                ["prompt"] = prompt,
-                ["text"] = text.Streamed.Text,
-                ["ids"] = new JsonArray([.. text.Sequence.Generated.ToArray().Select(id => (JsonNode)id)]),
-                ["prompt_tokens"] = text.Sequence.Request.TokensRead,
-                ["tokens"] = text.Sequence.Generated.Length,
-                ["finish"] = text.Reason,
-                ["seed"] = text.Sequence.Request.Seed,
-            });
-            return;
+            (PromptItem item, Task<IReadOnlyList<GeneratedText>> texts) = pending.Dequeue();
+            output.Write(item, texts.GetAwaiter().GetResult());
         }
-        if (!stream)
-        {
-            context.Out.WriteLine($"--- {index + 1} of {count}{(text.Sequence.Request.Seed is { } seed ? $", seed {seed}" : "")}");
-            rest = (echo ? prompt : "") + text.Streamed.Text;
-        }
-        TerminalText.Write(context, rest);
-        context.Out.WriteLine();
-    }
-
-    private static string WithoutLastLineEnd(string text)
-    {
-        if (text.EndsWith('\n'))
-            text = text[..^1];
-        return text.EndsWith('\r') ? text[..^1] : text;
-    }
-
-    /// <summary>One text on its way.</summary>
-    private sealed record Continuation(GeneratedSequence Sequence, StreamedText Streamed)
-    {
-        /// <summary>Why it ended.</summary>
-        public string Reason => EndReasons.Name(Sequence, Streamed);
     }
 }

@@ -133,13 +133,13 @@ internal sealed class ChatRequests(ChatModel model)
             NoRepeatNgram = properties.Integer(ChatProperties.NoRepeatNgram) ?? defaults.NoRepeatNgram,
             MinNewTokens = properties.Integer(ChatProperties.MinTokens) ?? defaults.MinNewTokens,
         };
-        List<LogitsStep> steps = [.. sampling.Steps(request.StopTokens)];
+        ulong? seed = temperature == 0 ? null : options.Seed is { } given ? unchecked((ulong)given) : (ulong)RandomNumberGenerator.GetInt32(int.MaxValue);
+        List<LogitsStep> steps = [.. sampling.Steps(request.StopTokens, seed ?? 0)];
         if (properties.Biases(ChatProperties.LogitBias) is { Count: > 0 } biases)
             steps.Insert(0, new SequenceBias([.. biases.Select(b => (new[] { b.Key }, b.Value))]));
         int most = options.MaxOutputTokens ?? model.Options.MaxOutputTokens ?? int.MaxValue;
         if (most < 0)
             throw new ArgumentException($"MaxOutputTokens is {most}; give 0 or more.");
-        ulong? seed = temperature == 0 ? null : options.Seed is { } given ? unchecked((ulong)given) : (ulong)RandomNumberGenerator.GetInt32(int.MaxValue);
         return request with { Steps = steps, Seed = seed, MaxNewTokens = most };
     }
 

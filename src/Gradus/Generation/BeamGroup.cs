@@ -9,6 +9,7 @@ internal sealed class BeamGroup : IDisposable
     private readonly BeamSearchRequest _request;
     private readonly int _limit;
     private readonly SequenceAdapter? _adapter;
+    private readonly int _width;
     private readonly LogitsStep[] _steps;
     private readonly int[] _stopTokens;
     private readonly List<Hypothesis> _finished = [];
@@ -24,6 +25,7 @@ internal sealed class BeamGroup : IDisposable
         _request = request;
         _limit = limit;
         _adapter = adapter;
+        _width = request.Beams / request.Groups;
         _steps = [.. request.Steps];
         _stopTokens = [.. request.StopTokens];
         _beams = [new Beam([.. request.Prompt], 0, cache)];
@@ -35,10 +37,13 @@ internal sealed class BeamGroup : IDisposable
     /// <summary>Rows of logits that this group asked for in the present step.</summary>
     public int RowsInStep { get; private set; }
 
-    private bool Full => _finished.Count == _request.Beams;
+    /// <summary>The tokens that the beams which go on have just chosen.</summary>
+    public IEnumerable<int> Chosen => _beams.Select(b => b.Tokens[^1]);
 
-    /// <summary>The results, the best first.</summary>
-    public IReadOnlyList<Hypothesis> Best() => [.. _finished.Take(_request.Returned)];
+    private bool Full => _finished.Count == _width;
+
+    /// <summary>All results, the best first.</summary>
+    public IReadOnlyList<Hypothesis> Found() => [.. _finished];
 
     /// <summary>Adds what the model has not read yet to a step; nothing once the search has ended.</summary>
     public void AddTo(CachedForward forward, int promptPiece)
@@ -57,9 +62,10 @@ internal sealed class BeamGroup : IDisposable
     /// <param name="logits">A row for each beam.</param>
     /// <param name="vocabulary">The length of a row.</param>
     /// <param name="scratch">Working memory.</param>
-    public void Advance(Span<float> logits, int vocabulary, LogitsScratch scratch)
+    /// <param name="taken">The tokens that the groups before this one have just chosen.</param>
+    public void Advance(Span<float> logits, int vocabulary, LogitsScratch scratch, IReadOnlyList<int> taken)
     {
-        RankCandidates(logits, vocabulary, scratch);
+        RankCandidates(logits, vocabulary, scratch, taken);
         _generated++;
         bool last = _generated == _limit, takes = _mayImprove && !(Full && _request.EarlyStopping == EarlyStopping.WhenFull);
         for (int rank = 0; rank < _candidates.Count; rank++)
@@ -67,9 +73,9 @@ internal sealed class BeamGroup : IDisposable
             Candidate candidate = _candidates[rank];
             bool ends = last || Array.IndexOf(_stopTokens, candidate.Token) >= 0;
             // What ends behind the first ranks is dropped: it is there only so that enough beams go on.
-            if (ends && rank < _request.Beams && takes)
+            if (ends && rank < _width && takes)
                 Finish(candidate);
-            else if (!ends && _next.Count < _request.Beams)
+            else if (!ends && _next.Count < _width)
                 _next.Add(Continue(candidate));
         }
         foreach (Beam beam in _beams)
@@ -92,9 +98,9 @@ internal sealed class BeamGroup : IDisposable
     }
 
     // As many candidates as leave enough beams even if every beam's best continuations are stop tokens.
-    private void RankCandidates(Span<float> logits, int vocabulary, LogitsScratch scratch)
+    private void RankCandidates(Span<float> logits, int vocabulary, LogitsScratch scratch, IReadOnlyList<int> taken)
     {
-        int wanted = Math.Max(2, 1 + _stopTokens.Length) * _request.Beams;
+        int wanted = Math.Max(2, 1 + _stopTokens.Length) * _width;
         for (int b = 0; b < _beams.Count; b++)
         {
             Beam beam = _beams[b];
@@ -103,6 +109,8 @@ internal sealed class BeamGroup : IDisposable
             GenerationState state = new(beam.Tokens, _request.Prompt.Length, scratch);
             foreach (LogitsStep step in _steps)
                 step.Apply(row, state);
+            foreach (int token in taken)
+                row[token] -= _request.DiversityPenalty;
             for (int token = 0; token < row.Length; token++)
             {
                 double score = beam.LogProbability + row[token];
@@ -127,7 +135,7 @@ internal sealed class BeamGroup : IDisposable
         double score = candidate.LogProbability / Math.Pow(_generated, _request.LengthPenalty);
         int place = _finished.FindIndex(h => h.Score < score);
         _finished.Insert(place < 0 ? _finished.Count : place, new Hypothesis([.. candidate.Beam.Tokens.AsSpan(_request.Prompt.Length), candidate.Token], score));
-        if (_finished.Count > _request.Beams)
+        if (_finished.Count > _width)
             _finished.RemoveAt(_finished.Count - 1);
     }
 

@@ -5,7 +5,7 @@ namespace Gradus.Generation;
 /// <summary>
 /// Follows the most probable beginnings of a sequence at once and returns the best whole ones (Lowerre, "The HARPY Speech Recognition
 /// System", 1976), with the stopping rules of transformers. Beams share the cache pages of what they have in common.
-/// Left out: sampling among beams, diverse groups and constraints.
+/// Left out: sampling among beams, and constraints.
 /// </summary>
 /// <remarks>A search and its model belong to one thread at a time.</remarks>
 public sealed class BeamSearch : IDisposable
@@ -41,13 +41,14 @@ public sealed class BeamSearch : IDisposable
             ArgumentNullException.ThrowIfNull(request, nameof(requests));
             request.Check(_model);
         }
-        BeamGroup[] groups = [.. requests.Select(r => new BeamGroup(r, r.Limit(_model), _forward.Cache.NewSequence(source: r.Source), r.Adapter is { } name ? _model.Acquire(name) : null))];
+        BeamGroup[][] searches = [.. requests.Select(r => Enumerable.Range(0, r.Groups).Select(_ => new BeamGroup(r, r.Limit(_model), _forward.Cache.NewSequence(source: r.Source), r.Adapter is { } name ? _model.Acquire(name) : null)).ToArray())];
+        BeamGroup[] groups = [.. searches.SelectMany(s => s)];
         try
         {
             while (!Array.TrueForAll(groups, g => g.Done))
             {
                 cancellation.ThrowIfCancellationRequested();
-                Step(groups);
+                Step(searches);
             }
         }
         finally
@@ -55,27 +56,35 @@ public sealed class BeamSearch : IDisposable
             foreach (BeamGroup group in groups)
                 group.Dispose();
         }
-        return [.. groups.Select(g => g.Best())];
+        return [.. searches.Select((search, i) => (IReadOnlyList<Hypothesis>)[.. search.SelectMany(g => g.Found()).OrderByDescending(h => h.Score).Take(requests[i].Returned)])];
     }
 
     /// <summary>Frees the cache.</summary>
     public void Dispose() => _forward.Dispose();
 
-    private void Step(BeamGroup[] groups)
+    private void Step(BeamGroup[][] searches)
     {
         _forward.Begin();
-        foreach (BeamGroup group in groups)
+        foreach (BeamGroup group in searches.SelectMany(s => s))
             group.AddTo(_forward, PromptPiece);
         if (_forward.Run() is not { } logits)
             return;
         int vocabulary = logits.Shape.Columns, row = 0;
         Span<float> scores = logits.Span();
-        foreach (BeamGroup group in groups)
+        List<int> taken = [];
+        foreach (BeamGroup[] search in searches)
         {
-            int rows = group.RowsInStep;
-            if (rows > 0)
-                group.Advance(scores.Slice(row * vocabulary, rows * vocabulary), vocabulary, _scratch);
-            row += rows;
+            taken.Clear();
+            foreach (BeamGroup group in search)
+            {
+                int rows = group.RowsInStep;
+                if (rows > 0)
+                {
+                    group.Advance(scores.Slice(row * vocabulary, rows * vocabulary), vocabulary, _scratch, taken);
+                    taken.AddRange(group.Chosen);
+                }
+                row += rows;
+            }
         }
     }
 }

@@ -18,6 +18,15 @@ public sealed record BeamSearchRequest(int[] Prompt)
     /// <summary>Exponent p of the score log P / nᵖ, n generated tokens: above 0 favours long sequences, below 0 short ones.</summary>
     public float LengthPenalty { get; init; } = 1;
 
+    /// <summary>
+    /// Groups that the beams are in, a divisor of <see cref="Beams"/>: each searches for itself, but away from the tokens that the groups before it have just chosen
+    /// (Vijayakumar et al., "Diverse Beam Search", 2016).
+    /// </summary>
+    public int Groups { get; init; } = 1;
+
+    /// <summary>What a token loses, in nats, for each beam of the groups before that has just chosen it, ≥ 0.</summary>
+    public float DiversityPenalty { get; init; }
+
     /// <summary>When the search ends.</summary>
     public EarlyStopping EarlyStopping { get; init; }
 
@@ -47,6 +56,10 @@ public sealed record BeamSearchRequest(int[] Prompt)
             throw new ArgumentException($"Beams is {Beams}; give 1 or more.");
         if (Returned < 1 || Returned > Beams)
             throw new ArgumentException($"Returned is {Returned}, but there are {Beams} beams; give 1 to {Beams}.");
+        if (Groups < 1 || Beams % Groups != 0)
+            throw new ArgumentException($"Groups is {Groups}, but {Beams} beams are to be divided into them; give a divisor of {Beams}.");
+        if (!(DiversityPenalty >= 0) || !float.IsFinite(DiversityPenalty))
+            throw new ArgumentException($"DiversityPenalty is {DiversityPenalty}; give 0 or more.");
         if (!float.IsFinite(LengthPenalty))
             throw new ArgumentException($"LengthPenalty is {LengthPenalty}; give a finite number.");
         if (MaxNewTokens < 1)

@@ -37,6 +37,9 @@ internal sealed class CachedForward : IDisposable
     /// <summary>Whether nothing has been added to the step.</summary>
     public bool IsEmpty => _tokens == 0;
 
+    /// <summary>The hidden states (N, C) of all tokens of the step that ran, which the scores are made of; valid until the next one.</summary>
+    public Tensor? Hidden { get; private set; }
+
     /// <summary>Starts a step; the logits of the last one are gone.</summary>
     public void Begin()
     {
@@ -44,6 +47,7 @@ internal sealed class CachedForward : IDisposable
         _sequences.Clear();
         _adapters.Clear();
         _pass.Adapters = null;
+        Hidden = null;
         _tokens = _wanted = 0;
     }
 
@@ -105,6 +109,7 @@ internal sealed class CachedForward : IDisposable
         _pass.Inputs.Set(_ids.AsSpan(0, _tokens), _positions.AsSpan(0, _tokens));
         Tensor hidden = _model.Hidden(_pass);
         Cache.Commit();
+        Hidden = hidden;
         if (_wanted == 0)
             return null;
         // The head is the largest product of a small model: at prefill it is taken of the rows that are wanted only.

@@ -55,5 +55,34 @@ public sealed class ChatVerbTests(SmallModel models) : IClassFixture<SmallModel>
         CommandLineRun.With([0xC3, 0x28, 0x0A], Chat).Fails(2, "standard input", "not UTF-8");
     }
 
+    [Fact]
+    public void AConversationCanBeTakenBackChangedAndKept()
+    {
+        string[] drawn = ["chat", models.Llama, "--seed", "5", "--max-tokens", "6", "--json"];
+        JsonElement[] answers = CommandLineRun.Piped("Hi\n/undo\nHi\n/regenerate\n", drawn).JsonLines();
+        Assert.Equal(3, answers.Length);
+        Assert.Equal(3, answers.Select(Content).Distinct().Count());
+        JsonElement[] set = CommandLineRun.Piped("/set temperature 0\nHi\n/undo\nHi\n", drawn).JsonLines();
+        Assert.Equal(Content(set[0]), Content(set[1]));
+        Assert.Equal(Content(CommandLineRun.Piped("Hi", Chat).JsonLines()[0]), Content(set[0]));
+        Assert.True(set[0].GetProperty("timing").GetProperty("decode_tokens_per_second").GetDouble() >= 0);
+        string file = models["talk.json"];
+        JsonElement[] whole = CommandLineRun.Piped($"/system Be kind.\nHi\n/save {file}\nMore", Chat).JsonLines();
+        JsonElement[] later = CommandLineRun.Piped($"/load {file}\nMore", Chat).JsonLines();
+        Assert.Equal(Content(whole[1]), Content(Assert.Single(later)));
+        CommandLineRun.Piped("/set warmth 3\n", Chat).Fails(2, "warmth", "temperature");
+        CommandLineRun.Piped("/set top-p 3\n", Chat).Fails(2, "top-p", "from 0 to 1");
+        CommandLineRun.Piped("/load nowhere.json\n", Chat).Fails(2, "nowhere.json");
+    }
+
+    [Fact]
+    public void AMessageMayHaveSeveralLines()
+    {
+        string two = Content(CommandLineRun.Piped("ab\\\ncd", Chat).JsonLines()[0]);
+        Assert.Equal(two, Content(CommandLineRun.Piped("\"\"\"ab\ncd\"\"\"", Chat).JsonLines()[0]));
+        Assert.Equal(two, Content(Assert.Single(CommandLineRun.Piped("\"\"\"\nab\ncd\n\"\"\"", Chat).JsonLines())));
+        Assert.NotEqual(two, Content(CommandLineRun.Piped("ab", Chat).JsonLines()[0]));
+    }
+
     private static string Content(JsonElement answer) => answer.GetProperty("content").GetString()!;
 }

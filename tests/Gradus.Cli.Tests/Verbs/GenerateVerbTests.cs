@@ -19,7 +19,9 @@ public sealed class GenerateVerbTests(SmallModel models) : IClassFixture<SmallMo
     {
         JsonElement given = CommandLineRun.Of("generate", models.Gpt2, "--prompt", "Hello", "--greedy", "--json").Json();
         JsonElement piped = CommandLineRun.Piped("Hello\n", "generate", models.Gpt2, "--greedy", "--json").Json();
-        Assert.Equal(given.GetRawText(), piped.GetRawText());
+        Assert.Equal(given.GetProperty("ids").GetRawText(), piped.GetProperty("ids").GetRawText());
+        Assert.True(given.GetProperty("timing").GetProperty("prefill_tokens_per_second").GetDouble() > 0);
+        Assert.True(given.GetProperty("peak_memory_bytes").GetInt64() > 1 << 20);
         Assert.Equal(5, piped.GetProperty("prompt_tokens").GetInt32());
         // Nothing at all begins with the token that texts begin with.
         Assert.Equal(1, CommandLineRun.Of("generate", models.Gpt2, "--greedy", "--json").Json().GetProperty("prompt_tokens").GetInt32());
@@ -62,6 +64,67 @@ public sealed class GenerateVerbTests(SmallModel models) : IClassFixture<SmallMo
     {
         CommandLineRun.Of("generate", models.Llama, "--greedy", "--top-p", "0.5").Fails(2, "--greedy", "--top-p");
         CommandLineRun.Of("generate", models.Llama, "--stop", "").Fails(2, "--stop is empty");
+    }
+
+    [Fact]
+    public void EveryLineOfAFileIsAPromptAndKeepsItsFields()
+    {
+        string file = models.WriteFile("prompts.jsonl", System.Text.Encoding.UTF8.GetBytes(
+            "{\"id\":7,\"prompt\":\"Hello\"}\n\n\"Hello\"\n{\"id\":\"c\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}\n"));
+        JsonElement[] lines = CommandLineRun.Of("generate", models.Llama, "--input", file, "--seed", "3", "--max-tokens", "8").JsonLines();
+        Assert.Equal(3, lines.Length);
+        Assert.Equal(7, lines[0].GetProperty("id").GetInt32());
+        Assert.Equal(Text(Generate("--seed", "3", "--max-tokens", "8").Json()), Text(lines[0]));
+        Assert.Equal(Text(lines[0]), Text(lines[1]));
+        Assert.Equal("c", lines[2].GetProperty("id").GetString());
+        string broken = models.WriteFile("broken.jsonl", "{\"prompt\":\"a\"}\n{\"text\":1}\n"u8.ToArray());
+        CommandLineRun.Of("generate", models.Llama, "--input", broken, "--max-tokens", "2").Fails(2, "line 2", "prompt");
+    }
+
+    [Fact]
+    public void ATextFollowsItsStructure()
+    {
+        Assert.Contains(Text(Generate("--choices", "yes", "--choices", "no").Json()), new[] { "yes", "no" });
+        Assert.Matches("^[ab]{3}c$", Text(Generate("--regex", "[ab]{3}c").Json()));
+        string grammar = models.WriteFile("a.gbnf", "root ::= \"Dear \" [a-z]{2,4} \",\""u8.ToArray());
+        Assert.Matches("^Dear [a-z]{2,4},$", Text(Generate("--grammar", grammar, "--seed", "1").Json()));
+        string schema = models.WriteFile("s.json", "{\"enum\":[true]}"u8.ToArray());
+        Assert.Equal("true", Text(Generate("--schema", schema, "--greedy").Json()));
+        Plain("--schema", grammar).Fails(2, "a.gbnf", "not JSON");
+        Plain("--regex", "a", "--choices", "b").Fails(2, "--regex", "--choices");
+        Plain("--regex", "a{100}").Fails(2, "100 tokens", "20");
+    }
+
+    [Fact]
+    public void SearchesFindTextsInsteadOfDrawingThem()
+    {
+        JsonElement[] beams = Generate("--beams", "4", "--n", "3", "--max-tokens", "6").JsonLines();
+        Assert.Equal(beams.Select(b => b.GetProperty("score").GetDouble()).OrderDescending(), beams.Select(b => b.GetProperty("score").GetDouble()));
+        Assert.Equal(Text(Generate("--greedy", "--max-tokens", "6").Json()), Text(Generate("--beams", "1", "--max-tokens", "6").Json()));
+        Assert.Equal(4, Generate("--beams", "4", "--beam-groups", "4", "--diversity", "50", "--n", "4", "--max-tokens", "6").JsonLines().Select(b => Text(b)[0]).Distinct().Count());
+        Assert.Equal(Text(Generate("--greedy", "--max-tokens", "6").Json()), Text(Generate("--contrastive", "0", "--max-tokens", "6").Json()));
+        JsonElement best = Generate("--best-of", "4", "--seed", "7").Json();
+        Assert.Contains(Text(best), Generate("--n", "4", "--seed", "7").JsonLines().Select(Text));
+        JsonElement agreed = Generate("--n", "5", "--seed", "7", "--vote", ".").Json();
+        Assert.InRange(agreed.GetProperty("score").GetDouble(), 0.2, 1);
+        Plain("--beams", "2", "--top-p", "0.5").Fails(2, "--top-p");
+        Plain("--beams", "2", "--n", "3").Fails(2, "--beams 2");
+        Plain("--beams", "4", "--beam-groups", "3").Fails(2, "--beam-groups 3");
+        Plain("--diversity", "2").Fails(2, "--diversity", "--beams");
+        Plain("--beams", "4", "--contrastive", "0.5").Fails(2, "--beams", "--contrastive");
+    }
+
+    [Fact]
+    public void LogProbabilitiesAndLimitsAreGiven()
+    {
+        JsonElement scored = Generate("--seed", "3", "--logprobs", "2", "--max-tokens", "5").Json();
+        Assert.Equal(5, scored.GetProperty("logprobs").GetArrayLength());
+        Assert.Equal(2, scored.GetProperty("logprobs")[0].GetProperty("top").GetArrayLength());
+        Assert.True(scored.GetProperty("logprobs")[0].GetProperty("logprob").GetDouble() < 0);
+        Plain("--logprobs", "2").Fails(2, "--json");
+        JsonElement late = Generate("--greedy", "--time-limit", "0.001", "--max-tokens", "80").Json();
+        Assert.Contains(late.GetProperty("finish").GetString(), new[] { "time_limit", "max_tokens", "end_token", "context_full" });
+        Assert.NotEqual(Text(Generate("--seed", "3", "--mirostat", "1").Json()), Text(Generate("--seed", "3").Json()));
     }
 
     private static string Text(JsonElement run) => run.GetProperty("text").GetString()!;
