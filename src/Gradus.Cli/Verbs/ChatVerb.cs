@@ -224,7 +224,7 @@ internal static class ChatVerb
                     Try(() => session.Save(PathOf(rest)));
                     break;
                 case "/load":
-                    Try(() => context.Note($"{session.Load(PathOf(rest))} messages."));
+                    Try(() => Load(PathOf(rest)));
                     break;
                 case "/reset":
                     session.Reset();
@@ -252,6 +252,13 @@ internal static class ChatVerb
             }
             string[] parts = rest.Split([' ', '='], 2, StringSplitOptions.TrimEntries);
             session.Sampling = ChatSettings.Change(session.Sampling, parts[0], parts.Length > 1 ? parts[1] : "");
+        }
+
+        private void Load(string path)
+        {
+            int messages = session.Load(path);
+            if (context.InputIsTerminal)
+                context.Note($"{messages} messages.");
         }
 
         private static string PathOf(string path) => path.Length > 0 ? path : throw new UsageException("give a file: /save FILE, /load FILE.");

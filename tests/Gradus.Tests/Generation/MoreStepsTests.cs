@@ -22,8 +22,8 @@ public sealed class MoreStepsTests
     [Fact]
     public void The_least_probable_of_the_top_choices_stays_and_chance_decides()
     {
-        float[] logits = [.. new[] { 0.5f, 0.3f, 0.15f, 0.05f }.Select(MathF.Log)];
-        Assert.Equal([false, false, true, true], Apply(new ExcludeTopChoices(1, 0.1f, 1), logits, [0]).Select(float.IsFinite));
+        float[] logits = [.. new[] { 0.5f, 0.3f, 0.15f, 0.05f }.Select(p => MathF.Log(p))];
+        Assert.Equal([false, false, true, true], Apply(new ExcludeTopChoices(1, 0.1f, 1), logits, [0]).Select(l => float.IsFinite(l)));
         Assert.Equal(logits, Apply(new ExcludeTopChoices(1, 0.6f, 1), logits, [0]));
         Assert.Equal(logits, Apply(new ExcludeTopChoices(0, 0.1f, 1), logits, [0]));
         int changed = Enumerable.Range(1, 400).Count(n => float.IsInfinity(Apply(new ExcludeTopChoices(0.25f, 0.1f, 7), logits, new int[n])[0]));

@@ -155,7 +155,7 @@ public sealed class GenerationEngineTests
         ArgumentException context = Assert.ThrowsAny<ArgumentException>(() => engine.Submit(new GenerationRequest(TinyModels.Prompt(700, 1))));
         Assert.Contains("700", context.Message, StringComparison.Ordinal);
         Assert.Contains("600", context.Message, StringComparison.Ordinal);
-        ArgumentException memory = Assert.Throws<ArgumentException>(() => engine.Submit(new GenerationRequest(TinyModels.Prompt(50, 1)) { MaxNewTokens = 60 }));
+        ArgumentException memory = Assert.ThrowsAny<ArgumentException>(() => engine.Submit(new GenerationRequest(TinyModels.Prompt(50, 1)) { MaxNewTokens = 60 }));
         Assert.Contains("110", memory.Message, StringComparison.Ordinal);
         Assert.Contains("96", memory.Message, StringComparison.Ordinal);
         // Without a number of new tokens there are as many as fit.
