@@ -51,6 +51,8 @@ public sealed class ContrastiveSearch : IDisposable
             throw new ArgumentException($"Alpha is {request.Alpha}; give 0 to 1.");
         if (request.Candidates < 1 || request.Candidates > _model.Config.Vocabulary)
             throw new ArgumentException($"Candidates is {request.Candidates}; give 1 to {_model.Config.Vocabulary}.");
+        if (request.Request.Adapter is not null)
+            throw new ArgumentException("A contrastive search runs the model as it is; leave Adapter out.");
         if (request.Request.Constraint is not null)
             throw new ArgumentException("A contrastive search follows no structure; leave Constraint out.");
         int limit = request.Request.Capacity(_model);
