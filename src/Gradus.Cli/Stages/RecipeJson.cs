@@ -17,7 +17,7 @@ namespace Gradus.Cli.Stages;
     JsonSerializerDefaults.Strict,
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     AllowOutOfOrderMetadataProperties = true,
-    Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>), typeof(SnakeCaseEnum<TooLong>), typeof(SnakeCaseEnum<MuonScale>), typeof(SnakeCaseEnum<TaskKind>), typeof(SnakeCaseEnum<MaskCount>), typeof(SnakeCaseEnum<LoraStart>), typeof(SnakeCaseEnum<PromptStart>), typeof(SnakeCaseEnum<BottleneckPlacement>), typeof(SnakeCaseEnum<KlEstimator>), typeof(SnakeCaseEnum<RatioLevel>), typeof(SnakeCaseEnum<LossAggregation>), typeof(SnakeCaseEnum<GroupScale>), typeof(SnakeCaseEnum<CpoShape>), typeof(SnakeCaseEnum<Divergence>), typeof(SnakeCaseEnum<Pooling>), typeof(SnakeCaseEnum<DivergenceKind>), typeof(SnakeCaseEnum<TextAuthor>)])]
+    Converters = [typeof(SnakeCaseEnum<Precision>), typeof(SnakeCaseEnum<DecayShape>), typeof(SnakeCaseEnum<TooLong>), typeof(SnakeCaseEnum<MuonScale>), typeof(SnakeCaseEnum<TaskKind>), typeof(SnakeCaseEnum<MaskCount>), typeof(SnakeCaseEnum<LoraStart>), typeof(SnakeCaseEnum<PromptStart>), typeof(SnakeCaseEnum<BottleneckPlacement>), typeof(SnakeCaseEnum<KlEstimator>), typeof(SnakeCaseEnum<RatioLevel>), typeof(SnakeCaseEnum<LossAggregation>), typeof(SnakeCaseEnum<GroupScale>), typeof(SnakeCaseEnum<CpoShape>), typeof(SnakeCaseEnum<FDivergence>), typeof(SnakeCaseEnum<Pooling>), typeof(SnakeCaseEnum<DivergenceKind>), typeof(SnakeCaseEnum<TextAuthor>)])]
 [JsonSerializable(typeof(StageRecipe))]
 [JsonSerializable(typeof(PipelineRecipe))]
 internal sealed partial class RecipeJson : JsonSerializerContext;

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Gradus.Training.Alignment;
 
 /// <summary>What the distance from the reference is measured by (Wang et al., "Beyond Reverse KL", 2024).</summary>
-public enum Divergence
+public enum FDivergence
 {
     /// <summary>KL(π‖π_ref), as in DPO.</summary>
     ReverseKl,
@@ -28,7 +28,7 @@ public sealed record SigmoidLoss(
     [Range(0.0, 0.5, MaximumIsExclusive = true)] double LabelSmoothing = 0,
     bool ReferenceFree = false,
     bool LengthNormalized = false,
-    Divergence Divergence = Divergence.ReverseKl,
+    FDivergence Divergence = FDivergence.ReverseKl,
     [Range(0.0, 1.0, MinimumIsExclusive = true)] double Alpha = 1) : SinglePairLoss(Beta)
 {
     // Keeps e to a log-probability ratio finite in float, as TRL does.
@@ -49,8 +49,8 @@ public sealed record SigmoidLoss(
         Dual chosen = ReferenceFree ? pairs.PolicyChosen(pair) : pairs.ChosenRatio(pair), rejected = ReferenceFree ? pairs.PolicyRejected(pair) : pairs.RejectedRatio(pair);
         Dual difference = Divergence switch
         {
-            Divergence.JensenShannon => chosen - rejected - (Dual.Softplus(chosen) - Dual.Softplus(rejected)),
-            Divergence.Alpha => (Power(rejected) - Power(chosen)) / Alpha,
+            FDivergence.JensenShannon => chosen - rejected - (Dual.Softplus(chosen) - Dual.Softplus(rejected)),
+            FDivergence.Alpha => (Power(rejected) - Power(chosen)) / Alpha,
             _ => chosen - rejected,
         };
         return Smoothed(Beta * difference, LabelSmoothing);

@@ -218,9 +218,9 @@ public sealed class AlignmentGoldens
         {
             "sigmoid" => new SigmoidLoss(beta, smoothing, (bool?)p["reference_free"] ?? false, Divergence: (string?)p["f_divergence_type"] switch
             {
-                "js_divergence" => Divergence.JensenShannon,
-                "alpha_divergence" => Divergence.Alpha,
-                _ => Divergence.ReverseKl,
+                "js_divergence" => FDivergence.JensenShannon,
+                "alpha_divergence" => FDivergence.Alpha,
+                _ => FDivergence.ReverseKl,
             }, Alpha: (double?)p["alpha"] ?? 1),
             "hinge" => new HingeLoss(beta),
             "ipo" => new IpoLoss(beta),
