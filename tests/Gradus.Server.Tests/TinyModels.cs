@@ -3,7 +3,6 @@ using Gradus.Files;
 using Gradus.Generation;
 using Gradus.Models;
 using Gradus.Server.Catalog;
-using Gradus.Tensors;
 using Gradus.Text;
 using Gradus.Text.Chat;
 

@@ -4,7 +4,6 @@ using Gradus.Files;
 using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Training;
-using Gradus.Training.Compression;
 using Gradus.Training.Compression.Distillation;
 using Gradus.Training.Data;
 using Gradus.Training.Data.Tokens;

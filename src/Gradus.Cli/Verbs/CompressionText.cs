@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Gradus.Cli.Console;
 using Gradus.Text;
-using Gradus.Training.Data;
 using Gradus.Training.Data.Tokens;
 
 namespace Gradus.Cli.Verbs;

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Gradus.Generation;
 using Gradus.Server.Http;
 using Gradus.Server.Inference;
 using Gradus.Server.OpenAi;

@@ -87,7 +87,7 @@ internal sealed class EmbeddingEndpoint(InferenceService service)
         return ids.Length > bundle.ContextLength ? throw ApiException.TooLong(ids.Length, bundle.ContextLength, input.Path) : ids;
     }
 
-    private static IReadOnlyList<JsonField> Inputs(JsonField input)
+    private static JsonField[] Inputs(JsonField input)
     {
         if (input.IsText)
             return [input];

@@ -4,7 +4,6 @@ using Gradus.Files;
 using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Nn;
-using Gradus.Tensors.Packed;
 using Gradus.Text;
 
 namespace Gradus.Training.Compression;

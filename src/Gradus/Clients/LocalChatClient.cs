@@ -82,7 +82,7 @@ public sealed class LocalChatClient : IChatClient
         ArgumentNullException.ThrowIfNull(messages);
         cancellationToken.ThrowIfCancellationRequested();
         PreparedChat chat = _requests.Prepare(messages, options ?? new ChatOptions());
-        GenerationStream stream = _model.Engine.Submit(chat.Request, chat.Class);
+        GenerationStream stream = _model.Engine.Submit(chat.Request, chat.Class, cancellationToken);
         UpdateFactory updates = new(_model.Name, chat);
         int tokens = 0;
         await foreach (GeneratedToken token in stream.WithCancellation(cancellationToken).ConfigureAwait(false))

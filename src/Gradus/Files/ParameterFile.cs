@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Gradus.Models;
-using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tensors.Packed;
 

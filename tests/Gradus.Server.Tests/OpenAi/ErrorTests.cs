@@ -131,9 +131,9 @@ public sealed class ErrorTests(ChatServer server) : IClassFixture<ChatServer>
     public async Task HealthIs503UntilTheModelsAreLoaded()
     {
         using ManualResetEventSlim gate = new();
-        await using RunningServer loading = await RunningServer.Listen(null, new ModelSource("slow", _ =>
+        await using RunningServer loading = await RunningServer.Listen(null, new ModelSource("slow", cancellation =>
         {
-            gate.Wait();
+            gate.Wait(cancellation);
             return TinyModels.Chat();
         }));
         Task load = loading.Server.Load();

@@ -153,7 +153,7 @@ public sealed class StructuredPruning
         return scores;
     }
 
-    private IEnumerable<Linear> Readers(string name)
+    private Linear[] Readers(string name)
     {
         Linear[] readers = [.. _moments.Layers.Keys.Where(l => l.Path.EndsWith("." + name, StringComparison.Ordinal))];
         return readers.Length > 0 ? readers : throw new InvalidDataException($"{_type}: has no layers named {name}; it cannot be made smaller in this way.");
