@@ -10,6 +10,8 @@ internal sealed class SandboxFolder : IDisposable
     /// <summary>Makes the folders and lays files into the program's.</summary>
     public SandboxFolder(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> files)
     {
+        if (OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("The sandbox is Linux's.");
         // The program's user may pass through, and sees nothing but its own.
         File.SetUnixFileMode(_root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         Directory.CreateDirectory(Work, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -81,6 +83,8 @@ internal sealed class SandboxFolder : IDisposable
     // A folder that the program made without rights is opened, outer ones first.
     private static void OpenFolders(string folder)
     {
+        if (OperatingSystem.IsWindows())
+            return;
         File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         foreach (DirectoryInfo inner in new DirectoryInfo(folder).EnumerateDirectories())
         {

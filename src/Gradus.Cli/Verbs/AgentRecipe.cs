@@ -1,7 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Gradus.Cli.Console;
 
 namespace Gradus.Cli.Verbs;
 

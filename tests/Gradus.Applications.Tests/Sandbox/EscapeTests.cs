@@ -19,7 +19,8 @@ public sealed class EscapeTests(TestSandbox sandbox, ITestOutputHelper output) :
         string script = Path.Combine(AppContext.BaseDirectory, "Sandbox", "escapes.py"), secret = Path.GetTempFileName();
         File.WriteAllText(secret, "secret");
         // Anyone on the machine may do with it what they like: only the sandbox stands before it.
-        File.SetUnixFileMode(secret, (UnixFileMode)0x1B6);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(secret, (UnixFileMode)0x1B6);
         using TcpListener listener = new(IPAddress.Loopback, 0);
         listener.Start();
         try

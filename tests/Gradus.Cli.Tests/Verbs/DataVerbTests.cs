@@ -15,6 +15,9 @@ public sealed class DataVerbTests : IDisposable
 {
     private static readonly byte[] Text = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 9000).Select(i => $"the cat sees {i} birds.\n")));
     private static readonly byte[] Table = Encoding.UTF8.GetBytes("ID,question,answer\n1,\"Where, please?\",There.\n2,Who?,Ben.\n3,What?,That.\n");
+    private static readonly byte[] Nested = Encoding.UTF8.GetBytes("""
+        {"data": [{"list": [{"q": "Where?", "a": ["Here", "There"]}, {"q": "Who?", "a": ["Ann", "Ben"]}]}, {"list": [{"q": "What?", "a": ["This", "That"]}]}]}
+        """);
     private readonly CliProcess _cli = new();
     private readonly LoopbackServer _server;
     private int _asked;
@@ -35,7 +38,7 @@ public sealed class DataVerbTests : IDisposable
     }
 
     [Fact]
-    public void A_set_is_listed_fetched_once_and_found_by_recipes()
+    public void ASetIsListedFetchedOnceAndFoundByRecipes()
     {
         Mischief = (asked, request) => asked == 0 ? new Response(200, Text) { BreakAfter = 100_000 } : null;
         JsonNode before = JsonNode.Parse(Run("data", "list", "--json").Output.Split('\n')[0])!;
@@ -57,7 +60,7 @@ public sealed class DataVerbTests : IDisposable
     }
 
     [Fact]
-    public void A_recipe_asks_for_what_is_missing_or_fetches_it_by_a_flag()
+    public void ARecipeAsksForWhatIsMissingOrFetchesItByAFlag()
     {
         string message = Run("pretrain", "recipe.json", "--data.train=$data/birds/text.txt").Failed(2);
         Assert.Contains("$data/birds/text.txt: is not in ", message, StringComparison.Ordinal);
@@ -70,7 +73,7 @@ public sealed class DataVerbTests : IDisposable
     }
 
     [Fact]
-    public void What_comes_from_a_server_is_checked()
+    public void WhatComesFromAServerIsChecked()
     {
         _cli.Write("registry.json", Registry(new string('0', 64)));
         string message = Run("data", "get", "birds").Failed(1);
@@ -81,7 +84,7 @@ public sealed class DataVerbTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_network_it_says_what_to_do()
+    public void WithoutANetworkItSaysWhatToDo()
     {
         _server.Dispose();
         string message = Run("data", "get", "birds").Failed(1);
@@ -97,22 +100,46 @@ public sealed class DataVerbTests : IDisposable
     [InlineData("text.txt", "../../text.txt", "a file's name has letters")]
     [InlineData("http://127.0.0.1", "http://example.org", "https://")]
     [InlineData("\"size\": ", "\"size\": -", "size must be")]
-    public void A_wrong_registry_is_refused(string what, string instead, string problem)
+    [InlineData("\"records\": 2", "\"records\": 0", "records must be a number of 1 or more")]
+    [InlineData("\"records\": 2", "\"lines\": 2", "goes with no other conversion")]
+    [InlineData("\"records\": 2", "\"each\": \"*\"", "with each give fields")]
+    public void AWrongRegistryIsRefused(string what, string instead, string problem)
     {
         _cli.Write("registry.json", Registry(Hash(Text)).Replace(what, instead, StringComparison.Ordinal));
         Assert.Contains(problem, Run("data", "list").Failed(2), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Every_name_that_a_recipe_uses_is_in_the_registry_and_nothing_points_outside_the_repository()
+    public void FilesAreMadeOfPartsFieldsAndLines()
+    {
+        _cli.Write("registry.json", Shapes);
+        Run("data", "get", "shapes").Succeeded();
+        Assert.Equal(
+            """
+            {"town":"Rome","q":"Who?","answers":["Ben","Ann"]}
+            {"town":"Bonn","q":"Who?","answers":["Ben","Ann"]}
+            {"town":"Bonn","q":"What?","answers":["That","This"]}
+
+            """,
+            File.ReadAllText(_cli["store/shapes/questions.jsonl"]));
+        Assert.Equal("the cat sees 0 birds.\nthe cat sees 1 birds.\n", File.ReadAllText(_cli["store/shapes/birds.txt"]));
+        Assert.Equal(["birds.txt", "questions.jsonl"], Directory.EnumerateFileSystemEntries(_cli["store/shapes"]).Select(Path.GetFileName).Where(n => n![0] != '.').Order(StringComparer.Ordinal));
+
+        _cli.Write("registry.json", Shapes.Replace("\"a.1\"", "\"a.7\"", StringComparison.Ordinal));
+        Directory.Delete(_cli["store"], recursive: true);
+        Assert.Contains("record 1: there is no \"7\" of \"a.7\"", Run("data", "get", "shapes").Failed(2), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void EveryNameThatARecipeUsesIsInTheRegistryAndNothingPointsOutsideTheRepository()
     {
         string root = Path.GetFullPath(Path.Combine(Here(), "..", "..", "..", ".."));
         string path = Path.Combine(root, "data", "registry.json");
         DataSetRegistry registry = DataSetRegistry.Parse(File.ReadAllText(path), path);
         Assert.True(registry.Sets.Count > 5);
-        string[] texts = [.. new[] { "recipes", "docs", "examples" }.Select(f => Path.Combine(root, f)).Where(Directory.Exists)
+        string[] texts = [.. new[] { "recipes", "docs", "examples", "src/Gradus.Evaluation/Tasks/Library" }.Select(f => Path.Combine(root, f)).Where(Directory.Exists)
             .SelectMany(f => Directory.EnumerateFiles(f, "*", SearchOption.AllDirectories)).Append(Path.Combine(root, "README.md"))
-            .Where(f => Path.GetExtension(f) is ".json" or ".md" or ".cs")];
+            .Where(f => Path.GetExtension(f) is ".json" or ".md" or ".cs" or ".yaml")];
         Assert.All(texts, file =>
         {
             string text = File.ReadAllText(file);
@@ -141,11 +168,29 @@ public sealed class DataVerbTests : IDisposable
         }
         """);
 
+    private string Shapes => string.Create(CultureInfo.InvariantCulture, $$"""
+        {
+          "shapes": {
+            "what": "Shapes.", "for": "Tests.", "licence": "MIT", "source": "https://example.org", "revision": "1",
+            "files": {
+              "birds.txt": { "url": "{{_server.Address}}text", "size": {{Text.Length}}, "sha256": "{{Hash(Text)}}", "lines": 2 },
+              "questions.jsonl": {
+                "each": "data.*.list.*", "fields": { "q": "q", "answers": ["a.1", "a.0"] },
+                "parts": [
+                  { "url": "{{_server.Address}}nested.json", "size": {{Nested.Length}}, "sha256": "{{Hash(Nested)}}", "skip": 1, "records": 1, "add": { "town": "Rome" } },
+                  { "url": "{{_server.Address}}nested.json", "size": {{Nested.Length}}, "sha256": "{{Hash(Nested)}}", "skip": 1, "add": { "town": "Bonn" } }
+                ]
+              }
+            }
+          }
+        }
+        """);
+
     private Response Answer(Request request)
     {
         if (Mischief?.Invoke(_asked++, request) is { } mischief)
             return mischief;
-        byte[] content = request.Path == "/text" ? Text : Table;
+        byte[] content = request.Path switch { "/text" => Text, "/nested.json" => Nested, _ => Table };
         if (!request.Headers.TryGetValue("range", out string? range))
             return new Response(200, content);
         int from = int.Parse(range["bytes=".Length..].TrimEnd('-'), CultureInfo.InvariantCulture);

@@ -10,7 +10,8 @@ internal static class RecordShapes
 {
     private static readonly PythonRegex Heading = new(@"^ = [^=].*[^=] = $");
 
-    /// <summary>A document for every question about a paragraph of XQuAD; those of one paragraph are not independent.</summary>
+    /// <summary>A document for every question about a paragraph of XQuAD, in its own form (<c>answers</c> a list, as in SQuAD) or with a single
+    /// <c>answer</c>; those of one paragraph are not independent.</summary>
     public static IEnumerable<JsonObject> XquadQuestions(JsonObject record)
     {
         foreach (JsonNode? question in List(record, "qas"))
@@ -19,11 +20,14 @@ internal static class RecordShapes
             {
                 ["context"] = Text(record, "context"),
                 ["question"] = question!["question"]!.ToString(),
-                ["answers"] = new JsonObject { ["text"] = new JsonArray(question["answer"]!.ToString()) },
+                ["answers"] = new JsonObject { ["text"] = new JsonArray(Answer(question).ToString()) },
                 ["cluster"] = Text(record, "context"),
             };
         }
     }
+
+    private static JsonNode Answer(JsonNode question) => question["answer"] ?? (question["answers"] is JsonArray { Count: > 0 } answers ? answers[0]!["text"] : null)
+        ?? throw new InvalidDataException("a question has neither \"answer\" nor \"answers\" with a text.");
 
     /// <summary>A document for every query about a meeting of QMSum, with the part of the transcript that answers it.</summary>
     public static IEnumerable<JsonObject> QmsumQueries(JsonObject record)

@@ -7,7 +7,8 @@ namespace Gradus.Training.Data.Registry;
 public sealed partial class DataSetRegistry
 {
     private static readonly string[] SetKeys = ["what", "for", "licence", "source", "revision", "files"];
-    private static readonly string[] FileKeys = ["url", "size", "sha256", "columns", "records"];
+    private static readonly string[] PartKeys = ["url", "size", "sha256", "skip", "records", "add"];
+    private static readonly string[] FileKeys = [.. PartKeys, "parts", "columns", "fields", "each", "lines"];
     private readonly SortedDictionary<string, DataSetInfo> _sets = new(StringComparer.Ordinal);
 
     /// <summary>All sets, by name.</summary>
@@ -56,20 +57,67 @@ public sealed partial class DataSetRegistry
         if (file.Name.Split('/').Any(part => !SafeName().IsMatch(part)))
             throw new InvalidDataException($"{where}: a file's name has letters, digits, dots, hyphens, underscores and slashes only.");
         Check(file.Value, FileKeys, where);
-        string address = GetText(file.Value, "url", where), sha256 = GetText(file.Value, "sha256", where);
+        IReadOnlyList<DataSetPart> parts = file.Value.TryGetProperty("parts", out JsonElement several) ? ReadParts(several, $"{where}.parts") : [ReadPart(file.Value, where)];
+        DataSetFile read = new(file.Name, parts)
+        {
+            Columns = Texts(file.Value, "columns", where),
+            Fields = file.Value.TryGetProperty("fields", out JsonElement fields) ? Members(fields, $"{where}.fields").ToDictionary(f => f.Name, f => ReadField(f, $"{where}.fields.{f.Name}")) : null,
+            Each = file.Value.TryGetProperty("each", out _) ? GetText(file.Value, "each", where) : null,
+            Lines = Count(file.Value, "lines", where),
+        };
+        return read is { Each: not null, Columns: not null } ? throw new InvalidDataException($"{where}: columns renames the fields of a list of records; with each give fields.")
+            : read is { Lines: > 0, IsConverted: true } ? throw new InvalidDataException($"{where}: lines keeps text as it is; it goes with no other conversion.")
+            : read;
+    }
+
+    private static List<DataSetPart> ReadParts(JsonElement parts, string where)
+    {
+        if (parts.ValueKind != JsonValueKind.Array || parts.GetArrayLength() == 0)
+            throw new InvalidDataException($"{where}: must be a list of one or more.");
+        List<DataSetPart> read = [];
+        foreach (JsonElement part in parts.EnumerateArray())
+        {
+            Check(part, PartKeys, $"{where}.{read.Count}");
+            read.Add(ReadPart(part, $"{where}.{read.Count}"));
+        }
+        return read;
+    }
+
+    private static DataSetPart ReadPart(JsonElement part, string where)
+    {
+        string address = GetText(part, "url", where), sha256 = GetText(part, "sha256", where);
         if (!Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) || !(uri.Scheme == Uri.UriSchemeHttps || (uri.Scheme == Uri.UriSchemeHttp && uri.IsLoopback)))
             throw new InvalidDataException($"{where}: url must be an address that begins with https://.");
         if (!Hash().IsMatch(sha256))
             throw new InvalidDataException($"{where}: sha256 must be 64 hexadecimal digits.");
-        long size = Get(file.Value, "size", where) is { ValueKind: JsonValueKind.Number } s && s.TryGetInt64(out long bytes) && bytes > 0
+        long size = Get(part, "size", where) is { ValueKind: JsonValueKind.Number } s && s.TryGetInt64(out long bytes) && bytes > 0
             ? bytes
             : throw new InvalidDataException($"{where}: size must be a number of bytes.");
-        int records = file.Value.TryGetProperty("records", out JsonElement r) ? r.ValueKind == JsonValueKind.Number && r.TryGetInt32(out int n) && n > 0 ? n : throw new InvalidDataException($"{where}: records must be a number of 1 or more.") : 0;
-        Dictionary<string, string>? columns = file.Value.TryGetProperty("columns", out JsonElement c)
-            ? Members(c, $"{where}.columns").ToDictionary(p => p.Name, p => p.Value.ValueKind == JsonValueKind.String ? p.Value.GetString()! : throw new InvalidDataException($"{where}: columns.{p.Name} must be a text."))
-            : null;
-        return new DataSetFile(file.Name, uri, size, sha256) { Columns = columns, Records = records };
+        return new DataSetPart(uri, size, sha256)
+        {
+            Skip = Count(part, "skip", where),
+            Records = Count(part, "records", where),
+            Add = Texts(part, "add", where) ?? [],
+        };
     }
+
+    private static DataSetField ReadField(JsonProperty field, string where)
+    {
+        if (field.Value.ValueKind == JsonValueKind.String)
+            return new DataSetField([field.Value.GetString()!], IsList: false);
+        return field.Value.ValueKind == JsonValueKind.Array && field.Value.EnumerateArray().All(p => p.ValueKind == JsonValueKind.String)
+            ? new DataSetField([.. field.Value.EnumerateArray().Select(p => p.GetString()!)], IsList: true)
+            : throw new InvalidDataException($"{where}: must be a path, or a list of paths.");
+    }
+
+    private static int Count(JsonElement element, string key, string where) =>
+        !element.TryGetProperty(key, out JsonElement value) ? 0
+            : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int n) && n > 0 ? n
+            : throw new InvalidDataException($"{where}: {key} must be a number of 1 or more.");
+
+    private static Dictionary<string, string>? Texts(JsonElement element, string key, string where) => element.TryGetProperty(key, out JsonElement texts)
+        ? Members(texts, $"{where}.{key}").ToDictionary(p => p.Name, p => p.Value.ValueKind == JsonValueKind.String ? p.Value.GetString()! : throw new InvalidDataException($"{where}: {key}.{p.Name} must be a text."))
+        : null;
 
     private static JsonElement.ObjectEnumerator Members(JsonElement element, string where) =>
         element.ValueKind == JsonValueKind.Object ? element.EnumerateObject() : throw new InvalidDataException($"{where}: must be a JSON object.");

@@ -1,7 +1,7 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
-using System.Text.Json;
 using Gradus.Files;
 
 namespace Gradus.Training.Data.Registry;
@@ -40,16 +40,37 @@ public sealed class DataSetStore(IReadOnlyList<string> folders, double stallSeco
     {
         ArgumentNullException.ThrowIfNull(set);
         ArgumentNullException.ThrowIfNull(file);
-        string target = Path.Combine(folder, set.Name, file.Name), part = $"{target}.part";
+        string target = Path.Combine(folder, set.Name, file.Name);
         if (File.Exists(target))
             return target;
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         using FolderLock held = FolderLock.Acquire(Path.Combine(Path.GetDirectoryName(target)!, $".{Path.GetFileName(target)}.lock"), target);
-        for (int attempt = 1; !await IsWholeAsync(part, file, cancel).ConfigureAwait(false); attempt++)
+        List<string> parts = [];
+        long before = 0;
+        foreach (DataSetPart source in file.Parts)
+        {
+            string part = file.Parts.Count == 1 ? $"{target}.part" : string.Create(CultureInfo.InvariantCulture, $"{target}.{parts.Count + 1}.part");
+            await FetchPartAsync(set, file, source, part, target, new Later(progress, before), cancel).ConfigureAwait(false);
+            parts.Add(part);
+            before += source.Size;
+        }
+        if (!file.IsConverted && file.Lines == 0)
+        {
+            File.Move(parts[0], target);
+            return target;
+        }
+        Convert(file, parts, target);
+        parts.ForEach(File.Delete);
+        return target;
+    }
+
+    private async Task FetchPartAsync(DataSetInfo set, DataSetFile file, DataSetPart source, string part, string target, IProgress<long> progress, CancellationToken cancel)
+    {
+        for (int attempt = 1; !await IsWholeAsync(part, source, cancel).ConfigureAwait(false); attempt++)
         {
             try
             {
-                await DownloadAsync(file, part, progress, cancel).ConfigureAwait(false);
+                await DownloadAsync(source, part, progress, cancel).ConfigureAwait(false);
             }
             catch (Exception e) when ((e is HttpRequestException or IOException || (e is OperationCanceledException && !cancel.IsCancellationRequested)) && attempt < Attempts && !IsFinal(e))
             {
@@ -58,19 +79,9 @@ public sealed class DataSetStore(IReadOnlyList<string> folders, double stallSeco
             catch (Exception e) when (e is HttpRequestException or IOException || (e is OperationCanceledException && !cancel.IsCancellationRequested))
             {
                 string reason = e is OperationCanceledException ? "it went silent" : (e.InnerException ?? e).Message.ReplaceLineEndings(" ").TrimEnd('.');
-                throw new IOException($"{set.Name}: {file.Address} cannot be fetched ({reason}); try again later, or get the file elsewhere and put it at {target}{(file.IsConverted ? " as JSON lines" : "")}.", e);
+                throw new IOException($"{set.Name}: {source.Address} cannot be fetched ({reason}); try again later, or get the file elsewhere and put it at {target}{(file.IsConverted ? " as JSON lines" : "")}.", e);
             }
         }
-        if (file.IsConverted)
-        {
-            AtomicFile.Write(target, stream => Convert(part, file, stream));
-            File.Delete(part);
-        }
-        else
-        {
-            File.Move(part, target);
-        }
-        return target;
     }
 
     /// <summary>Closes the connections.</summary>
@@ -79,11 +90,11 @@ public sealed class DataSetStore(IReadOnlyList<string> folders, double stallSeco
     private static bool IsFinal(Exception e) =>
         e is HttpRequestException { StatusCode: { } status } && (int)status is >= 400 and < 500 && status is not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests);
 
-    private async Task DownloadAsync(DataSetFile file, string part, IProgress<long>? progress, CancellationToken cancel)
+    private async Task DownloadAsync(DataSetPart source, string part, IProgress<long> progress, CancellationToken cancel)
     {
         using FileStream stream = new(part, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
         stream.Position = stream.Length;
-        using HttpRequestMessage request = new(HttpMethod.Get, file.Address);
+        using HttpRequestMessage request = new(HttpMethod.Get, source.Address);
         request.Headers.UserAgent.Add(new ProductInfoHeaderValue("gradus", "0.1"));
         if (stream.Length > 0)
             request.Headers.Range = new RangeHeaderValue(stream.Length, null);
@@ -102,47 +113,59 @@ public sealed class DataSetStore(IReadOnlyList<string> folders, double stallSeco
             if (read == 0)
                 break;
             await stream.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
-            progress?.Report(stream.Length);
-            if (stream.Length > file.Size)
+            progress.Report(stream.Length);
+            if (stream.Length > source.Size)
                 break;
         }
-        if (stream.Length < file.Size)
-            throw new IOException($"the connection ended after {stream.Length:N0} of {file.Size:N0} bytes");
+        if (stream.Length < source.Size)
+            throw new IOException($"the connection ended after {stream.Length:N0} of {source.Size:N0} bytes");
     }
 
     // What is longer or other than it should be is thrown away: it cannot become right.
-    private static async Task<bool> IsWholeAsync(string part, DataSetFile file, CancellationToken cancel)
+    private static async Task<bool> IsWholeAsync(string part, DataSetPart source, CancellationToken cancel)
     {
         FileInfo info = new(part);
-        if (!info.Exists || info.Length < file.Size)
+        if (!info.Exists || info.Length < source.Size)
             return false;
         string hash;
         using (FileStream stream = File.OpenRead(part))
             hash = System.Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancel).ConfigureAwait(false));
-        if (info.Length == file.Size && hash == file.Sha256)
+        if (info.Length == source.Size && hash == source.Sha256)
             return true;
         File.Delete(part);
-        throw new IOException($"{file.Address}: sent {info.Length:N0} bytes with the SHA-256 {hash}, where {file.Size:N0} bytes with {file.Sha256} are expected; the file is refused.");
+        throw new IOException($"{source.Address}: sent {info.Length:N0} bytes with the SHA-256 {hash}, where {source.Size:N0} bytes with {source.Sha256} are expected; the file is refused.");
     }
 
-    // The records with the names that the set gives their fields, a line each.
-    private static void Convert(string part, DataSetFile file, Stream target)
+    // Readers tell a file's format by its name, so a part gets that of its source while it is read.
+    private static void Convert(DataSetFile file, List<string> parts, string target)
     {
-        string name = Path.Combine(Path.GetDirectoryName(part)!, $".{Path.GetFileName(file.Address.AbsolutePath)}");
-        File.Copy(part, name, overwrite: true);
+        string folder = $"{target}.source";
+        Directory.CreateDirectory(folder);
         try
         {
-            IEnumerable<DataRecord> records = TextFiles.Records(name, file.Columns);
-            foreach (DataRecord record in file.Records > 0 ? records.Take(file.Records) : records)
+            List<string> named = [];
+            for (int i = 0; i < parts.Count; i++)
             {
-                using (Utf8JsonWriter writer = new(target, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-                    record.Json.WriteTo(writer);
-                target.WriteByte((byte)'\n');
+                named.Add(Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{i}-{Path.GetFileName(file.Parts[i].Address.AbsolutePath)}")));
+                File.Copy(parts[i], named[i], overwrite: true);
             }
+            AtomicFile.Write(target, stream =>
+            {
+                if (file.Lines > 0)
+                    DataSetConversion.WriteLines(named[0], file.Lines, stream);
+                else
+                    DataSetConversion.Write(file, named, stream);
+            });
         }
         finally
         {
-            File.Delete(name);
+            Directory.Delete(folder, recursive: true);
         }
+    }
+
+    // The progress of a part, among those before it.
+    private sealed class Later(IProgress<long>? progress, long before) : IProgress<long>
+    {
+        public void Report(long value) => progress?.Report(before + value);
     }
 }
