@@ -1,7 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Gradus.Bundle;
 using Gradus.Generation;
-using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Training.Data;
 

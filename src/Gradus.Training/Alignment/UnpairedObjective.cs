@@ -1,5 +1,4 @@
 using Gradus.Models;
-using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;

@@ -3,7 +3,6 @@ using Gradus.Adapters;
 using Gradus.Files;
 using Gradus.Models;
 using Gradus.Nn;
-using Gradus.Tensors;
 using Gradus.Text;
 using Gradus.Training.Objectives;
 using Gradus.Training.Optimizers;

@@ -1,5 +1,4 @@
 using Gradus.Applications.Retrieval.Chunking;
-using Gradus.Applications.Retrieval.Documents;
 using Gradus.Applications.Retrieval.Indexing;
 using Gradus.Applications.Retrieval.Search;
 

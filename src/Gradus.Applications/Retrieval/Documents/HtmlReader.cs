@@ -79,7 +79,7 @@ public sealed class HtmlReader : DocumentReader
                 if (Level(closed) is > 0 and int level && headingStart < text.Length)
                     path.Add(headingStart, level, text.ToString(headingStart, text.Length - headingStart));
                 if (closed.LocalName is "td" or "th" && text.Length > 0 && text[^1] != '\n')
-                    text.Append("\t");
+                    text.Append('\t');
                 if (closed.LocalName != "br")
                     Break(closed, text);
             }

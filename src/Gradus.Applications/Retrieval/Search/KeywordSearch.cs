@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Gradus.Applications.Retrieval.Indexing;
 
 namespace Gradus.Applications.Retrieval.Search;

@@ -111,6 +111,6 @@ internal static class DataSetConversion
         return found.Select(f => f.ValueKind == JsonValueKind.Object ? f : throw new InvalidDataException($"{path}: what lies at {each} is no object."));
     }
 
-    private static IEnumerable<JsonElement> Children(JsonElement list, string path, string each) =>
+    private static JsonElement.ArrayEnumerator Children(JsonElement list, string path, string each) =>
         list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : throw new InvalidDataException($"{path}: there is no list where {each} says one is.");
 }
