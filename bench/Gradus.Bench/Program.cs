@@ -1,5 +1,5 @@
-// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]|structure|retrieval[:vectors]] …: measures what is asked for, everything
-// but schedule, coldload, evaluation, cleaning, structure and retrieval where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]|structure|retrieval[:vectors]|serve|soak[:requests]] …: measures what is asked for, everything
+// but schedule, coldload, evaluation, cleaning, structure, retrieval, serve and soak where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
@@ -56,8 +56,14 @@ foreach (string part in parts)
         case { } retrieval when retrieval.StartsWith("retrieval:", StringComparison.Ordinal):
             RetrievalBench.Run(Console.Out, Shared(), part.Length > 10 ? int.Parse(part.AsSpan(10), System.Globalization.CultureInfo.InvariantCulture) : 100_000);
             break;
+        case "serve":
+            await ServerBench.Clients(Console.WriteLine);
+            break;
+        case { } soak when soak == "soak" || soak.StartsWith("soak:", StringComparison.Ordinal):
+            await ServerBench.Soak(soak.Length > 5 ? int.Parse(soak.AsSpan(5), System.Globalization.CultureInfo.InvariantCulture) : 100_000, Console.WriteLine);
+            break;
         default:
-            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload, evaluation, cleaning, structure, retrieval.");
+            Console.Error.WriteLine($"{part}: no such part; parts are products, bf16, packed, training, generation, schedule, conversion, tokenizers, coldload, evaluation, cleaning, structure, retrieval, serve, soak.");
             return 2;
     }
 }
