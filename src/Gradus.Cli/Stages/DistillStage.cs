@@ -34,6 +34,13 @@ public sealed record DistillRecipe : StageRecipe
     /// <summary>What is learned from the teacher.</summary>
     public DistillationOptions Distillation { get; init; } = new();
 
+    /// <summary>A file that keeps the teacher's most probable next tokens of the data, so that it reads each text once, in this run and later ones; null to ask it every time.</summary>
+    public string? TeacherStore { get; init; }
+
+    /// <summary>How many tokens are kept there for each one; the others share what is left equally.</summary>
+    [Range(1, int.MaxValue)]
+    public int TeacherTopK { get; init; } = 64;
+
     /// <summary>Train for the form that a GGUF file of this type stores (q4_0, q8_0 …): computes with rounded weights. Null for none.</summary>
     public string? QuantizationAware { get; init; }
 
@@ -80,10 +87,12 @@ internal static class DistillStage
         student.Model.SetTrainable(true);
         (BatchSource train, BatchSource? validation, IDisposable? text) = Batches(recipe, student, context);
         using IDisposable? owned = text;
-        using DistillationObjective objective = new(teacher.Generative, train, validation, recipe.Distillation, recipe.Accumulation, recipe.Conversations ? student.AnswerEndIds : student.EndIds);
+        TeacherStore? store = recipe.TeacherStore is { } path ? Training.Compression.Distillation.TeacherStore.Open(path, Path.GetFullPath(recipe.Teacher), recipe.TeacherTopK) : null;
+        using DistillationObjective objective = new(
+            teacher.Generative, train, validation, recipe.Distillation, recipe.Accumulation, recipe.Conversations ? student.AnswerEndIds : student.EndIds, store);
         Sampler? sampler = recipe.Samples.Prompts.Length == 0 ? null
             : recipe.Conversations ? Sampler.OfAnswers(student, recipe.Samples, recipe.Training.Seed) : Sampler.OfTexts(student, recipe.Samples, recipe.Training.Seed);
-        return new TrainingRunner("distill", context, recipe.Training, sampler).Train(
+        StageResult result = new TrainingRunner("distill", context, recipe.Training, sampler).Train(
             student.Model,
             objective,
             run,
@@ -93,6 +102,9 @@ internal static class DistillStage
                 Checkpoint.Write(folder, student.Model);
                 student.Tokenizer.Save(folder.TemporaryPath);
             });
+        if (store is not null)
+            store.Save(recipe.TeacherStore!);
+        return result;
     }
 
     private static ModelBundle Student(DistillRecipe recipe, ModelBundle teacher, StageContext context)

@@ -108,6 +108,36 @@ public sealed class DistillationTests
     }
 
     [Fact]
+    public void AStoredTeacherIsAskedOnceAndSaysTheSame()
+    {
+        using TestFolder folder = new();
+        (GenerativeModel teacher, _) = TinyTraining.Create("llama", CpuDevice.Default, seed: 9);
+        (double online, float[][] gradients) = Learn(null);
+        TeacherStore all = TeacherStore.Open(folder["all.safetensors"], "teacher", TinyTraining.Vocabulary);
+        (double stored, float[][] near) = Learn(all);
+        // Log-probabilities are kept in half precision.
+        Assert.Equal(online, stored, 1e-2 * online);
+        TinyTraining.Close(gradients, near, 2e-2);
+        TeacherStore few = TeacherStore.Open(folder["few.safetensors"], "teacher", 8);
+        (double first, _) = Learn(few);
+        few.Save(folder["few.safetensors"]);
+        TeacherStore read = TeacherStore.Open(folder["few.safetensors"], "teacher", 8);
+        Assert.Equal(few.Count, read.Count);
+        // Whatever the teacher would say now, it is not asked.
+        foreach (Parameter parameter in teacher.Parameters)
+            parameter.Value.Span().Clear();
+        Assert.Equal(first, Learn(read).Loss);
+        Assert.Contains("of teacher, not 8 of other", Assert.Throws<InvalidDataException>(() => TeacherStore.Open(folder["few.safetensors"], "other", 8)).Message, StringComparison.Ordinal);
+        teacher.Dispose();
+
+        (double Loss, float[][] Gradients) Learn(TeacherStore? store)
+        {
+            using DistillationObjective objective = new(teacher, Batches("gpt2"), null, new DistillationOptions(), store: store);
+            return TinyTraining.GradientsOf("gpt2", CpuDevice.Default, objective);
+        }
+    }
+
+    [Fact]
     public void WhatCannotBeTaughtIsRefusedInOneLine()
     {
         (GenerativeModel teacher, _) = TinyTraining.Create("llama", CpuDevice.Default);

@@ -19,6 +19,7 @@ public sealed class DistillationObjective : Objective, IDisposable
     private readonly DistillationOptions _options;
     private readonly int _accumulation;
     private readonly IReadOnlyList<int> _ends;
+    private readonly TeacherStore? _store;
     private readonly Workspace _workspace;
 
     /// <summary>Takes a teacher and data.</summary>
@@ -28,14 +29,19 @@ public sealed class DistillationObjective : Objective, IDisposable
     /// <param name="options">What is learned.</param>
     /// <param name="accumulation">Micro-batches per step, ≥ 1.</param>
     /// <param name="ends">Tokens that end a text which is written.</param>
+    /// <param name="store">Where the teacher's most probable tokens are kept instead of asking it again; null to ask it each time.</param>
     public DistillationObjective(
-        GenerativeModel teacher, BatchSource train, BatchSource? validation, DistillationOptions options, int accumulation = 1, IReadOnlyList<int>? ends = null)
+        GenerativeModel teacher, BatchSource train, BatchSource? validation, DistillationOptions options, int accumulation = 1, IReadOnlyList<int>? ends = null, TeacherStore? store = null)
     {
         ArgumentNullException.ThrowIfNull(teacher);
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentOutOfRangeException.ThrowIfLessThan(accumulation, 1);
-        (_teacher, _train, _validation, _options, _accumulation, _ends) = (teacher, train, validation, options, accumulation, ends ?? []);
+        if (store is not null && (options.Author != TextAuthor.Data || options.HiddenWeight > 0 || teacher is EncoderDecoderModel))
+            throw new InvalidDataException("A teacher's stored probabilities serve the texts of the data, not texts that are written, sources or hidden states; leave teacher_store out.");
+        if (store?.Kept > teacher.Config.Vocabulary)
+            throw new InvalidDataException($"teacher_top_k: {store.Kept} tokens are to be kept, but the teacher has {teacher.Config.Vocabulary}; lower it.");
+        (_teacher, _train, _validation, _options, _accumulation, _ends, _store) = (teacher, train, validation, options, accumulation, ends ?? [], store);
         _workspace = teacher.Parts.Store.NewScratch();
     }
 
@@ -85,21 +91,41 @@ public sealed class DistillationObjective : Objective, IDisposable
         if (model is not GenerativeModel student)
             throw new NotSupportedException("Only a model that scores the next token can learn from a teacher's scores.");
         MicroBatch micro = ((DistillationBatch)batch).Micro;
-        _workspace.Reset();
-        Pass pass = context.Pass(micro.Tokens), teacherPass = new(micro.Tokens, _workspace);
-        Tensor teacherHidden = _teacher.Hidden(teacherPass), hidden = student.Hidden(pass);
+        TeacherScores scores = Ask(micro.Tokens);
+        Pass pass = context.Pass(micro.Tokens);
+        Tensor hidden = student.Hidden(pass);
         // What the teacher has written is learned as it stands.
         double weight = _options.Author == TextAuthor.Teacher && context.Training ? 0 : _options.TeacherWeight;
-        TeacherHead head = new(student, _teacher, new Divergence(_options.Divergence, _options.Temperature, _options.Mix), weight);
-        Tensor loss = head.Loss(pass, hidden, teacherPass, teacherHidden, micro.Targets, out TeacherHead.Sums sums);
+        TeacherHead head = new(student, new Divergence(_options.Divergence, _options.Temperature, _options.Mix), weight);
+        Tensor loss = head.Loss(pass, hidden, scores, micro.Targets, out TeacherHead.Sums sums);
         context.Report("divergence", sums.Divergence, micro.TargetCount);
         context.Report("text_loss", sums.Text, micro.TargetCount);
         context.Report("same_top", sums.SameTop, micro.TargetCount);
-        return _options.HiddenWeight > 0 ? [loss, HiddenLoss(hidden, teacherHidden, micro.Targets)] : [loss];
+        return _options.HiddenWeight > 0 ? [loss, HiddenLoss(hidden, ((OnlineScores)scores).Hidden, micro.Targets)] : [loss];
     }
 
     /// <summary>Frees the teacher's activations; not the teacher.</summary>
     public void Dispose() => _workspace.Dispose();
+
+    // The teacher reads what is not stored yet; a text has the same bits alone and among others.
+    private TeacherScores Ask(TokenBatch tokens)
+    {
+        _workspace.Reset();
+        if (_store is null)
+        {
+            Pass pass = new(tokens, _workspace);
+            return new OnlineScores(_teacher, pass, _teacher.Hidden(pass));
+        }
+        for (int s = 0; s < tokens.Sequences; s++)
+        {
+            int[] text = tokens.Ids[tokens.Starts[s]..tokens.Starts[s + 1]];
+            if (_store.Knows(text))
+                continue;
+            _workspace.Reset();
+            _store.Add(text, _teacher.Logits(new Pass(new TokenBatch(text), _workspace)).ToArray());
+        }
+        return _store.Of(tokens, _teacher.Config.Vocabulary);
+    }
 
     private DistillationBatch Of(MicroBatch batch) => new(batch, Terms.Count);
 

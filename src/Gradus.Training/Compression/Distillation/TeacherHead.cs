@@ -8,7 +8,7 @@ namespace Gradus.Training.Compression.Distillation;
 /// The divergence of a student's next-token probabilities from the teacher's and −log p of the text, for some rows at a time: logits over the vocabulary
 /// are made, used and forgotten, those of the backward pass too, so that no more than one piece of them is ever held.
 /// </summary>
-internal sealed class TeacherHead(GenerativeModel student, GenerativeModel teacher, Divergence divergence, double teacherWeight)
+internal sealed class TeacherHead(GenerativeModel student, Divergence divergence, double teacherWeight)
 {
     private const int LogitsAtOnce = 1 << 21;
 
@@ -25,15 +25,14 @@ internal sealed class TeacherHead(GenerativeModel student, GenerativeModel teach
     /// <summary>The sum of the losses over the rows that count.</summary>
     /// <param name="pass">The student's pass.</param>
     /// <param name="hidden">The student's hidden states, (N, C).</param>
-    /// <param name="teacherPass">The teacher's pass.</param>
-    /// <param name="teacherHidden">The teacher's hidden states; they stay until the backward pass is done.</param>
+    /// <param name="scores">The teacher's scores; they stay until the backward pass is done.</param>
     /// <param name="targets">The token that follows each row, or a negative number where it does not count.</param>
     /// <param name="sums">What there is to report.</param>
     /// <returns>One value.</returns>
-    public Tensor Loss(Pass pass, Tensor hidden, Pass teacherPass, Tensor teacherHidden, int[] targets, out Sums sums)
+    public Tensor Loss(Pass pass, Tensor hidden, TeacherScores scores, int[] targets, out Sums sums)
     {
         int[] rows = [.. Enumerable.Range(0, targets.Length).Where(i => targets[i] >= 0)];
-        Work work = new(this, pass, hidden, teacherPass, teacherHidden, targets, rows);
+        Work work = new(this, pass, hidden, scores, targets, rows);
         sums = default;
         foreach ((int start, int count) in work.Pieces())
             sums += work.Forward(start, count);
@@ -48,7 +47,7 @@ internal sealed class TeacherHead(GenerativeModel student, GenerativeModel teach
         public override void Backward(Tensor dy) => work.Backward(dy.Item(), dy.Workspace);
     }
 
-    private sealed class Work(TeacherHead head, Pass pass, Tensor hidden, Pass teacherPass, Tensor teacherHidden, int[] targets, int[] rows)
+    private sealed class Work(TeacherHead head, Pass pass, Tensor hidden, TeacherScores scores, int[] targets, int[] rows)
     {
         public IEnumerable<(int Start, int Count)> Pieces()
         {
@@ -60,8 +59,8 @@ internal sealed class TeacherHead(GenerativeModel student, GenerativeModel teach
         public Sums Forward(int start, int count)
         {
             using Workspace inner = hidden.Workspace.OpenChild();
-            float[] logits = head.Student.Logits(Rows(inner, hidden, start, count), pass).ToArray();
-            return Compare(TeacherLogits(start, count), logits, [], start, count);
+            float[] logits = head.Student.Logits(OnlineScores.RowsOf(inner, hidden, Piece(start, count)), pass).ToArray();
+            return Compare(scores.Logits(Piece(start, count)), logits, [], start, count);
         }
 
         public void Backward(float scale, Workspace workspace)
@@ -71,12 +70,12 @@ internal sealed class TeacherHead(GenerativeModel student, GenerativeModel teach
             foreach ((int start, int count) in Pieces())
             {
                 using Workspace inner = workspace.OpenChild();
-                Tensor input = Rows(inner, hidden, start, count);
+                Tensor input = OnlineScores.RowsOf(inner, hidden, Piece(start, count));
                 Tape tape = inner.StartTape();
                 Tape.Watch(input);
                 Tensor logits = head.Student.Logits(input, pass);
                 float[] gradient = new float[logits.Count];
-                Compare(TeacherLogits(start, count), logits.ToArray(), gradient, start, count);
+                Compare(scores.Logits(Piece(start, count)), logits.ToArray(), gradient, start, count);
                 foreach (ref float g in gradient.AsSpan())
                     g *= scale;
                 tape.Backward(logits, inner.From(gradient, logits.Shape));
@@ -88,21 +87,7 @@ internal sealed class TeacherHead(GenerativeModel student, GenerativeModel teach
             hidden.AddGradient(workspace.From(slopes, hidden.Shape));
         }
 
-        private float[] TeacherLogits(int start, int count)
-        {
-            using Workspace inner = teacherHidden.Workspace.OpenChild();
-            return head.Teacher.Logits(Rows(inner, teacherHidden, start, count), teacherPass).ToArray();
-        }
-
-        // Values of their own: what is recorded for them stays in here.
-        private Tensor Rows(Workspace inner, Tensor all, int start, int count)
-        {
-            int width = all.Shape.Columns;
-            float[] values = new float[count * width];
-            for (int i = 0; i < count; i++)
-                all.Values().Slice(rows[start + i] * width, width).CopyTo(values.AsSpan(i * width, width));
-            return inner.From(values, new Shape(count, width));
-        }
+        private ReadOnlySpan<int> Piece(int start, int count) => rows.AsSpan(start, count);
 
         // Rows side by side, summed in their order.
         private Sums Compare(float[] teacherLogits, float[] logits, float[] gradient, int start, int count)
@@ -122,8 +107,6 @@ internal sealed class TeacherHead(GenerativeModel student, GenerativeModel teach
     }
 
     private GenerativeModel Student => student;
-
-    private GenerativeModel Teacher => teacher;
 
     private Sums Compare(ReadOnlySpan<float> ofTeacher, ReadOnlySpan<float> ofStudent, int target, Span<float> gradient)
     {
