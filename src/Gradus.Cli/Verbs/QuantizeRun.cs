@@ -95,7 +95,7 @@ internal sealed class QuantizeRun(CommandContext context, ConvertSource source, 
         IntegerRule rule = awq || settings.Options.Method == QuantizationMethod.Awq ? IntegerRule.MinMax : settings.Symmetric ? IntegerRule.Symmetric : IntegerRule.Asymmetric;
         Linear? head = (model as GenerativeModel)?.Head;
         // Routers and gates of experts stay as they are.
-        WeightGrid? Grid(Linear l) => l == head || l.Name is "gate" or "shared_expert_gate" || Blocks(l) is null || !IntegerCheckpoint.Takes(l, settings.Bits, settings.GroupSize)
+        WeightGrid? Grid(Linear l) => l == head || l.Name is "gate" or "shared_expert_gate" || !IsInBlock(l) || !IntegerCheckpoint.Takes(l, settings.Bits, settings.GroupSize)
             ? null
             : new IntegerGrid(l.Weight.Outputs, l.Weight.Inputs, settings.Bits, settings.GroupSize, rule, halfScales: true);
         if (model.Parts.Linears.All(l => Grid(l) is null))
@@ -111,7 +111,7 @@ internal sealed class QuantizeRun(CommandContext context, ConvertSource source, 
         return quantized;
     }
 
-    private static string? Blocks(Linear layer) => layer.Path.Split('.').FirstOrDefault(p => p.Length > 0 && p.All(char.IsAsciiDigit));
+    private static bool IsInBlock(Linear layer) => layer.Path.Split('.').Any(p => p.Length > 0 && p.All(char.IsAsciiDigit));
 
     private static IntegerMatrix Matrix(IntegerGrid grid) => new(grid.Rows, grid.Columns, grid.Bits, grid.GroupSize, grid.Codes, grid.Scales, grid.Zeros);
 

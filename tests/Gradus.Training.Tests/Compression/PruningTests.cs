@@ -86,17 +86,28 @@ public sealed class PruningTests
     [Fact]
     public void SparseGptLosesLessThanWandaAndThatLessThanMagnitude()
     {
-        double[] losses = [.. new[] { PruningMethod.SparseGpt, PruningMethod.Wanda, PruningMethod.Magnitude }.Select(method =>
-        {
-            using GenerativeModel model = TinyModels.Make("llama", CpuDevice.Default);
-            // Inputs of very different sizes: a small weight may count much.
-            Span<float> norm = model.Parts.Find("model.layers.0.input_layernorm.weight")!.Value.Span();
-            for (int i = 0; i < norm.Length; i++)
-                norm[i] = (float)Math.Exp(1.5 * CounterRandom.Normal(5, i));
-            LayerLoss first = new ModelPruner(model, method, new Sparsity(0.5)).Run(Text(model))[0];
-            return first.Error;
-        })];
+        using GenerativeModel model = TinyModels.Make("llama", CpuDevice.Default);
+        // Inputs of different sizes: a small weight may count much.
+        Span<float> norm = model.Parts.Find("model.layers.0.input_layernorm.weight")!.Value.Span();
+        for (int i = 0; i < norm.Length; i++)
+            norm[i] = (float)Math.Exp(0.8 * CounterRandom.Normal(5, i));
+        InputHessians hessians = new();
+        using BlockWalk walk = new(model, Text(model));
+        walk.Observe(hessians);
+        Linear layer = hessians.Layers[0];
+        int columns = layer.Weight.Inputs;
+        float[] weight = LayerWeights.Read(layer), hessian = hessians.Of(layer)!, repaired = [.. weight];
+        Sparsity half = new(0.5);
+        Assert.Null(WeightPruning.SparseGpt(repaired, hessian, columns, half));
+        double[] losses =
+        [
+            Gptq.Error(weight, repaired, hessian, columns),
+            Gptq.Error(weight, Zeroed(WeightPruning.Wanda(weight, Gptq.Diagonal(hessian, columns), half)), hessian, columns),
+            Gptq.Error(weight, Zeroed(WeightPruning.Magnitude(weight, columns, half)), hessian, columns),
+        ];
         Assert.True(losses[0] <= losses[1] && losses[1] <= losses[2], string.Join(", ", losses));
+
+        float[] Zeroed(bool[] mask) => [.. weight.Zip(mask, (w, zero) => zero ? 0 : w)];
     }
 
     [Theory]
