@@ -21,7 +21,7 @@ public sealed class RagVerbTests(SmallModel models) : IClassFixture<SmallModel>,
         Write("tides.md", "# Tides\n\nThe tide rises twice a day, and the moon is the reason for that.");
         Write("kites.md", "# Kites\n\nThe kite of the year is red, and the wind is strong.");
         Write("broken.pdf", "no pdf");
-        CommandLineRun first = CommandLineRun.Of("rag", "index", Docs, "--index", IndexFile, "--embed", "latent", "--json");
+        CommandLineRun first = CommandLineRun.Of("rag", "index", Docs, "--index", IndexFile, "--json");
         Assert.True(first.ExitCode == 0, first.Error);
         Assert.Contains("broken.pdf: left out", first.Error, StringComparison.Ordinal);
         using (JsonDocument told = JsonDocument.Parse(first.Output))
@@ -30,7 +30,7 @@ public sealed class RagVerbTests(SmallModel models) : IClassFixture<SmallModel>,
         Assert.Contains("\"document\":\"tides.md\"", found.Output.Split('\n')[0], StringComparison.Ordinal);
         string questions = Path.Combine(_root, "questions.jsonl");
         File.WriteAllText(questions, "{\"question\": \"tide moon\", \"documents\": [\"tides\"]}\n{\"question\": \"red kite\", \"documents\": [\"kites.md\"]}\n");
-        CommandLineRun measured = CommandLineRun.Of("rag", "evaluate", questions, "--index", IndexFile, "--recipe", "keywords", "--recipe", "hybrid").Succeeds();
+        CommandLineRun measured = CommandLineRun.Of("rag", "evaluate", questions, "--index", IndexFile, "--recipe", "keywords", "--recipe", "keywords").Succeeds();
         Assert.Contains("MAP", measured.Output, StringComparison.Ordinal);
         Assert.Contains("1.0000", measured.Output, StringComparison.Ordinal);
     }
