@@ -4,7 +4,6 @@ using System.Text.RegularExpressions;
 using Gradus.Applications.Python;
 using Gradus.Bundle;
 using Gradus.Evaluation.Metrics;
-using Gradus.Models;
 using Gradus.Text;
 using Gradus.Training.Alignment;
 using Gradus.Training.Data;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Text.Json.Nodes;
 using Gradus.Bundle;
 using Gradus.Cli.Console;
 using Gradus.Generation;

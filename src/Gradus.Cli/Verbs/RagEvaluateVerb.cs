@@ -81,8 +81,8 @@ internal static class RagEvaluateVerb
     {
         foreach (RetrievalResult result in results)
         {
-            IReadOnlyDictionary<string, double> p = result == results[0]
-                ? new Dictionary<string, double>()
+            Dictionary<string, double> p = result == results[0]
+                ? []
                 : RetrievalEvaluation.Compare(results[0], result).ToDictionary(c => c.Measure, c => c.Comparison.PValue);
             foreach (string measure in result.Measures.Keys)
             {

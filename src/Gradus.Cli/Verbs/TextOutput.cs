@@ -106,7 +106,7 @@ internal sealed class TextOutput(CommandContext context, ModelBundle bundle, boo
         return line;
     }
 
-    private JsonNode Token(int id, float logProbability, TokenScore[] alternatives)
+    private JsonObject Token(int id, float logProbability, TokenScore[] alternatives)
     {
         JsonObject token = new() { ["id"] = id, ["token"] = bundle.Tokenizer.IdToToken(id), ["logprob"] = logProbability };
         if (alternatives.Length > 0)

@@ -5,7 +5,6 @@ using Gradus.Generation;
 using Gradus.Generation.Structure;
 using Gradus.Generation.Structure.ToolCalls;
 using Gradus.Server.Http;
-using Gradus.Text;
 using Gradus.Text.Chat;
 
 namespace Gradus.Server.Inference;

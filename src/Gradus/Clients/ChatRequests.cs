@@ -81,10 +81,11 @@ internal sealed class ChatRequests(ChatModel model)
 
     private GenerationRequest Render(IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions options, AIFunctionDeclaration[] tools, bool native, PropertyReader properties)
     {
-        IReadOnlyList<ModelMessage> read = Conversations.Read(messages, options.Instructions);
+        List<ModelMessage> conversation = Conversations.Read(messages, options.Instructions);
         JsonArray? described = Conversations.Tools(tools);
+        IReadOnlyList<ModelMessage> read = native ? conversation : ToolPrompt.Plain(conversation, described);
         if (!native)
-            (read, described) = (ToolPrompt.Plain(read, described), null);
+            described = null;
         Dictionary<string, JsonNode?> variables = new(StringComparer.Ordinal);
         if (options.Reasoning?.Effort is { } effort)
         {
