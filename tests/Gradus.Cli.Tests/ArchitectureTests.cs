@@ -24,7 +24,7 @@ public sealed partial class ArchitectureTests
     private static readonly string Root = FindRoot();
 
     [Fact]
-    public void Projects_refer_only_to_the_rooms_they_may_know()
+    public void ProjectsReferOnlyToTheRoomsTheyMayKnow()
     {
         string[] projects = Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories);
         foreach (string room in new[] { "Gradus", "Gradus.Tensors", "Gradus.Evaluation", "Gradus.Training", "Gradus.Server", "Gradus.Cli" })
@@ -42,7 +42,7 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void Assemblies_use_only_the_rooms_they_may_know()
+    public void AssembliesUseOnlyTheRoomsTheyMayKnow()
     {
         Assembly[] rooms = [typeof(Tensors.Tensor).Assembly, typeof(LanguageModel).Assembly, typeof(Evaluation.Metrics.Metric).Assembly, typeof(Training.Trainer).Assembly, typeof(Server.InferenceServer).Assembly];
         foreach (Assembly room in rooms)
@@ -54,22 +54,22 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void Machine_instructions_live_under_the_processor_only() =>
+    public void MachineInstructionsLiveUnderTheProcessorOnly() =>
         Nowhere(Instructions(), "src", except: "src/Gradus.Tensors/Cpu/");
 
     [Fact]
-    public void The_assembler_is_referred_to_by_one_project()
+    public void TheAssemblerIsReferredToByOneProject()
     {
         foreach (string project in Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories))
             Assert.Equal(Path.GetFileNameWithoutExtension(project) == "Gradus.Tensors", File.ReadAllText(project).Contains("\"Iced\"", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void Console_and_arguments_live_in_the_command_line_only() =>
+    public void ConsoleAndArgumentsLiveInTheCommandLineOnly() =>
         Nowhere(TheConsole(), "src", except: "src/Gradus.Cli/");
 
     [Fact]
-    public void Environment_variables_live_in_the_command_line_but_for_two()
+    public void EnvironmentVariablesLiveInTheCommandLineButForTwo()
     {
         List<string> read = [];
         foreach ((string file, string code) in Sources("src").Where(s => !s.File.StartsWith("src/Gradus.Cli/", StringComparison.Ordinal)))
@@ -84,7 +84,7 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void Architectures_know_no_device_optimizer_tokenizer_or_file_format()
+    public void ArchitecturesKnowNoDeviceOptimizerTokenizerOrFileFormat()
     {
         (string File, string Code)[] architectures = [.. Sources("src/Gradus/Models").Where(s => AnArchitecture().IsMatch(s.Code))];
         Assert.InRange(architectures.Length, 2, int.MaxValue);
@@ -92,10 +92,10 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void Generation_speaks_ids() => Nowhere(TextInGeneration(), "src/Gradus/Generation");
+    public void GenerationSpeaksIds() => Nowhere(TextInGeneration(), "src/Gradus/Generation");
 
     [Fact]
-    public void Nothing_is_called_common_utils_or_helpers()
+    public void NothingIsCalledCommonUtilsOrHelpers()
     {
         string[] folders = [.. Directory.GetDirectories(Path.Combine(Root, "src"), "*", SearchOption.AllDirectories)
             .Select(d => Path.GetRelativePath(Root, d).Replace('\\', '/'))
@@ -110,7 +110,7 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void Links_between_documents_lead_somewhere()
+    public void LinksBetweenDocumentsLeadSomewhere()
     {
         string[] pages = [.. Directory.GetFiles(Root, "*.md"), .. new[] { "docs", "bench" }.SelectMany(f => Directory.GetFiles(Path.Combine(Root, f), "*.md", SearchOption.AllDirectories))];
         string[] dead =
@@ -126,7 +126,7 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
-    public void The_rules_would_notice()
+    public void TheRulesWouldNotice()
     {
         Assert.Matches(Instructions(), "using System.Runtime.Intrinsics.X86;");
         Assert.Matches(Instructions(), "using static Iced.Intel.AssemblerRegisters;");

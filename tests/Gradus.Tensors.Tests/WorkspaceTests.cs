@@ -285,7 +285,7 @@ public sealed class WorkspaceTests
     }
 
     [Fact]
-    public void Automatic_precision_is_what_the_device_multiplies_fastest()
+    public void AutomaticPrecisionIsWhatTheDeviceMultipliesFastest()
     {
         foreach (Isa isa in Enum.GetValues<Isa>().Where(i => i <= CpuFeatures.Best))
         {

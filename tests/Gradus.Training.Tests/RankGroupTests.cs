@@ -11,7 +11,7 @@ public sealed class RankGroupTests
     [InlineData(false, 2)]
     [InlineData(true, 2)]
     [InlineData(true, 3)]
-    public void Ranks_together_make_the_steps_of_one(bool shareState, int ranks)
+    public void RanksTogetherMakeTheStepsOfOne(bool shareState, int ranks)
     {
         MicroBatch[] batches = [.. TinyTraining.Examples(7).Chunk(3).Select(e => new PackedExamples(e, 1000, 0).All().Single())];
         (float[][] expected, StepReport[] reports) = Train(batches, RankGroup.Alone);
@@ -34,7 +34,7 @@ public sealed class RankGroupTests
     }
 
     [Fact]
-    public void Shares_cover_everything_once()
+    public void SharesCoverEverythingOnce()
     {
         for (int ranks = 1; ranks < 6; ranks++)
         {

@@ -16,7 +16,7 @@ public sealed class TrainerTests
 
     [Theory]
     [MemberData(nameof(TinyTraining.Kinds), MemberType = typeof(TinyTraining))]
-    public void The_same_seed_gives_the_same_bits_with_any_number_of_threads(string kind)
+    public void TheSameSeedGivesTheSameBitsWithAnyNumberOfThreads(string kind)
     {
         string[] results = [.. new[] { 1, 1, 2, 3 }.Select(count =>
         {
@@ -27,7 +27,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Other_seeds_give_other_bits()
+    public void OtherSeedsGiveOtherBits()
     {
         string first = TinyTraining.Train("gpt2", Device);
         Assert.NotEqual(first, TinyTraining.Train("gpt2", Device, seed: 4));
@@ -35,7 +35,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Automatic_precision_gives_the_bits_of_the_one_it_stands_for()
+    public void AutomaticPrecisionGivesTheBitsOfTheOneItStandsFor()
     {
         TrainingOptions automatic = TinyTraining.Options("gpt2") with { Precision = Precision.Auto }, decided = automatic.On(Device);
         Assert.Equal(Device.FastPrecision, decided.Precision);
@@ -43,7 +43,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Training_learns()
+    public void TrainingLearns()
     {
         (GenerativeModel model, _) = TinyTraining.Create("llama", Device);
         using GenerativeModel owned = model;
@@ -57,7 +57,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void The_balancing_loss_counts_in_training_where_the_configuration_asks_for_it()
+    public void TheBalancingLossCountsInTrainingWhereTheConfigurationAsksForIt()
     {
         (double With, double Without) trained = (First(true, evaluate: false), First(false, evaluate: false));
         // Each layer's share of a token's two experts sums to 2, so the loss lies at 2 or above; the coefficient is 0.1.
@@ -77,7 +77,7 @@ public sealed class TrainerTests
     [InlineData("gpt2")]
     [InlineData("llama")]
     [InlineData("llama lora")]
-    public void Micro_batches_add_up_to_one_batch_by_their_targets(string kind)
+    public void MicroBatchesAddUpToOneBatchByTheirTargets(string kind)
     {
         Example[] examples = [.. TinyTraining.Examples(6).Select((e, i) => e with { Counts = [.. e.Ids.Select((_, t) => t % (i + 1) == 0)] })];
         MicroBatch whole = Pack(examples);
@@ -93,7 +93,7 @@ public sealed class TrainerTests
     [Theory]
     [InlineData("gpt2")]
     [InlineData("llama")]
-    public void Packed_examples_do_not_see_each_other(string kind)
+    public void PackedExamplesDoNotSeeEachOther(string kind)
     {
         Example[] examples = TinyTraining.Examples(5);
         (double packed, float[][] gradients) = TinyTraining.GradientsOf(kind, Device, new GivenMicroBatches(Pack(examples)));
@@ -120,7 +120,7 @@ public sealed class TrainerTests
     [InlineData("llama lora")]
     [InlineData("lstm")]
     [InlineData("gru")]
-    public void Recomputed_activations_give_the_same_gradients_bit_for_bit(string kind)
+    public void RecomputedActivationsGiveTheSameGradientsBitForBit(string kind)
     {
         (double kept, float[][] gradients) = TinyTraining.GradientsOf(kind, Device, TinyTraining.Objective(), recompute: false, dropout: 0.2f);
         (double again, float[][] recomputed) = TinyTraining.GradientsOf(kind, Device, TinyTraining.Objective(), recompute: true, dropout: 0.2f);
@@ -131,7 +131,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Recomputing_takes_less_memory()
+    public void RecomputingTakesLessMemory()
     {
         long[] peaks = [.. new[] { false, true }.Select(recompute =>
         {
@@ -145,7 +145,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Gradients_are_cut_to_the_largest_norm_and_reported_as_they_were()
+    public void GradientsAreCutToTheLargestNormAndReportedAsTheyWere()
     {
         (double norm, double moved) = Step(clip: 0);
         Assert.Equal(norm, moved, 1e-3 * norm);
@@ -167,7 +167,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void A_loss_that_is_not_a_number_stops_before_the_update()
+    public void ALossThatIsNotANumberStopsBeforeTheUpdate()
     {
         (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
         using GenerativeModel owned = model;
@@ -189,7 +189,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Parameters_and_evaluations_that_are_not_numbers_are_refused()
+    public void ParametersAndEvaluationsThatAreNotNumbersAreRefused()
     {
         (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
         using GenerativeModel owned = model;
@@ -203,7 +203,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Evaluating_changes_nothing()
+    public void EvaluatingChangesNothing()
     {
         string plain = TinyTraining.Train("gpt2", Device);
         (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
@@ -221,7 +221,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void An_evaluation_can_be_given_up()
+    public void AnEvaluationCanBeGivenUp()
     {
         (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
         using GenerativeModel owned = model;
@@ -231,7 +231,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Adapters_train_and_nothing_else()
+    public void AdaptersTrainAndNothingElse()
     {
         (GenerativeModel model, ModelAdapter? adapter) = TinyTraining.Create("llama lora", Device);
         string before = TinyTraining.Sha(model.Parameters.Select(p => p.Value)), adapted = TinyTraining.Sha(adapter!.Tensors.Values);
@@ -248,7 +248,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void A_model_with_nothing_to_train_is_refused()
+    public void AModelWithNothingToTrainIsRefused()
     {
         (GenerativeModel model, _) = TinyTraining.Create("gpt2", Device);
         using GenerativeModel owned = model;
@@ -259,7 +259,7 @@ public sealed class TrainerTests
     [Theory]
     [InlineData("gpt2")]
     [InlineData("llama lora")]
-    public void Steps_do_not_take_more_and_more_memory(string kind)
+    public void StepsDoNotTakeMoreAndMoreMemory(string kind)
     {
         (GenerativeModel model, ModelAdapter? adapter) = TinyTraining.Create(kind, Device);
         int[] text = [.. TinyTraining.Examples(40).SelectMany(e => e.Ids)];
@@ -284,7 +284,7 @@ public sealed class TrainerTests
     }
 
     [Fact]
-    public void Memory_settles_with_packed_batches_of_different_sizes()
+    public void MemorySettlesWithPackedBatchesOfDifferentSizes()
     {
         (GenerativeModel model, _) = TinyTraining.Create("llama", Device);
         using GenerativeModel owned = model;

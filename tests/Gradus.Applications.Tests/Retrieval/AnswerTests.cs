@@ -24,7 +24,7 @@ public sealed class AnswerTests
     [InlineData("Two [1: \"twice a day\"] and [1: \"twice a day\"].", "Two [1] and [1].", 1, 0)]
     [InlineData("Bare [1].", "Bare.", 0, 1)]
     [InlineData("Letters [2: \"kites fly\"].", "Letters.", 0, 1)]
-    public void A_citation_stands_only_where_its_words_stand(string answer, string text, int citations, int removed)
+    public void ACitationStandsOnlyWhereItsWordsStand(string answer, string text, int citations, int removed)
     {
         (string verified, IReadOnlyList<Citation> kept, int gone) = CitationVerifier.Verify(answer, Passages);
         Assert.Equal((text, citations, removed), (verified, kept.Count, gone));
@@ -36,7 +36,7 @@ public sealed class AnswerTests
     }
 
     [Fact]
-    public async Task Answers_come_from_the_documents_and_conversations_go_on()
+    public async Task AnswersComeFromTheDocumentsAndConversationsGoOn()
     {
         using RetrievalFolder folder = new();
         using RetrievalIndex index = Index(folder);
@@ -53,7 +53,7 @@ public sealed class AnswerTests
     }
 
     [Fact]
-    public async Task What_a_document_says_cannot_end_its_passage_or_become_an_instruction()
+    public async Task WhatADocumentSaysCannotEndItsPassageOrBecomeAnInstruction()
     {
         using RetrievalFolder folder = new();
         using RetrievalIndex index = RetrievalIndex.OpenOrCreate(folder.IndexPath);
@@ -73,7 +73,7 @@ public sealed class AnswerTests
     }
 
     [Fact]
-    public async Task Steps_that_write_ask_the_model_and_fall_back_to_the_question()
+    public async Task StepsThatWriteAskTheModelAndFallBackToTheQuestion()
     {
         using RetrievalFolder folder = new();
         using RetrievalIndex index = Index(folder);
@@ -92,7 +92,7 @@ public sealed class AnswerTests
 
     /// <summary>A judge that follows the schema gives numbers; one that does not gives failures, and never a number.</summary>
     [Fact]
-    public async Task A_judge_of_answers_gives_numbers_or_failures()
+    public async Task AJudgeOfAnswersGivesNumbersOrFailures()
     {
         ScriptedChat fair = new(m => m[0].Text.Contains("useful", StringComparison.Ordinal) ? $"{{\"useful\": {(m[1].Text.Contains("<passage>\nThe tide", StringComparison.Ordinal) ? "true" : "false")}}}"
             : m[0].Text.Contains("claims", StringComparison.Ordinal) ? """{"claims": [{"claim": "a", "supported": true}, {"claim": "b", "supported": false}]}"""

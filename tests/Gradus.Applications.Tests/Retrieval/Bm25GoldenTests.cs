@@ -12,7 +12,7 @@ public sealed class Bm25GoldenTests
     private const double Tolerance = 1e-9;
 
     [SharedFact("golden", "retrieval", "bm25")]
-    public void Scores_are_those_of_the_formulas()
+    public void ScoresAreThoseOfTheFormulas()
     {
         using JsonDocument golden = Golden();
         using RetrievalFolder folder = new();
@@ -40,7 +40,7 @@ public sealed class Bm25GoldenTests
     }
 
     [SharedFact("golden", "retrieval", "bm25")]
-    public void Rm3_expands_queries_as_computed()
+    public void Rm3ExpandsQueriesAsComputed()
     {
         using JsonDocument golden = Golden();
         using RetrievalFolder folder = new();
@@ -61,7 +61,7 @@ public sealed class Bm25GoldenTests
     }
 
     [SharedFact("golden", "retrieval", "bm25")]
-    public void Reciprocal_ranks_are_fused_as_computed()
+    public void ReciprocalRanksAreFusedAsComputed()
     {
         using JsonDocument golden = Golden();
         foreach (JsonElement one in golden.RootElement.GetProperty("rrf").EnumerateArray())
@@ -78,7 +78,7 @@ public sealed class Bm25GoldenTests
     }
 
     [SharedFact("golden", "retrieval", "bm25")]
-    public void Mmr_chooses_as_computed()
+    public void MmrChoosesAsComputed()
     {
         using JsonDocument golden = Golden();
         foreach (JsonElement one in golden.RootElement.GetProperty("mmr").EnumerateArray())

@@ -15,7 +15,7 @@ namespace Gradus.Applications.Tests.Retrieval;
 public sealed class DocumentReaderTests
 {
     [Fact]
-    public void Markdown_keeps_its_text_and_its_headings()
+    public void MarkdownKeepsItsTextAndItsHeadings()
     {
         const string text = "---\ntitle: Tides\n---\nBefore.\n\n# The tide\n\nIt *rises*.\n\n## Twice `a` day\n\nYes.\n\nOther\n-----\n\n```\n# no heading\n```\n";
         SourceDocument document = Read("a.md", text);
@@ -26,7 +26,7 @@ public sealed class DocumentReaderTests
     }
 
     [Fact]
-    public void Html_gives_what_a_reader_sees()
+    public void HtmlGivesWhatAReaderSees()
     {
         SourceDocument document = Read("a.html", "<html><head><title>T</title><meta name=author content=Ada><style>x{}</style></head><body><h1>One <b>two</b></h1><p>First\n  line</p><script>no()</script><ul><li>a</li><li>b</li></ul><h2>Sub</h2><pre>x\n  y</pre><table><tr><td>1</td><td>2</td></tr></table></body></html>");
         Assert.Equal("One two\n\nFirst line\n\na\nb\n\nSub\n\nx\n  y\n\n1\t2", document.Text.Trim());
@@ -35,14 +35,14 @@ public sealed class DocumentReaderTests
     }
 
     [Fact]
-    public void A_page_that_nests_without_end_is_read()
+    public void APageThatNestsWithoutEndIsRead()
     {
         SourceDocument document = Read("a.html", string.Concat(Enumerable.Repeat("<div>", 20_000)) + "deep");
         Assert.Contains("deep", document.Text, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Restructured_text_has_sections_and_fields()
+    public void RestructuredTextHasSectionsAndFields()
     {
         SourceDocument document = Read("a.rst", "PEP: 8\nTitle: Style\nStatus: Final\n\nAbstract\n========\n\nText.\n\nSub\n---\n\nMore.\n\n====\nBig\n====\n\nEnd.\n");
         Assert.Equal(("Style", "Final"), (document.Metadata["title"], document.Metadata["status"]));
@@ -51,7 +51,7 @@ public sealed class DocumentReaderTests
     }
 
     [Fact]
-    public void Tables_and_json_become_lines_of_names_and_values()
+    public void TablesAndJsonBecomeLinesOfNamesAndValues()
     {
         Assert.Equal("name: Ada\ncity: \"Rome\", north\n\nname: Bo\ncity: Oslo", Read("a.csv", "name,city\nAda,\"\"\"Rome\"\", north\"\nBo,Oslo\n").Text.Trim());
         Assert.Equal("a: 1\nb.c: x\nb.c: y", Read("a.json", """{"a": 1, "b": {"c": ["x", "y"]}}""").Text.Trim());
@@ -61,7 +61,7 @@ public sealed class DocumentReaderTests
     }
 
     [Fact]
-    public void Code_knows_the_declaration_around_a_line()
+    public void CodeKnowsTheDeclarationAroundALine()
     {
         SourceDocument document = Read("a.cs", "namespace A\n{\n    class Boat\n    {\n        void Sail()\n        {\n            go();\n        }\n    }\n}\n");
         Section section = document.Sections[document.SectionAt(document.Text.IndexOf("go()", StringComparison.Ordinal))];
@@ -69,7 +69,7 @@ public sealed class DocumentReaderTests
     }
 
     [Fact]
-    public void Pdf_has_pages_and_headings()
+    public void PdfHasPagesAndHeadings()
     {
         using PdfDocumentBuilder builder = new();
         PdfDocumentBuilder.AddedFont font = builder.AddStandard14Font(Standard14Font.Helvetica);
@@ -87,7 +87,7 @@ public sealed class DocumentReaderTests
     }
 
     [Fact]
-    public void Word_documents_have_headings_and_tables()
+    public void WordDocumentsHaveHeadingsAndTables()
     {
         using MemoryStream stream = new();
         using (WordprocessingDocument word = WordprocessingDocument.Create(stream, WordprocessingDocumentType.Document))
@@ -107,7 +107,7 @@ public sealed class DocumentReaderTests
     }
 
     [Fact]
-    public void Hostile_files_are_one_line_and_the_rest_is_indexed()
+    public void HostileFilesAreOneLineAndTheRestIsIndexed()
     {
         using RetrievalFolder folder = new();
         folder.Write("good.md", "# Good\n\nThe tide rises.");
@@ -133,7 +133,7 @@ public sealed class DocumentReaderTests
     [InlineData("utf-16be", true)]
     [InlineData("utf-16le", false)]
     [InlineData("utf-8", true)]
-    public void Unicode_is_recognised(string name, bool mark)
+    public void UnicodeIsRecognised(string name, bool mark)
     {
         Encoding encoding = Encoding.GetEncoding(name);
         SourceDocument document = DocumentReader.For("a.txt")!.Read((byte[])[.. mark ? encoding.Preamble : [], .. encoding.GetBytes("The tide rises twice.")], "a.txt", new ReadingLimits());
@@ -142,7 +142,7 @@ public sealed class DocumentReaderTests
 
     [Theory]
     [MemberData(nameof(Chunkers))]
-    public void Chunks_cover_the_text_within_their_size(Chunker chunker, int size)
+    public void ChunksCoverTheTextWithinTheirSize(Chunker chunker, int size)
     {
         string text = string.Join("\n\n", Enumerable.Range(0, 40).Select(i => (i % 7 == 0 ? $"# Heading {i}\n\n" : "") + string.Join(' ', Enumerable.Range(0, 5 + (i * 3)).Select(w => $"word{w}{(w % 9 == 8 ? "." : "")}"))));
         SourceDocument document = Read("a.md", text + new string('x', 3000));
@@ -163,7 +163,7 @@ public sealed class DocumentReaderTests
     };
 
     [SharedFact("data", "rag-peps")]
-    public void Peps_are_read_with_their_fields_and_sections()
+    public void PepsAreReadWithTheirFieldsAndSections()
     {
         string[] files = Directory.GetFiles(SharedFolder.Find("data", "rag-peps", "peps")!, "*.rst");
         Assert.True(files.Length > 100);

@@ -10,7 +10,7 @@ public sealed class RankingGoldenTests
     private const double Tolerance = 1e-9;
 
     [SharedFact("golden", "retrieval", "ranking")]
-    public void Measures_are_those_of_trec_eval()
+    public void MeasuresAreThoseOfTrecEval()
     {
         using JsonDocument golden = Golden("ranking");
         int compared = 0;
@@ -36,7 +36,7 @@ public sealed class RankingGoldenTests
     }
 
     [SharedFact("golden", "retrieval", "ragas")]
-    public void Scores_from_verdicts_are_those_of_ragas()
+    public void ScoresFromVerdictsAreThoseOfRagas()
     {
         using JsonDocument golden = Golden("ragas");
         int compared = 0;

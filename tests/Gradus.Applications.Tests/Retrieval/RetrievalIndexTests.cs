@@ -7,7 +7,7 @@ namespace Gradus.Applications.Tests.Retrieval;
 public sealed class RetrievalIndexTests
 {
     [Fact]
-    public void Only_what_has_changed_is_read_again_and_what_is_gone_leaves()
+    public void OnlyWhatHasChangedIsReadAgainAndWhatIsGoneLeaves()
     {
         using RetrievalFolder folder = new();
         folder.Write("a.md", "# Tides\n\nThe tide rises twice a day.");
@@ -30,7 +30,7 @@ public sealed class RetrievalIndexTests
     }
 
     [Fact]
-    public void Segments_are_merged_without_changing_what_is_found()
+    public void SegmentsAreMergedWithoutChangingWhatIsFound()
     {
         using RetrievalFolder folder = new();
         (string Name, string Text)[] texts = [.. Enumerable.Range(0, 60).Select(i => ($"d{i}", $"word{i % 7} common {string.Join(' ', Enumerable.Repeat("tide", i % 5))} number{i}"))];
@@ -53,7 +53,7 @@ public sealed class RetrievalIndexTests
     [InlineData("วันนี้อากาศดี", "อากาศ")]
     [InlineData("Die Jahreszahlen standen im Verzeichnis", "Verzeichnisse")]
     [InlineData("Она читала книги", "книга")]
-    public void Languages_without_spaces_or_with_endings_are_found_by_default(string text, string query)
+    public void LanguagesWithoutSpacesOrWithEndingsAreFoundByDefault(string text, string query)
     {
         using RetrievalFolder folder = new();
         using RetrievalIndex index = RetrievalIndex.OpenOrCreate(folder.IndexPath);
@@ -62,7 +62,7 @@ public sealed class RetrievalIndexTests
     }
 
     [Fact]
-    public void Filters_on_metadata_hold_for_words_and_vectors()
+    public void FiltersOnMetadataHoldForWordsAndVectors()
     {
         using RetrievalFolder folder = new();
         folder.Write("a.md", "---\nstatus: Final\nyear: 2019\n---\n# Tide\n\nThe tide tables of the harbour.");
@@ -77,7 +77,7 @@ public sealed class RetrievalIndexTests
     }
 
     [Fact]
-    public void Vectors_stay_with_their_model_and_are_found_exactly()
+    public void VectorsStayWithTheirModelAndAreFoundExactly()
     {
         using RetrievalFolder folder = new();
         using RetrievalIndex index = RetrievalIndex.OpenOrCreate(folder.IndexPath, new IndexSettings(Vectors: VectorPrecision.Float32));
@@ -95,7 +95,7 @@ public sealed class RetrievalIndexTests
     }
 
     [Fact]
-    public void Many_vectors_are_found_through_a_graph_that_stays_with_the_file()
+    public void ManyVectorsAreFoundThroughAGraphThatStaysWithTheFile()
     {
         using RetrievalFolder folder = new();
         using (RetrievalIndex index = RetrievalIndex.OpenOrCreate(folder.IndexPath, new IndexSettings(Vectors: VectorPrecision.Float32)))
@@ -122,7 +122,7 @@ public sealed class RetrievalIndexTests
     }
 
     [Fact]
-    public void Eight_bits_order_as_floats_do_but_for_near_ties()
+    public void EightBitsOrderAsFloatsDoButForNearTies()
     {
         Random random = new(7);
         VectorSet bytes = new(100, VectorPrecision.Int8), floats = new(100, VectorPrecision.Float32);
@@ -144,7 +144,7 @@ public sealed class RetrievalIndexTests
     }
 
     [Fact]
-    public void Files_that_are_no_index_are_refused_in_one_line()
+    public void FilesThatAreNoIndexAreRefusedInOneLine()
     {
         using RetrievalFolder folder = new();
         File.WriteAllText(folder.IndexPath, "this is no database, but long enough to look at");
@@ -153,7 +153,7 @@ public sealed class RetrievalIndexTests
     }
 
     [Fact]
-    public void A_chunker_that_was_not_the_first_is_refused()
+    public void AChunkerThatWasNotTheFirstIsRefused()
     {
         using RetrievalFolder folder = new();
         folder.Write("a.txt", "text");
@@ -164,7 +164,7 @@ public sealed class RetrievalIndexTests
     }
 
     [Fact]
-    public async Task Recipes_are_read_from_json_and_unknown_keys_refused()
+    public async Task RecipesAreReadFromJsonAndUnknownKeysRefused()
     {
         using RetrievalFolder folder = new();
         using RetrievalIndex index = RetrievalIndex.OpenOrCreate(folder.IndexPath);

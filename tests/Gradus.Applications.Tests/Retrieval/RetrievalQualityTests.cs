@@ -14,7 +14,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
 {
     /// <summary>Grades of −1 count as judged and not relevant; the baseline is BM25 with the usual k1 and b.</summary>
     [SharedFact("data", "rag-cranfield")]
-    public async Task Cranfield_hybrid_is_better_than_words_alone()
+    public async Task CranfieldHybridIsBetterThanWordsAlone()
     {
         using RetrievalFolder folder = new();
         using RetrievalIndex index = RetrievalIndex.OpenOrCreate(folder.IndexPath);
@@ -37,7 +37,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
     }
 
     [SharedFact("data", "xquad")]
-    public void Paragraphs_of_six_languages_are_found_with_default_settings()
+    public void ParagraphsOfSixLanguagesAreFoundWithDefaultSettings()
     {
         Dictionary<string, double> first = [];
         foreach (string file in Directory.GetFiles(SharedFolder.Find("data", "xquad")!, "*.jsonl").Order(StringComparer.Ordinal))
@@ -64,7 +64,7 @@ public sealed class RetrievalQualityTests(ITestOutputHelper output)
 
     /// <summary>The course's measures: a chunk is relevant for a keyword that it holds as a model is shown it, with its source.</summary>
     [SharedFact("data", "rag-insurellm")]
-    public async Task Insurellm_is_covered()
+    public async Task InsurellmIsCovered()
     {
         using RetrievalFolder folder = new();
         using RetrievalIndex index = RetrievalIndex.OpenOrCreate(folder.IndexPath);

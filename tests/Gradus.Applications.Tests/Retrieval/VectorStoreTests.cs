@@ -7,7 +7,7 @@ namespace Gradus.Applications.Tests.Retrieval;
 public sealed class VectorStoreTests
 {
     [Fact]
-    public async Task Records_are_kept_found_filtered_and_deleted()
+    public async Task RecordsAreKeptFoundFilteredAndDeleted()
     {
         using RetrievalFolder folder = new();
         using (SqliteVectorStore store = new(folder.IndexPath))
@@ -44,7 +44,7 @@ public sealed class VectorStoreTests
     }
 
     [Fact]
-    public async Task Dictionaries_are_records_too()
+    public async Task DictionariesAreRecordsToo()
     {
         using RetrievalFolder folder = new();
         using SqliteVectorStore store = new(folder.IndexPath);
@@ -61,7 +61,7 @@ public sealed class VectorStoreTests
     }
 
     [Fact]
-    public void Graphs_find_nearly_all_that_a_scan_finds_also_after_removals_and_from_a_file()
+    public void GraphsFindNearlyAllThatAScanFindsAlsoAfterRemovalsAndFromAFile()
     {
         Random random = new(3);
         float[][] vectors = [.. Enumerable.Range(0, 3000).Select(_ => Enumerable.Range(0, 24).Select(_ => (float)random.NextDouble() - 0.5f).ToArray())];

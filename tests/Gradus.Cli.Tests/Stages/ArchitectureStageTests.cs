@@ -18,7 +18,7 @@ public sealed class ArchitectureStageTests
         """;
 
     [Fact]
-    public void A_T5_is_tuned_on_pairs_and_answers()
+    public void AT5IsTunedOnPairsAndAnswers()
     {
         using CliProcess cli = new();
         WriteT5(cli);
@@ -47,7 +47,7 @@ public sealed class ArchitectureStageTests
     [Theory]
     [InlineData("lstm")]
     [InlineData("gru")]
-    public void A_recurrent_network_is_trained_like_a_transformer(string rnn)
+    public void ARecurrentNetworkIsTrainedLikeATransformer(string rnn)
     {
         using CliProcess cli = new();
         JsonObject recipe = JsonNode.Parse(CliProcess.Recipe)!.AsObject();

@@ -71,7 +71,7 @@ public sealed class BadInputTests : IClassFixture<BadInputTests.Folder>
     [InlineData("--data.train=long.jsonl", "long.jsonl", "fits 16 tokens")]
     [InlineData("--data.columns={\"q\": \"prompt\"}", "chat.jsonl: line 1", "no field \"q\"")]
     [InlineData("--lora={\"r\": 0}", "lora.r", "1")]
-    public void Fine_tuning(string option, string what, string advice) => Check("finetune", "finetune.json", option, what, advice);
+    public void FineTuning(string option, string what, string advice) => Check("finetune", "finetune.json", option, what, advice);
 
     [Theory]
     [InlineData("--models.a=missing", "missing", "no such folder")]
@@ -94,7 +94,7 @@ public sealed class BadInputTests : IClassFixture<BadInputTests.Folder>
     }
 
     [Fact]
-    public void A_tokenizer_that_does_not_fit_the_model()
+    public void ATokenizerThatDoesNotFitTheModel()
     {
         _cli.Write("other.txt", "Quite other letters: ÄÖÜ 0123456789 ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz ÀÁÂÃ");
         string message = _cli.Run("pretrain", "recipe.json", "--run=misfit", "--start_from=model", "--data.train=other.txt").Failed(2);
@@ -113,7 +113,7 @@ public sealed class BadInputTests : IClassFixture<BadInputTests.Folder>
     }
 
     [Fact]
-    public void A_folder_that_holds_a_run()
+    public void AFolderThatHoldsARun()
     {
         string message = _cli.Run("pretrain", "recipe.json", "--run=model").Failed(2);
         Assert.Equal("gradus: model: holds a run already; go on with --resume, or choose another folder.", message);

@@ -25,7 +25,7 @@ public sealed class FinetuneDataTests : IDisposable
     public void Dispose() => _cli.Dispose();
 
     [Fact]
-    public void Counts_passes_and_what_was_left_out_are_said()
+    public void CountsPassesAndWhatWasLeftOutAreSaid()
     {
         CliResult result = _cli.Run("finetune", "finetune.json");
         result.Succeeded();
@@ -44,7 +44,7 @@ public sealed class FinetuneDataTests : IDisposable
     }
 
     [Fact]
-    public void Too_long_records_are_cut_by_choice()
+    public void TooLongRecordsAreCutByChoice()
     {
         CliResult result = _cli.Run("finetune", "finetune.json", "--too_long=split", "--json");
         result.Succeeded();

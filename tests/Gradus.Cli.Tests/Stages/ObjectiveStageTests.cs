@@ -18,7 +18,7 @@ public sealed class ObjectiveStageTests
 
     [Theory]
     [MemberData(nameof(Objectives))]
-    public void An_objective_trains_its_model(string objective, string model)
+    public void AnObjectiveTrainsItsModel(string objective, string model)
     {
         using CliProcess cli = Prepared(objective, model);
         cli.Run("pretrain", "objective.json").Succeeded();
@@ -30,7 +30,7 @@ public sealed class ObjectiveStageTests
     }
 
     [Fact]
-    public void A_masked_language_model_becomes_a_classifier()
+    public void AMaskedLanguageModelBecomesAClassifier()
     {
         using CliProcess cli = Prepared("""{ "kind": "masked_language" }""", $$"""{ "model_type": "bert", {{Small}} }""");
         cli.Run("pretrain", "objective.json", "--run=base").Succeeded();
@@ -44,7 +44,7 @@ public sealed class ObjectiveStageTests
     [InlineData("""{ "kind": "next_token" }""", "bert", "does not predict the next token")]
     [InlineData("""{ "kind": "masked_language" }""", "llama", "does not fill in masked tokens")]
     [InlineData("""{ "kind": "denoising" }""", "llama", "has no encoder")]
-    public void A_model_that_cannot_learn_it_is_refused(string objective, string model, string message)
+    public void AModelThatCannotLearnItIsRefused(string objective, string model, string message)
     {
         using CliProcess cli = Prepared(objective, $$"""{ "model_type": "{{model}}" }""");
         CliResult result = cli.Run("pretrain", "objective.json");

@@ -33,7 +33,7 @@ public sealed class PipelineTests
         """;
 
     [Fact]
-    public void A_whole_life_runs_to_its_end_and_is_told_in_one_report()
+    public void AWholeLifeRunsToItsEndAndIsToldInOneReport()
     {
         using CliProcess cli = new();
         cli.Write("life.json", Recipe);
@@ -82,7 +82,7 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public void A_stage_is_not_written_over_what_is_there()
+    public void AStageIsNotWrittenOverWhatIsThere()
     {
         using CliProcess cli = new();
         cli.Write("life.json", Recipe);

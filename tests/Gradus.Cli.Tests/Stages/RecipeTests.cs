@@ -16,7 +16,7 @@ public sealed class RecipeTests
 
     [Theory]
     [MemberData(nameof(All))]
-    public void Recipes_resolve_in_all_their_sizes(string name)
+    public void RecipesResolveInAllTheirSizes(string name)
     {
         string file = Path.Combine(Folder(), name);
         JsonObject json = Read(file);
@@ -33,7 +33,7 @@ public sealed class RecipeTests
 
     [SharedTheory("data")]
     [MemberData(nameof(All))]
-    public void Recipes_run(string name)
+    public void RecipesRun(string name)
     {
         using CliProcess cli = new();
         string checkout = Directory.CreateDirectory(cli["checkout"]).FullName;

@@ -9,7 +9,7 @@ namespace Gradus.Cli.Tests.Stages;
 public sealed class ResumeTests
 {
     [Fact]
-    public void A_run_goes_on_with_more_steps_bit_for_bit()
+    public void ARunGoesOnWithMoreStepsBitForBit()
     {
         using CliProcess cli = new();
         cli.Train("whole");
@@ -25,7 +25,7 @@ public sealed class ResumeTests
     }
 
     [Fact]
-    public void One_and_two_threads_give_the_same_checkpoint()
+    public void OneAndTwoThreadsGiveTheSameCheckpoint()
     {
         using CliProcess cli = new();
         string[] shas = [.. new[] { "1", "2" }.Select(threads =>
@@ -40,7 +40,7 @@ public sealed class ResumeTests
     }
 
     [Fact]
-    public void Killed_at_any_moment_a_run_goes_on_bit_for_bit()
+    public void KilledAtAnyMomentARunGoesOnBitForBit()
     {
         using CliProcess cli = new();
         string[] recipe = ["--training.steps=120", "--training.evaluate_every=7"];
@@ -72,7 +72,7 @@ public sealed class ResumeTests
     }
 
     [Fact]
-    public async Task One_process_at_a_time_and_Ctrl_C_saves()
+    public async Task OneProcessAtATimeAndCtrlCSaves()
     {
         using CliProcess cli = new();
         using Process first = cli.Start("pretrain", "recipe.json", "--training.steps=10000000", "--training.checkpoint_every=0", "--training.evaluate_every=0");
@@ -100,7 +100,7 @@ public sealed class ResumeTests
     }
 
     [Fact]
-    public void A_cut_off_checkpoint_gives_way_to_an_older_one_or_is_named()
+    public void ACutOffCheckpointGivesWayToAnOlderOneOrIsNamed()
     {
         using CliProcess cli = new();
         cli.Train("whole");
@@ -123,7 +123,7 @@ public sealed class ResumeTests
     }
 
     [Fact]
-    public void A_diverged_run_says_at_which_step_and_keeps_what_it_had()
+    public void ADivergedRunSaysAtWhichStepAndKeepsWhatItHad()
     {
         using CliProcess cli = new();
         cli.Train("run", "--training.steps=3");
@@ -138,7 +138,7 @@ public sealed class ResumeTests
     }
 
     [FullDiskFact]
-    public void A_full_disk_ends_the_run_and_the_checkpoint_before_survives()
+    public void AFullDiskEndsTheRunAndTheCheckpointBeforeSurvives()
     {
         using CliProcess cli = new();
         cli.Train("whole", "--training.steps=40");

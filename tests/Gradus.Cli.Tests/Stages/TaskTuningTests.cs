@@ -17,7 +17,7 @@ public sealed class TaskTuningTests
         """;
 
     [Fact]
-    public void A_classifier_learns_its_labels_and_says_so()
+    public void AClassifierLearnsItsLabelsAndSaysSo()
     {
         using CliProcess cli = Prepared();
         CliResult trained = cli.Run("finetune", "judge.json", "--json");
@@ -33,7 +33,7 @@ public sealed class TaskTuningTests
     }
 
     [Fact]
-    public void An_adapter_holds_the_head_too()
+    public void AnAdapterHoldsTheHeadToo()
     {
         using CliProcess cli = Prepared();
         cli.Run("finetune", "judge.json", "--lora.r=4", "--run=adapter").Succeeded();
@@ -48,7 +48,7 @@ public sealed class TaskTuningTests
     [InlineData("--task.kind=numbers", "labels.jsonl: line 1", "no number")]
     [InlineData("--data.validation=other.jsonl", "other.jsonl: line 1", "none of those of the training data: dog, owl")]
     [InlineData("--keep_stored_type=true", "task", "keep_stored_type")]
-    public void What_is_wrong_is_one_line(string option, string what, string advice)
+    public void WhatIsWrongIsOneLine(string option, string what, string advice)
     {
         using CliProcess cli = Prepared();
         cli.Write("other.jsonl", """{"text": "a fox", "label": "fox"}""");

@@ -11,7 +11,7 @@ public sealed class DataCleaningVerbTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void A_corpus_goes_through_all_steps()
+    public void ACorpusGoesThroughAllSteps()
     {
         string good = string.Join(' ', Enumerable.Range(0, 12).Select(i => $"The cat number {i} has seen that the birds of the garden have a house to be with, and so they stay."));
         string text = Write("crawl.jsonl", Lines(good, good, "buy now", $"Write to ann@there.org, please. {good.Replace("cat", "dog", StringComparison.Ordinal)}", $"Behold the secret answer to all our many questions is forty two today. {good.Replace("cat", "owl", StringComparison.Ordinal)}"));
@@ -33,7 +33,7 @@ public sealed class DataCleaningVerbTests : IDisposable
     }
 
     [Fact]
-    public void What_is_learned_is_shown()
+    public void WhatIsLearnedIsShown()
     {
         using SmallModel model = new();
         string chats = Write("chats.jsonl", "{\"prompt\": \"the cat\", \"completion\": \"a bird\", \"id\": 1}\n{\"prompt\": \"the cat\", \"completion\": \"a bird\", \"id\": 2}\n{\"prompt\": \"who\", \"completion\": \"the dog\"}\n");

@@ -16,7 +16,7 @@ public sealed class RagVerbTests(SmallModel models) : IClassFixture<SmallModel>,
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
     [Fact]
-    public void A_folder_is_indexed_searched_and_measured()
+    public void AFolderIsIndexedSearchedAndMeasured()
     {
         Write("tides.md", "# Tides\n\nThe tide rises twice a day, and the moon is the reason for that.");
         Write("kites.md", "# Kites\n\nThe kite of the year is red, and the wind is strong.");
@@ -37,7 +37,7 @@ public sealed class RagVerbTests(SmallModel models) : IClassFixture<SmallModel>,
 
     /// <summary>The model is drawn at random: whatever it writes, what is cited stands in the documents, and the same comes out again.</summary>
     [Fact]
-    public void A_local_model_answers_and_makes_vectors()
+    public void ALocalModelAnswersAndMakesVectors()
     {
         string ascii = string.Concat(Enumerable.Range(33, 94).Select(c => (char)c).Except(SmallModel.Alphabet));
         string model = models.WriteModel("long", new LlamaConfig(HiddenSize: 16, IntermediateSize: 24, NumHiddenLayers: 1, NumAttentionHeads: 2, MaxPositionEmbeddings: 4096, InitializerRange: 0.4f, EosTokenId: 0), ascii);
@@ -60,7 +60,7 @@ public sealed class RagVerbTests(SmallModel models) : IClassFixture<SmallModel>,
     [InlineData("no such index", "rag", "search", "x", "--index", "nowhere.db")]
     [InlineData("no such file or folder", "rag", "index", "nowhere", "--index", "new.db")]
     [InlineData("--chunks is", "rag", "index", ".", "--chunks", "slices", "--index", "new.db")]
-    public void Wrong_usage_is_one_line(string message, params string[] arguments)
+    public void WrongUsageIsOneLine(string message, params string[] arguments)
     {
         CommandLineRun run = CommandLineRun.Of([.. arguments.Select(a => a.EndsWith(".db", StringComparison.Ordinal) ? Path.Combine(_root, a) : a)]);
         Assert.Equal(2, run.ExitCode);
@@ -70,7 +70,7 @@ public sealed class RagVerbTests(SmallModel models) : IClassFixture<SmallModel>,
 
     /// <summary>Killed at any moment: the file opens, holds whole documents, and the next run completes it.</summary>
     [Fact]
-    public void Nothing_acknowledged_is_lost_when_the_process_is_killed()
+    public void NothingAcknowledgedIsLostWhenTheProcessIsKilled()
     {
         for (int i = 0; i < 300; i++)
             Write($"d{i}.txt", string.Concat(Enumerable.Repeat($"document number{i} speaks of tides and kites. ", 1500)));
@@ -96,7 +96,7 @@ public sealed class RagVerbTests(SmallModel models) : IClassFixture<SmallModel>,
     }
 
     [Fact]
-    public void Clients_of_the_model_context_protocol_search_the_index()
+    public void ClientsOfTheModelContextProtocolSearchTheIndex()
     {
         Write("tides.md", "# Tides\n\nThe tide rises twice a day.");
         CommandLineRun.Of("rag", "index", Docs, "--index", IndexFile).Succeeds();

@@ -15,7 +15,7 @@ public sealed class ClassificationTests
 
     [SharedTheory("golden", "metrics", "classification")]
     [MemberData(nameof(Cases))]
-    public void Scores_equal_the_golden(string name)
+    public void ScoresEqualTheGolden(string name)
     {
         JsonElement c = MetricGolden.Read("classification").GetProperty("cases").GetProperty(name);
         int[] labels = c.GetProperty("labels").Ints();
@@ -28,7 +28,7 @@ public sealed class ClassificationTests
     }
 
     [SharedFact("golden", "metrics", "classification")]
-    public void Multilabel_scores_equal_the_golden()
+    public void MultilabelScoresEqualTheGolden()
     {
         JsonElement root = MetricGolden.Read("classification"), m = root.GetProperty("multilabel");
         Assert.Equal(["cases", "multilabel", "zero_division"], root.EnumerateObject().Select(p => p.Name));
@@ -52,7 +52,7 @@ public sealed class ClassificationTests
     }
 
     [Fact]
-    public void Bad_shapes_and_labels_are_errors_that_say_where()
+    public void BadShapesAndLabelsAreErrorsThatSayWhere()
     {
         Assert.Contains("Example 1", Assert.Throws<ArgumentException>(() => ConfusionMatrix.Of([0, 2], [0, 0], 2)).Message);
         Assert.Contains("2 true classes and 1", Assert.Throws<ArgumentException>(() => ConfusionMatrix.Of([0, 1], [0], 2)).Message);
@@ -65,7 +65,7 @@ public sealed class ClassificationTests
     }
 
     [Fact]
-    public void Scores_without_a_meaning_are_as_documented()
+    public void ScoresWithoutAMeaningAreAsDocumented()
     {
         ConfusionMatrix one = ConfusionMatrix.Of([1, 1], [1, 1], 3);
         Assert.True(double.IsNaN(one.CohenKappa));

@@ -29,7 +29,7 @@ public sealed class MetricContractTests
     public static TheoryData<string> Names => [.. MetricRegistry.All.Select(metric => metric.Name)];
 
     [Fact]
-    public void Names_are_unique_and_find_their_metric()
+    public void NamesAreUniqueAndFindTheirMetric()
     {
         Assert.Equal(MetricRegistry.All.Count, MetricRegistry.All.Select(metric => metric.Name).Distinct().Count());
         Assert.All(MetricRegistry.All, metric => Assert.Same(metric, MetricRegistry.Get(metric.Name)));
@@ -38,7 +38,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Equal_texts_give_the_best_value(string name)
+    public void EqualTextsGiveTheBestValue(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         Assert.Equal(metric.Best, metric.Score(Sentence, Sentence), 9);
@@ -50,7 +50,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Different_texts_give_a_worse_value(string name)
+    public void DifferentTextsGiveAWorseValue(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         foreach (string prediction in (string[])["", "entirely different words are standing in this line now", "zzz"])
@@ -59,7 +59,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void The_order_of_examples_does_not_matter(string name)
+    public void TheOrderOfExamplesDoesNotMatter(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         int[] order = [3, 6, 0, 5, 1, 4, 2];
@@ -71,7 +71,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void The_order_of_references_does_not_matter(string name)
+    public void TheOrderOfReferencesDoesNotMatter(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         string[] references = ["A fox jumps over a dog", Sentence, "", "The quick brown fox sleeps"];
@@ -81,7 +81,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Hostile_texts_give_finite_values_within_the_scale(string name)
+    public void HostileTextsGiveFiniteValuesWithinTheScale(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         List<MetricExample> examples = [];
@@ -96,7 +96,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Huge_texts_are_scored(string name)
+    public void HugeTextsAreScored(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         Random random = new(5);
@@ -111,7 +111,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Examples_that_are_not_whole_are_refused_by_name(string name)
+    public void ExamplesThatAreNotWholeAreRefusedByName(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         Assert.Contains(name, Assert.Throws<ArgumentException>(() => metric.Evaluate([])).Message);
@@ -121,7 +121,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Many_threads_give_the_values_of_one(string name)
+    public void ManyThreadsGiveTheValuesOfOne(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         double value = metric.Evaluate(Examples).Value;
@@ -130,7 +130,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void Resamples_and_comparisons_follow_from_the_examples(string name)
+    public void ResamplesAndComparisonsFollowFromTheExamples(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         MetricResult result = metric.Evaluate(Examples);
@@ -146,7 +146,7 @@ public sealed class MetricContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void The_standard_error_of_a_mean_is_that_of_its_scores(string name)
+    public void TheStandardErrorOfAMeanIsThatOfItsScores(string name)
     {
         Metric metric = MetricRegistry.Get(name);
         MetricResult result = metric.Evaluate(Examples);

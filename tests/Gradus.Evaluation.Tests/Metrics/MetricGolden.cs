@@ -53,7 +53,7 @@ internal static class MetricGolden
 public sealed class GoldenCoverageTests
 {
     [SharedFact("golden", "metrics")]
-    public void Every_golden_folder_and_file_has_a_test_class()
+    public void EveryGoldenFolderAndFileHasATestClass()
     {
         var handled = typeof(GoldenCoverageTests).Assembly.GetTypes()
             .SelectMany(type => type.GetCustomAttributes(typeof(GoldenFolderAttribute), false).Cast<GoldenFolderAttribute>())

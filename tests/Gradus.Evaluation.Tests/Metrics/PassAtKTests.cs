@@ -8,7 +8,7 @@ namespace Gradus.Evaluation.Tests.Metrics;
 public sealed class PassAtKTests
 {
     [SharedFact("golden", "metrics", "pass_at_k")]
-    public void Estimates_equal_the_golden()
+    public void EstimatesEqualTheGolden()
     {
         foreach (JsonElement row in MetricGolden.Read("pass_at_k").GetProperty("rows").EnumerateArray())
         {
@@ -23,11 +23,11 @@ public sealed class PassAtKTests
     [InlineData(5, -1, 1)]
     [InlineData(5, 1, 0)]
     [InlineData(5, 1, 6)]
-    public void Counts_out_of_range_are_refused(int samples, int correct, int k)
+    public void CountsOutOfRangeAreRefused(int samples, int correct, int k)
         => Assert.Throws<ArgumentOutOfRangeException>(() => PassAtK.Estimate(samples, correct, k));
 
     [Fact]
-    public void Loss_measures_of_a_uniform_model_are_its_choices()
+    public void LossMeasuresOfAUniformModelAreItsChoices()
     {
         // 300 bytes of text, each guessed with probability 1/256, in 100 tokens and 50 words.
         double nats = 300 * Math.Log(256);

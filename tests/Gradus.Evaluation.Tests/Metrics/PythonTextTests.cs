@@ -14,10 +14,10 @@ public sealed class PythonTextTests
     [InlineData("ⅧΣ", "ⅷς")]
     [InlineData("𐐀Σ", "𐐨ς")]
     [InlineData("\u212A\u212BẞÀ", "kåßà")]
-    public void Lower_case_is_pythons(string text, string lower) => Assert.Equal(lower, PythonText.ToLower(text));
+    public void LowerCaseIsPythons(string text, string lower) => Assert.Equal(lower, PythonText.ToLower(text));
 
     [Fact]
-    public void White_space_is_pythons()
+    public void WhiteSpaceIsPythons()
     {
         Assert.Equal(["a", "b", "c", "d\u200B", "e"], PythonText.Split(" a\u001Cb\u00A0\u3000c\u0085d\u200B\u2028e\t"));
         Assert.Equal("a b", PythonText.Strip("\u001F a b\u2029"));
@@ -26,6 +26,6 @@ public sealed class PythonTextTests
     }
 
     [Fact]
-    public void A_lone_surrogate_is_a_code_point()
+    public void ALoneSurrogateIsACodePoint()
         => Assert.Equal([0xD800, 'a', 0x1F600, 0xDC00], PythonText.CodePoints("\uD800a😀\uDC00"));
 }

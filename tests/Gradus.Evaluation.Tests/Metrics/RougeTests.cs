@@ -13,7 +13,7 @@ public sealed class RougeTests
 
     [SharedTheory("golden", "metrics", "rouge")]
     [MemberData(nameof(Results))]
-    public void Scores_tokens_and_means_equal_the_golden(string result)
+    public void ScoresTokensAndMeansEqualTheGolden(string result)
     {
         JsonElement root = MetricGolden.Read("rouge");
         bool stem = result switch { "stemmer" => true, "plain" => false, _ => throw new InvalidDataException($"results.{result} is not known.") };
@@ -45,7 +45,7 @@ public sealed class RougeTests
     }
 
     [SharedFact("golden", "metrics", "rouge")]
-    public void Of_several_references_the_best_f_measure_counts()
+    public void OfSeveralReferencesTheBestFMeasureCounts()
     {
         foreach (JsonElement row in MetricGolden.Read("rouge").GetProperty("multi_reference_stemmed").EnumerateArray())
         {
@@ -56,7 +56,7 @@ public sealed class RougeTests
     }
 
     [SharedFact("golden", "metrics", "rouge", "porter.json")]
-    public void Stems_equal_the_golden()
+    public void StemsEqualTheGolden()
     {
         foreach (JsonProperty word in MetricGolden.Read("rouge", "porter.json").GetProperty("words").EnumerateObject())
             Assert.Equal(word.Value.GetString(), PorterStemmer.Stem(word.Name));
@@ -78,10 +78,10 @@ public sealed class RougeTests
     [InlineData("enjoy", "enjoy")]
     [InlineData("geologi", "geolog")]
     [InlineData("ion", "ion")]
-    public void Stems_of_short_and_odd_words(string word, string stem) => Assert.Equal(stem, PorterStemmer.Stem(word));
+    public void StemsOfShortAndOddWords(string word, string stem) => Assert.Equal(stem, PorterStemmer.Stem(word));
 
     [Fact]
-    public void Line_positions_come_from_the_rows_of_the_plain_dynamic_program()
+    public void LinePositionsComeFromTheRowsOfThePlainDynamicProgram()
     {
         Random random = new(1);
         for (int round = 0; round < 300; round++)
@@ -98,7 +98,7 @@ public sealed class RougeTests
     }
 
     [Fact]
-    public void No_reference_is_an_error_that_says_so()
+    public void NoReferenceIsAnErrorThatSaysSo()
     {
         ArgumentException error = Assert.Throws<ArgumentException>(() => Rouge.L().Score("text"));
         Assert.Contains("rougeL", error.Message);

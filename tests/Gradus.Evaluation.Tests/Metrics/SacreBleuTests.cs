@@ -19,7 +19,7 @@ public sealed class SacreBleuTests
 
     [SharedTheory("golden", "metrics", "sacrebleu")]
     [MemberData(nameof(Corpus))]
-    public void Corpus_values_equal_the_golden(string name)
+    public void CorpusValuesEqualTheGolden(string name)
     {
         JsonElement root = MetricGolden.Read("sacrebleu"), expected = root.GetProperty("corpus").GetProperty(name);
         Metric metric = Configured(name, expected);
@@ -40,7 +40,7 @@ public sealed class SacreBleuTests
 
     [SharedTheory("golden", "metrics", "sacrebleu")]
     [MemberData(nameof(Sentence))]
-    public void Sentence_values_equal_the_golden(string name)
+    public void SentenceValuesEqualTheGolden(string name)
     {
         JsonElement root = MetricGolden.Read("sacrebleu");
         double[] expected = root.GetProperty("sentence").GetProperty(name).Doubles();
@@ -66,7 +66,7 @@ public sealed class SacreBleuTests
 
     [SharedTheory("golden", "metrics", "sacrebleu")]
     [MemberData(nameof(Tokenized))]
-    public void Tokens_equal_the_golden(string name)
+    public void TokensEqualTheGolden(string name)
     {
         JsonElement root = MetricGolden.Read("sacrebleu");
         (string Prediction, string Reference)[] pairs = root.Pairs();
@@ -78,7 +78,7 @@ public sealed class SacreBleuTests
     }
 
     [Fact]
-    public void A_rearrangement_has_the_distance_of_a_fresh_calculation()
+    public void ARearrangementHasTheDistanceOfAFreshCalculation()
     {
         Random random = new(3);
         for (int round = 0; round < 500; round++)
@@ -100,7 +100,7 @@ public sealed class SacreBleuTests
     [InlineData("", "a b", 2)]
     [InlineData("a b", "", 2)]
     [InlineData("a x c", "a b c", 1)]
-    public void Edits_count_a_moved_phrase_once(string prediction, string reference, int edits)
+    public void EditsCountAMovedPhraseOnce(string prediction, string reference, int edits)
     {
         NgramIndex index = new();
         Assert.Equal(edits, Ter.Edits(index.Tokens(PythonText.Split(prediction)), index.Tokens(PythonText.Split(reference))));
@@ -109,11 +109,11 @@ public sealed class SacreBleuTests
     [Theory]
     [InlineData("~+.,23", 40)]
     [InlineData("Alice\'s hat", 0)]
-    public void References_are_tokenized_twice_as_in_the_reference_implementation(string text, double expected)
+    public void ReferencesAreTokenizedTwiceAsInTheReferenceImplementation(string text, double expected)
         => Assert.Equal(expected, new Ter(normalize: true).Score(text, text), 9);
 
     [Fact]
-    public void Details_of_another_metrics_result_are_refused()
+    public void DetailsOfAnotherMetricsResultAreRefused()
     {
         MetricResult result = new Chrf().Evaluate([new("a", ["a"])]);
         Assert.Contains("chrf", Assert.Throws<ArgumentException>(() => new Bleu().Details(result)).Message);

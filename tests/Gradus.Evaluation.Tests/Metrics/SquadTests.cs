@@ -13,7 +13,7 @@ public sealed class SquadTests
     [SharedTheory("golden", "metrics", "squad")]
     [InlineData("v1")]
     [InlineData("v2")]
-    public void Rows_and_means_equal_the_golden(string version)
+    public void RowsAndMeansEqualTheGolden(string version)
     {
         JsonElement root = MetricGolden.Read("squad");
         (Squad exact, Squad f1) = version == "v1" ? (Squad.ExactMatch, Squad.F1) : (Squad.ExactMatchV2, Squad.F1V2);
@@ -43,10 +43,10 @@ public sealed class SquadTests
     [InlineData("x the\u0301 y", "x \u0301 y")]
     [InlineData("a½ ½ a the", "a½ ½")]
     [InlineData("\u00a0A\u3000B\u001ca", "b")]
-    public void Articles_are_whole_words(string text, string normalized) => Assert.Equal(normalized, Squad.Normalize(text));
+    public void ArticlesAreWholeWords(string text, string normalized) => Assert.Equal(normalized, Squad.Normalize(text));
 
     [Fact]
-    public void Exact_match_ignores_what_it_is_told_to()
+    public void ExactMatchIgnoresWhatItIsToldTo()
     {
         Assert.Equal(0, new ExactMatch().Score("Yes!", "yes"));
         Assert.Equal(1, new ExactMatch(ignoreCase: true, ignorePunctuation: true).Score("Yes!", "yes"));

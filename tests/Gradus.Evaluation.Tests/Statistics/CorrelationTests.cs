@@ -14,7 +14,7 @@ public sealed class CorrelationTests
 
     [SharedTheory("golden", "metrics", "correlation")]
     [MemberData(nameof(Cases))]
-    public void Coefficients_and_errors_equal_the_golden(string name)
+    public void CoefficientsAndErrorsEqualTheGolden(string name)
     {
         JsonElement c = MetricGolden.Read("correlation").GetProperty(name);
         double[] x = c.GetProperty("x").Doubles(), y = c.GetProperty("y").Doubles();
@@ -46,7 +46,7 @@ public sealed class CorrelationTests
     }
 
     [Fact]
-    public void Kendall_counts_the_pairs_one_by_one()
+    public void KendallCountsThePairsOneByOne()
     {
         Random random = new(8);
         for (int round = 0; round < 200; round++)
@@ -69,7 +69,7 @@ public sealed class CorrelationTests
     }
 
     [Fact]
-    public void Limits_are_as_documented()
+    public void LimitsAreAsDocumented()
     {
         double[] up = [1, 2, 3], down = [6, 4, 2], flat = [1, 1, 1];
         Assert.Equal(1, Correlation.Pearson(up, up), 12);

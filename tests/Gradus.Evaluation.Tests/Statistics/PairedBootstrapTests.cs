@@ -12,7 +12,7 @@ public sealed class PairedBootstrapTests
     private const double Tolerance = 1e-9;
 
     [SharedFact("golden", "metrics", "paired_bootstrap")]
-    public void Comparison_on_given_resamples_equals_the_golden()
+    public void ComparisonOnGivenResamplesEqualsTheGolden()
     {
         JsonElement root = MetricGolden.Read("paired_bootstrap");
         double[] a = root.GetProperty("system_a").Doubles(), b = root.GetProperty("system_b").Doubles();
@@ -40,7 +40,7 @@ public sealed class PairedBootstrapTests
     }
 
     [SharedFact("golden", "metrics", "paired_bootstrap")]
-    public void Corpus_metrics_resample_from_their_statistics()
+    public void CorpusMetricsResampleFromTheirStatistics()
     {
         JsonElement corpus = MetricGolden.Read("paired_bootstrap").GetProperty("corpus_resample");
         (string Prediction, string Reference)[] pairs = MetricGolden.Read("rouge").Pairs();
@@ -57,7 +57,7 @@ public sealed class PairedBootstrapTests
     }
 
     [Fact]
-    public void A_clear_difference_is_found_and_none_is_not()
+    public void AClearDifferenceIsFoundAndNoneIsNot()
     {
         Random random = new(4);
         double[] a = [.. Enumerable.Range(0, 400).Select(_ => random.NextDouble())];
@@ -70,7 +70,7 @@ public sealed class PairedBootstrapTests
     }
 
     [Fact]
-    public void The_interval_of_a_mean_has_the_width_that_theory_gives()
+    public void TheIntervalOfAMeanHasTheWidthThatTheoryGives()
     {
         Random random = new(6);
         double[] values = [.. Enumerable.Range(0, 1000).Select(_ => random.NextDouble())];
@@ -82,7 +82,7 @@ public sealed class PairedBootstrapTests
     }
 
     [Fact]
-    public void The_seed_fixes_the_resamples_for_ever()
+    public void TheSeedFixesTheResamplesForEver()
     {
         // Calculated from the definition of SplitMix64 elsewhere: an archived comparison can be repeated.
         List<int> drawn = [];
@@ -91,7 +91,7 @@ public sealed class PairedBootstrapTests
     }
 
     [Fact]
-    public void Arguments_out_of_range_are_refused()
+    public void ArgumentsOutOfRangeAreRefused()
     {
         Assert.Throws<ArgumentException>(() => PairedBootstrap.Compare([1.0], [1.0, 2.0]));
         Assert.Throws<ArgumentOutOfRangeException>(() => PairedBootstrap.Compare([1.0], [1.0], resamples: 0));

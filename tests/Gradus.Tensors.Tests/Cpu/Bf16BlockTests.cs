@@ -25,7 +25,7 @@ public sealed unsafe class Bf16BlockTests
 
     // Read off Intel's manual: the encodings must not change unnoticed.
     [Fact]
-    public void The_code_is_what_the_manual_says()
+    public void TheCodeIsWhatTheManualSays()
     {
         Assert.Equal("C4E2784907C3", Convert.ToHexString(AmxCode.Configure()));
         Assert.Equal("C4E27849C0C3", Convert.ToHexString(AmxCode.Release()));
@@ -42,7 +42,7 @@ public sealed unsafe class Bf16BlockTests
     }
 
     [Fact]
-    public void The_code_without_tiles_is_what_the_manual_says()
+    public void TheCodeWithoutTilesIsWhatTheManualSays()
     {
         string multiply = Convert.ToHexString(PairCode.Multiply(twoRows: true));
         Assert.StartsWith("53554154BB04000000", multiply, StringComparison.Ordinal); // push rbx; push rbp; push r12; mov ebx, 4
@@ -53,7 +53,7 @@ public sealed unsafe class Bf16BlockTests
     }
 
     [Fact]
-    public void The_configuration_is_eight_whole_tiles()
+    public void TheConfigurationIsEightWholeTiles()
     {
         byte[] bytes = AmxCode.Configuration();
         Assert.Equal(64, bytes.Length);
@@ -65,7 +65,7 @@ public sealed unsafe class Bf16BlockTests
     [Theory]
     [OnIsa(nameof(Isa.Avx512Bf16))]
     [OnIsa(nameof(Isa.Amx))]
-    public void Products_of_every_shape_are_sums_of_rounded_operands(string isa)
+    public void ProductsOfEveryShapeAreSumsOfRoundedOperands(string isa)
     {
         Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using Workers workers = new(2);
@@ -84,7 +84,7 @@ public sealed unsafe class Bf16BlockTests
     [Theory]
     [OnIsa(nameof(Isa.Avx512Bf16))]
     [OnIsa(nameof(Isa.Amx))]
-    public void Threads_and_company_change_no_bit(string isa)
+    public void ThreadsAndCompanyChangeNoBit(string isa)
     {
         Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using GemmCase product = new(77, 200, 1100, transposeB: true, bias: true);
@@ -111,7 +111,7 @@ public sealed unsafe class Bf16BlockTests
     [Theory]
     [OnIsa(nameof(Isa.Avx512Bf16))]
     [OnIsa(nameof(Isa.Amx))]
-    public void Packing_on_the_way_changes_no_bit(string isa)
+    public void PackingOnTheWayChangesNoBit(string isa)
     {
         Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         (int M, int N, int K)[] shapes = [(33, 600, 1025), (600, 33, 1057), (545, 563, 33), (563, 545, 65), (64, 600, 31), (600, 64, 31)];
@@ -134,7 +134,7 @@ public sealed unsafe class Bf16BlockTests
     [Theory]
     [OnIsa(nameof(Isa.Avx512Bf16))]
     [OnIsa(nameof(Isa.Amx))]
-    public void Panels_are_kept_until_the_version_changes(string isa)
+    public void PanelsAreKeptUntilTheVersionChanges(string isa)
     {
         Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using Workers workers = new(2);
@@ -159,7 +159,7 @@ public sealed unsafe class Bf16BlockTests
     [Theory]
     [OnIsa(nameof(Isa.Avx512Bf16))]
     [OnIsa(nameof(Isa.Amx))]
-    public void Nan_and_infinity_come_through(string isa)
+    public void NanAndInfinityComeThrough(string isa)
     {
         Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using Workers workers = new(1);
@@ -177,7 +177,7 @@ public sealed unsafe class Bf16BlockTests
     }
 
     [Fact]
-    public void Products_in_bf16_are_within_a_hundredth_of_those_in_fp32_on_every_instruction_set()
+    public void ProductsInBf16AreWithinAHundredthOfThoseInFp32OnEveryInstructionSet()
     {
         using Workers workers = new(2);
         foreach (Isa isa in CpuFeatures.Available)
@@ -192,7 +192,7 @@ public sealed unsafe class Bf16BlockTests
     [Theory]
     [OnIsa(nameof(Isa.Avx512Bf16))]
     [OnIsa(nameof(Isa.Amx))]
-    public void A_product_allocates_nothing(string isa)
+    public void AProductAllocatesNothing(string isa)
     {
         Bf16Kernels kernels = Bf16Kernels.Of(Enum.Parse<Isa>(isa));
         using Workers workers = new(1);

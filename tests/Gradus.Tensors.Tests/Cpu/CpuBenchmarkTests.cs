@@ -3,7 +3,7 @@ namespace Gradus.Tensors.Cpu.Tests;
 public sealed class CpuBenchmarkTests
 {
     [Fact]
-    public void Ceilings_come_first_and_kernels_are_measured_against_them()
+    public void CeilingsComeFirstAndKernelsAreMeasuredAgainstThem()
     {
         using CancellationTokenSource cancellation = new();
         List<CpuMeasurement> measured = [];
@@ -26,14 +26,14 @@ public sealed class CpuBenchmarkTests
     [InlineData(GoalKind.AtLeast, 5.1, false)]
     [InlineData(GoalKind.AtMost, 5.0, true)]
     [InlineData(GoalKind.AtMost, 4.9, false)]
-    public void Goals_limit_the_share_or_the_value(GoalKind kind, double limit, bool reached)
+    public void GoalsLimitTheShareOrTheValue(GoalKind kind, double limit, bool reached)
     {
         Assert.Equal(reached, new CpuMeasurement("it", 1, Value: 5, "GB/s", Share: 0.8, new Goal(kind, limit)).Reached);
         Assert.Null(new CpuMeasurement("it", 1, Value: 5, "GB/s", Share: 0.8).Reached);
     }
 
     [Fact]
-    public void Wrong_numbers_are_refused()
+    public void WrongNumbersAreRefused()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => CpuBenchmark.Run(0).First());
         Assert.Throws<ArgumentOutOfRangeException>(() => CpuBenchmark.Run(1, rounds: 0).First());

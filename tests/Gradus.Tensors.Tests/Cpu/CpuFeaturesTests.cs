@@ -3,7 +3,7 @@ namespace Gradus.Tensors.Cpu.Tests;
 public sealed class CpuFeaturesTests
 {
     [Fact]
-    public void The_best_there_is_comes_with_the_reason_for_no_better()
+    public void TheBestThereIsComesWithTheReasonForNoBetter()
     {
         CpuFeatures.Choice choice = CpuFeatures.Choose(null, isa => isa > Isa.Avx2 ? "not here" : null);
         Assert.Equal(Isa.Avx2, choice.Isa);
@@ -18,13 +18,13 @@ public sealed class CpuFeaturesTests
     [InlineData("avx512", "Avx512")]
     [InlineData("avx512bf16", "Avx512Bf16")]
     [InlineData("amx", "Amx")]
-    public void The_environment_chooses(string asked, string isa) => Assert.Equal(isa, CpuFeatures.Choose(asked, _ => null).Isa.ToString());
+    public void TheEnvironmentChooses(string asked, string isa) => Assert.Equal(isa, CpuFeatures.Choose(asked, _ => null).Isa.ToString());
 
     [Theory]
     [InlineData("avx1024", "no such instruction set")]
     [InlineData("AVX2", "no such instruction set")]
     [InlineData("amx", "not here")]
-    public void What_cannot_be_chosen_is_an_error_of_one_line(string asked, string says)
+    public void WhatCannotBeChosenIsAnErrorOfOneLine(string asked, string says)
     {
         string message = Assert.Throws<InvalidDataException>(() => CpuFeatures.Choose(asked, isa => isa == Isa.Amx ? "not here" : null)).Message;
         Assert.Contains($"GRADUS_ISA={asked}", message, StringComparison.Ordinal);
@@ -33,7 +33,7 @@ public sealed class CpuFeaturesTests
     }
 
     [Fact]
-    public void What_is_there_but_slower_is_used_only_when_asked_for()
+    public void WhatIsThereButSlowerIsUsedOnlyWhenAskedFor()
     {
         static string? Slower(Isa isa) => isa == Isa.Avx512Bf16 ? "slower" : null;
         static string? WhyNot(Isa isa) => isa == Isa.Amx ? "not here" : null;
@@ -42,7 +42,7 @@ public sealed class CpuFeaturesTests
     }
 
     [Fact]
-    public void The_choice_of_this_process_is_one_that_is_available()
+    public void TheChoiceOfThisProcessIsOneThatIsAvailable()
     {
         Assert.Contains(CpuFeatures.Best, CpuFeatures.Available);
         Assert.Equal(CpuFeatures.Best == Isa.Amx, CpuFeatures.Reason is null);

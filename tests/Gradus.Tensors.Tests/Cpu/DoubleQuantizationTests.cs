@@ -9,7 +9,7 @@ public sealed unsafe class DoubleQuantizationTests
     public static TheoryData<string> Sets => [.. CpuFeatures.Available.Select(isa => isa.ToString())];
 
     [SharedFact("golden", "quantization", "bitsandbytes")]
-    public void Golden_matrices_have_the_very_values()
+    public void GoldenMatricesHaveTheVeryValues()
     {
         GoldenTensors golden = new("quantization", "bitsandbytes", "tensors.safetensors");
         int cases = 0;
@@ -39,7 +39,7 @@ public sealed unsafe class DoubleQuantizationTests
     }
 
     [SharedFact("golden", "quantization", "bitsandbytes")]
-    public void Golden_weights_are_quantized_to_the_same_codes()
+    public void GoldenWeightsAreQuantizedToTheSameCodes()
     {
         GoldenTensors golden = new("quantization", "bitsandbytes", "tensors.safetensors");
         int cases = 0;

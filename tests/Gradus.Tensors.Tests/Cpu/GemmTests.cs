@@ -26,7 +26,7 @@ public sealed class GemmTests
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void Products_of_every_shape_are_close_to_sums_in_double(string isa, bool transposeA, bool transposeB)
+    public void ProductsOfEveryShapeAreCloseToSumsInDouble(string isa, bool transposeA, bool transposeB)
     {
         using Workers workers = new(2);
         Random random = new(5);
@@ -43,7 +43,7 @@ public sealed class GemmTests
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Every_element_is_one_chain_of_fused_multiply_adds(string isa)
+    public void EveryElementIsOneChainOfFusedMultiplyAdds(string isa)
     {
         using Workers workers = new(1);
         (int M, int N, int K)[] shapes = [(1, 40, 700), (3, 33, 511), (14, 64, 1000), (61, 70, 900), (300, 20, 130)];
@@ -63,7 +63,7 @@ public sealed class GemmTests
     // Large enough that items share A, or B, or one thread takes B a block of columns at a time.
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Shared_operands_change_no_bit(string isa)
+    public void SharedOperandsChangeNoBit(string isa)
     {
         (int M, int N, int K)[] shapes = [(129, 601, 299), (1103, 61, 299), (701, 650, 41)];
         for (int i = 0; i < 2 * shapes.Length; i++)
@@ -86,7 +86,7 @@ public sealed class GemmTests
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void The_number_of_threads_changes_no_bit(string isa)
+    public void TheNumberOfThreadsChangesNoBit(string isa)
     {
         (int M, int N, int K)[] shapes = [(200, 300, 400), (1, 2000, 600), (1500, 7, 300)];
         foreach ((int m, int n, int k) in shapes)
@@ -104,7 +104,7 @@ public sealed class GemmTests
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public unsafe void A_row_has_the_same_bits_alone_and_in_a_batch(string isa)
+    public unsafe void ARowHasTheSameBitsAloneAndInABatch(string isa)
     {
         using Workers workers = new(2);
         using GemmCase product = new(37, 90, 517, transposeB: true);
@@ -123,7 +123,7 @@ public sealed class GemmTests
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public unsafe void Rounded_operands_are_multiplied_as_bf16(string isa)
+    public unsafe void RoundedOperandsAreMultipliedAsBf16(string isa)
     {
         using Workers workers = new(2);
         using GemmCase product = new(29, 35, 100, transposeA: true);
@@ -150,7 +150,7 @@ public sealed class GemmTests
     }
 
     [Fact]
-    public void A_product_allocates_nothing()
+    public void AProductAllocatesNothing()
     {
         using Workers workers = new(1);
         using GemmCase product = new(64, 64, 64);

@@ -6,23 +6,23 @@ public sealed unsafe class LaneMathTests
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Exp_is_within_two_ulp(string isa) => OnLanes.Run(isa, new Check(Function.Exp, Math.Exp, 2, -105, 90));
+    public void ExpIsWithinTwoUlp(string isa) => OnLanes.Run(isa, new Check(Function.Exp, Math.Exp, 2, -105, 90));
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Exp2_is_within_two_ulp(string isa) => OnLanes.Run(isa, new Check(Function.Exp2, x => Math.Pow(2, x), 2, -152, 130));
+    public void Exp2IsWithinTwoUlp(string isa) => OnLanes.Run(isa, new Check(Function.Exp2, x => Math.Pow(2, x), 2, -152, 130));
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Log_is_within_two_ulp(string isa) => OnLanes.Run(isa, new Check(Function.Log, Math.Log, 2, 0, 4));
+    public void LogIsWithinTwoUlp(string isa) => OnLanes.Run(isa, new Check(Function.Log, Math.Log, 2, 0, 4));
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Tanh_is_within_four_ulp(string isa) => OnLanes.Run(isa, new Check(Function.Tanh, Math.Tanh, 4, -10, 10));
+    public void TanhIsWithinFourUlp(string isa) => OnLanes.Run(isa, new Check(Function.Tanh, Math.Tanh, 4, -10, 10));
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Erf_is_within_four_ulp(string isa) => OnLanes.Run(isa, new Check(Function.Erf, Erf, 4, -4.2, 4.2));
+    public void ErfIsWithinFourUlp(string isa) => OnLanes.Run(isa, new Check(Function.Erf, Erf, 4, -4.2, 4.2));
 
     private enum Function
     {

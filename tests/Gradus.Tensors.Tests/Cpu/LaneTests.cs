@@ -6,31 +6,31 @@ public sealed unsafe class LaneTests
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Arithmetic_is_that_of_one_lane(string isa) => OnLanes.Run(isa, new Arithmetic());
+    public void ArithmeticIsThatOfOneLane(string isa) => OnLanes.Run(isa, new Arithmetic());
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Tails_touch_only_their_lanes(string isa) => OnLanes.Run(isa, new Tails());
+    public void TailsTouchOnlyTheirLanes(string isa) => OnLanes.Run(isa, new Tails());
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Sums_add_halves(string isa) => OnLanes.Run(isa, new Across());
+    public void SumsAddHalves(string isa) => OnLanes.Run(isa, new Across());
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Powers_of_two_scale_with_one_rounding(string isa) => OnLanes.Run(isa, new Powers());
+    public void PowersOfTwoScaleWithOneRounding(string isa) => OnLanes.Run(isa, new Powers());
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Random_bits_are_those_of_the_counter(string isa) => OnLanes.Run(isa, new RandomDraws());
+    public void RandomBitsAreThoseOfTheCounter(string isa) => OnLanes.Run(isa, new RandomDraws());
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Every_f16_is_read_and_written_exactly(string isa) => OnLanes.Run(isa, new F16Patterns());
+    public void EveryF16IsReadAndWrittenExactly(string isa) => OnLanes.Run(isa, new F16Patterns());
 
     [Theory]
     [MemberData(nameof(Isas))]
-    public void Half_width_floats_round_to_nearest_even(string isa) => OnLanes.Run(isa, new Rounding());
+    public void HalfWidthFloatsRoundToNearestEven(string isa) => OnLanes.Run(isa, new Rounding());
 
     private static float[] Values { get; } = MakeValues();
 

@@ -6,7 +6,7 @@ namespace Gradus.Tensors.Cpu.Tests;
 public sealed class Nf4Tests
 {
     [SharedFact("golden", "quantization", "bitsandbytes")]
-    public void Golden_weights_are_packed_and_read()
+    public void GoldenWeightsArePackedAndRead()
     {
         GoldenTensors golden = new("quantization", "bitsandbytes", "tensors.safetensors");
         Assert.Equal(golden.Floats("code.nf4"), NF4.Levels.ToArray());
@@ -35,7 +35,7 @@ public sealed class Nf4Tests
     }
 
     [Fact]
-    public void Lengths_that_do_not_fit_are_an_error() =>
+    public void LengthsThatDoNotFitAreAnError() =>
         Assert.Contains("do not fit", Assert.Throws<ArgumentException>(() => NF4.Import(new byte[31], new float[1], new byte[36])).Message, StringComparison.Ordinal);
 
     private static byte[] Pack(float[] x)

@@ -7,7 +7,7 @@ public sealed unsafe class WorkersTests
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(8)]
-    public void Every_item_runs_once(int threads)
+    public void EveryItemRunsOnce(int threads)
     {
         using Workers workers = new(threads);
         int[] runs = new int[1000];
@@ -31,7 +31,7 @@ public sealed unsafe class WorkersTests
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public void A_loop_inside_a_loop_runs_every_item(int threads)
+    public void ALoopInsideALoopRunsEveryItem(int threads)
     {
         using Workers workers = new(threads);
         _nested = workers;
@@ -44,7 +44,7 @@ public sealed unsafe class WorkersTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(8)]
-    public void An_exception_reaches_the_caller_and_the_pool_goes_on(int threads)
+    public void AnExceptionReachesTheCallerAndThePoolGoesOn(int threads)
     {
         using Workers workers = new(threads);
         for (int round = 0; round < 20; round++)
@@ -57,7 +57,7 @@ public sealed unsafe class WorkersTests
     }
 
     [Fact]
-    public void Threads_that_share_a_pool_do_not_wait_for_each_other()
+    public void ThreadsThatShareAPoolDoNotWaitForEachOther()
     {
         using Workers workers = new(3);
         long[] totals = new long[4];
@@ -81,7 +81,7 @@ public sealed unsafe class WorkersTests
     }
 
     [Fact]
-    public void A_loop_allocates_nothing()
+    public void ALoopAllocatesNothing()
     {
         using Workers workers = new(2);
         long total = 0;
@@ -93,7 +93,7 @@ public sealed unsafe class WorkersTests
     }
 
     [Fact]
-    public void Parked_workers_wake_up_again()
+    public void ParkedWorkersWakeUpAgain()
     {
         using Workers workers = new(2);
         for (int round = 0; round < 20; round++)
@@ -106,7 +106,7 @@ public sealed unsafe class WorkersTests
     }
 
     [Fact]
-    public void A_pool_that_was_disposed_says_so()
+    public void APoolThatWasDisposedSaysSo()
     {
         Workers workers = new(2);
         workers.Dispose();
@@ -119,14 +119,14 @@ public sealed unsafe class WorkersTests
     [InlineData("-2")]
     [InlineData("two")]
     [InlineData("1025")]
-    public void A_bad_number_of_threads_is_an_error_of_one_line(string value)
+    public void ABadNumberOfThreadsIsAnErrorOfOneLine(string value)
     {
         string message = Assert.Throws<InvalidDataException>(() => Workers.ThreadsFromEnvironment(value)).Message;
         Assert.Contains($"GRADUS_THREADS={value}", message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void The_number_of_threads_comes_from_the_environment_or_the_cores()
+    public void TheNumberOfThreadsComesFromTheEnvironmentOrTheCores()
     {
         Assert.Equal(7, Workers.ThreadsFromEnvironment("7"));
         Assert.Equal(Environment.ProcessorCount, Workers.ThreadsFromEnvironment(null));

@@ -22,7 +22,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task The_stream_is_the_response()
+    public async Task TheStreamIsTheResponse()
     {
         ChatOptions options = new() { Seed = 3 };
         ChatResponse whole = await _client.GetResponseAsync("Hello", options);
@@ -44,7 +44,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task Many_threads_have_what_each_has_alone()
+    public async Task ManyThreadsHaveWhatEachHasAlone()
     {
         string[] alone = new string[4];
         for (int i = 0; i < alone.Length; i++)
@@ -58,7 +58,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_temperature_the_likeliest_tokens_come_and_a_seed_is_told_else()
+    public async Task WithoutTemperatureTheLikeliestTokensComeAndASeedIsToldElse()
     {
         ChatResponse first = await _client.GetResponseAsync("Hello", new ChatOptions { Temperature = 0 });
         Assert.Equal(first.Text, (await _client.GetResponseAsync("Hello", new ChatOptions { Temperature = 0, Seed = 9 })).Text);
@@ -69,7 +69,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stop_text_ends_the_answer_and_is_no_part_of_it()
+    public async Task AStopTextEndsTheAnswerAndIsNoPartOfIt()
     {
         string text = (await _client.GetResponseAsync("Hello", new ChatOptions { Seed = 3 })).Text;
         string stop = text.Substring(8, 3);
@@ -80,7 +80,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task Prefixes_that_were_read_are_counted()
+    public async Task PrefixesThatWereReadAreCounted()
     {
         string question = string.Concat(Enumerable.Repeat("All work and no play. ", 12));
         ChatResponse first = await _client.GetResponseAsync(question, new ChatOptions { Seed = 1 });
@@ -91,7 +91,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task An_answer_follows_its_schema()
+    public async Task AnAnswerFollowsItsSchema()
     {
         using JsonDocument schema = JsonDocument.Parse("""{"type":"object","properties":{"name":{"type":"string","maxLength":8},"age":{"type":"integer","minimum":0,"maximum":150}},"required":["name","age"],"additionalProperties":false}""");
         for (int seed = 0; seed < 4; seed++)
@@ -113,7 +113,7 @@ public sealed class LocalChatClientTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData(ClientModels.PlainTemplate)]
-    public async Task Tools_are_called_and_their_results_read(string? template)
+    public async Task ToolsAreCalledAndTheirResultsRead(string? template)
     {
         using ModelBundle bundle = ClientModels.Llama(template);
         using LocalChatClient client = new(bundle);
@@ -137,7 +137,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task A_call_or_a_structured_answer()
+    public async Task ACallOrAStructuredAnswer()
     {
         using JsonDocument schema = JsonDocument.Parse("""{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"],"additionalProperties":false}""");
         AIFunction tool = AIFunctionFactory.Create(() => "noon", "clock");
@@ -158,7 +158,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task Log_probabilities_are_those_of_the_engine()
+    public async Task LogProbabilitiesAreThoseOfTheEngine()
     {
         ChatOptions options = new() { Seed = 3, MaxOutputTokens = 10, AdditionalProperties = new() { ["logprobs"] = true, ["top_logprobs"] = 2 } };
         ChatResponse response = await _client.GetResponseAsync("Hello", options);
@@ -172,7 +172,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task Cancelling_ends_the_request()
+    public async Task CancellingEndsTheRequest()
     {
         using CancellationTokenSource cancel = new();
         int seen = 0;
@@ -192,7 +192,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task What_a_local_model_does_not_do_is_refused_by_name()
+    public async Task WhatALocalModelDoesNotDoIsRefusedByName()
     {
         await Refused<ArgumentException>("min-p", new ChatOptions { AdditionalProperties = new() { ["min-p"] = 0.1 } });
         await Refused<ArgumentException>("min_p", new ChatOptions { AdditionalProperties = new() { ["min_p"] = "much" } });
@@ -214,7 +214,7 @@ public sealed class LocalChatClientTests : IDisposable
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(1000)]
-    public void Reasoning_is_taken_apart_however_it_is_cut(int size)
+    public void ReasoningIsTakenApartHoweverItIsCut(int size)
     {
         Assert.Equal(("I <think> so", "Yes."), Split("<think>I <think> so</think>\n\nYes.", open: false));
         Assert.Equal(("thus", "Yes."), Split("thus</think>Yes.", open: true));
@@ -241,7 +241,7 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
-    public async Task Reasoning_comes_before_a_structure_that_always_fits()
+    public async Task ReasoningComesBeforeAStructureThatAlwaysFits()
     {
         string template = ClientModels.PlainTemplate.Replace("'assistant: '", "'assistant: <think>'", StringComparison.Ordinal) + "{# </think> #}";
         using ModelBundle bundle = ClientModels.Llama(template);

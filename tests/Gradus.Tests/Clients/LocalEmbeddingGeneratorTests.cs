@@ -13,7 +13,7 @@ public sealed class LocalEmbeddingGeneratorTests : IDisposable
     public void Dispose() => _bundle.Dispose();
 
     [Fact]
-    public async Task A_text_has_its_vector_in_any_company()
+    public async Task ATextHasItsVectorInAnyCompany()
     {
         using LocalEmbeddingGenerator generator = new(_bundle);
         GeneratedEmbeddings<Embedding<float>> both = await generator.GenerateAsync(["One", "Another one"]);
@@ -26,7 +26,7 @@ public sealed class LocalEmbeddingGeneratorTests : IDisposable
     }
 
     [Fact]
-    public async Task Pooling_and_dimensions_are_the_request_s()
+    public async Task PoolingAndDimensionsAreTheRequestS()
     {
         using LocalEmbeddingGenerator generator = new(_bundle, new EmbeddingOptions(Pooling.Last));
         float[] last = (await generator.GenerateVectorAsync("One")).ToArray();

@@ -95,7 +95,7 @@ public sealed class PackedFormatTests
     [InlineData(-2.5f, -3)]
     [InlineData(0.49999997f, 0)]
     [InlineData(-126.5f, -127)]
-    public void Q8_0RoundsHalvesAwayFromZero(float weight, int expected)
+    public void Q80RoundsHalvesAwayFromZero(float weight, int expected)
     {
         float[] weights = new float[32];
         (weights[3], weights[17]) = (127, weight);

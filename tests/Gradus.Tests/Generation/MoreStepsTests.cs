@@ -9,7 +9,7 @@ namespace Gradus.Tests.Generation;
 public sealed class MoreStepsTests
 {
     [Fact]
-    public void Top_n_sigma_keeps_what_is_near_the_largest()
+    public void TopNSigmaKeepsWhatIsNearTheLargest()
     {
         float[] logits = [1, 2, 3, 10, 9];
         double mean = 5, deviation = Math.Sqrt(logits.Average(l => (l - mean) * (l - mean)));
@@ -20,7 +20,7 @@ public sealed class MoreStepsTests
     }
 
     [Fact]
-    public void The_least_probable_of_the_top_choices_stays_and_chance_decides()
+    public void TheLeastProbableOfTheTopChoicesStaysAndChanceDecides()
     {
         float[] logits = [.. new[] { 0.5f, 0.3f, 0.15f, 0.05f }.Select(p => MathF.Log(p))];
         Assert.Equal([false, false, true, true], Apply(new ExcludeTopChoices(1, 0.1f, 1), logits, [0]).Select(l => float.IsFinite(l)));
@@ -32,7 +32,7 @@ public sealed class MoreStepsTests
 
     // Against the definition, without the Z-algorithm.
     [Fact]
-    public void Repetitions_cost_more_the_longer_they_are()
+    public void RepetitionsCostMoreTheLongerTheyAre()
     {
         Random random = new(3);
         for (int round = 0; round < 200; round++)
@@ -60,7 +60,7 @@ public sealed class MoreStepsTests
     }
 
     [Fact]
-    public void Mirostat_keeps_the_surprise_where_it_is_wanted()
+    public void MirostatKeepsTheSurpriseWhereItIsWanted()
     {
         float[] scores = [.. Enumerable.Range(1, 500).Select(rank => -1.1f * MathF.Log(rank))];
         foreach (float wanted in new[] { 2f, 4f })
@@ -86,7 +86,7 @@ public sealed class MoreStepsTests
     }
 
     [Fact]
-    public void Contrastive_search_is_its_definition()
+    public void ContrastiveSearchIsItsDefinition()
     {
         using GenerativeModel model = TinyModels.Make("llama", TinyModels.Cpu(2));
         using ContrastiveSearch search = new(model);
@@ -99,7 +99,7 @@ public sealed class MoreStepsTests
     }
 
     [Fact]
-    public void Groups_of_beams_keep_away_from_each_other()
+    public void GroupsOfBeamsKeepAwayFromEachOther()
     {
         using GenerativeModel model = TinyModels.Make("gpt2", TinyModels.Cpu(2));
         using BeamSearch search = new(model);

@@ -17,7 +17,7 @@ public sealed class BpeSearchTests
     private delegate (int Rank, int Joined) RankOf(int left, int right);
 
     [SharedFact("data", "tokenizers")]
-    public void Published_vocabularies_give_the_ids_of_merging()
+    public void PublishedVocabulariesGiveTheIdsOfMerging()
     {
         (Tokenizer Tokenizer, bool RanksAreIds)[] tokenizers =
         [
@@ -37,7 +37,7 @@ public sealed class BpeSearchTests
     }
 
     [Fact]
-    public void Random_merges_in_any_order_give_the_ids_of_merging()
+    public void RandomMergesInAnyOrderGiveTheIdsOfMerging()
     {
         int tokens = 0;
         for (int seed = 0; seed < 250; seed++)
@@ -56,7 +56,7 @@ public sealed class BpeSearchTests
     }
 
     [SharedFact("data", "tokenizers")]
-    public void Long_runs_take_no_quadratic_work()
+    public void LongRunsTakeNoQuadraticWork()
     {
         // A quadratic search would need minutes for these; the test then hangs rather than passes.
         Random random = new(3);

@@ -10,7 +10,7 @@ public sealed class ByteLevelBpeTests
 
     [SharedTheory("golden", "tokenizers")]
     [MemberData(nameof(MergeCases))]
-    public void Vocab_and_merges_give_the_reference_ids(string name)
+    public void VocabAndMergesGiveTheReferenceIds(string name)
     {
         Tokenizer tokenizer = Gpt2Files.Load(Golden.Case(name, "vocab.json"), Golden.Case(name, "merges.txt"));
         JsonElement expected = Golden.Json(Golden.Case(name, "expected.json"));
@@ -30,7 +30,7 @@ public sealed class ByteLevelBpeTests
     }
 
     [SharedFact("golden", "tokenizers", "pretokenizer_regex")]
-    public void Splitters_and_the_regex_fallback_cut_like_the_reference()
+    public void SplittersAndTheRegexFallbackCutLikeTheReference()
     {
         JsonElement expected = Golden.Json(Golden.Case("pretokenizer_regex", "expected.json"));
         string[] texts = Golden.Strings(expected.GetProperty("texts"));
@@ -61,7 +61,7 @@ public sealed class ByteLevelBpeTests
     }
 
     [SharedFact("data", "tokenizers", "gpt2")]
-    public void Gpt2_encodes_the_tiktoken_text_to_its_expected_ids()
+    public void Gpt2EncodesTheTiktokenTextToItsExpectedIds()
     {
         Tokenizer tokenizer = Gpt2Files.Load(Golden.Data("gpt2", "encoder.json"), Golden.Data("gpt2", "vocab.bpe"));
         string text = File.ReadAllText(Golden.Data("tiktoken-expected", "lib.rs.txt"));
@@ -73,7 +73,7 @@ public sealed class ByteLevelBpeTests
     }
 
     [SharedFact("data", "tokenizers", "bpe-training-reference")]
-    public void Training_gives_the_reference_merges_and_vocabulary()
+    public void TrainingGivesTheReferenceMergesAndVocabulary()
     {
         TrainedTokenizer trained = ByteLevelBpeTrainer.Train(
             Corpus.FromFiles(Golden.Data("bpe-training-reference", "corpus.en")),
@@ -90,7 +90,7 @@ public sealed class ByteLevelBpeTests
     }
 
     [Fact]
-    public void A_character_tokenizer_has_one_id_a_character_and_loads_back()
+    public void ACharacterTokenizerHasOneIdACharacterAndLoadsBack()
     {
         const string Text = "To be, or not to be: that is the question.\n";
         Tokenizer tokenizer = CharacterTokenizer.Train(Text);

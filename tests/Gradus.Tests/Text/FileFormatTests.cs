@@ -22,7 +22,7 @@ public sealed class FileFormatTests
 
     [SharedTheory("golden", "tokenizers")]
     [MemberData(nameof(LlamaCppCases))]
-    public void A_gguf_vocabulary_gives_the_ids_of_llama_cpp(string name)
+    public void AGgufVocabularyGivesTheIdsOfLlamaCpp(string name)
     {
         string[] parts = name.Split('/');
         string cases = Golden.Case(parts[0], "cases.json");
@@ -47,7 +47,7 @@ public sealed class FileFormatTests
     }
 
     [SharedFact("data", "tokenizers", "phi3")]
-    public void Phi3_json_and_gguf_agree()
+    public void Phi3JsonAndGgufAgree()
     {
         Tokenizer json = Tokenizer.Load(Golden.Data("phi3"));
         Tokenizer gguf = Tokenizer.Load(Golden.Data("gguf-vocab", "ggml-vocab-phi-3.gguf"));
@@ -68,7 +68,7 @@ public sealed class FileFormatTests
     [SharedTheory("data", "tokenizers", "tiktoken-expected")]
     [InlineData("cl100k_base.tiktoken", "tokens.json")]
     [InlineData("o200k_base.tiktoken.gz", "tokens_gpt4o.json")]
-    public void Tiktoken_ranks_give_the_ids_of_tiktoken(string file, string expected)
+    public void TiktokenRanksGiveTheIdsOfTiktoken(string file, string expected)
     {
         Tokenizer tokenizer = Tokenizer.Load(Golden.Data("tiktoken", file));
         string text = File.ReadAllText(Golden.Data("tiktoken-expected", "lib.rs.txt"));
@@ -81,7 +81,7 @@ public sealed class FileFormatTests
     }
 
     [SharedFact("data", "tokenizers", "tiktoken-expected")]
-    public void P50k_is_gpt2_with_runs_of_spaces()
+    public void P50kIsGpt2WithRunsOfSpaces()
     {
         Vocabulary gpt2 = Gpt2Files.Load(Golden.Data("gpt2", "encoder.json"), Golden.Data("gpt2", "vocab.bpe")).Parts.Model.Vocabulary;
         List<(byte[], int)> ranks = [.. Enumerable.Range(0, 50256).Select(id => (gpt2.GetBytes(id).ToArray(), id))];
@@ -93,7 +93,7 @@ public sealed class FileFormatTests
     }
 
     [SharedFact("data", "tokenizers", "tiktoken")]
-    public void The_text_of_special_tokens_is_found_taken_as_text_or_rejected()
+    public void TheTextOfSpecialTokensIsFoundTakenAsTextOrRejected()
     {
         Tokenizer find = TiktokenFile.Load(Golden.Data("tiktoken", "cl100k_base.tiktoken"));
         const string Text = "a<|endoftext|>b";
@@ -106,7 +106,7 @@ public sealed class FileFormatTests
     }
 
     [SharedFact("data", "stories260k-weights")]
-    public void Llama2c_decodes_the_reference_story_and_encodes_it_back()
+    public void Llama2cDecodesTheReferenceStoryAndEncodesItBack()
     {
         Tokenizer tokenizer = Tokenizer.Load(SharedFolder.Find("data", "stories260k-weights", "tok512.bin")!);
         JsonElement expected = Golden.Json(SharedFolder.Find("data", "stories260k-weights", "greedy-expected.json")!);

@@ -37,7 +37,7 @@ public sealed class HuggingFaceDetailTests
     [InlineData("[[:^alpha:]]+", "Isolated", "ab12,c", "ab|12,|c")]
     [InlineData(@"\\w+", "Isolated", "a²Ⅷⓐ①½_", "a²Ⅷⓐ|①|½_")]
     [InlineData(@"[^\\w\\s]+", "Isolated", "a²½, b", "a|²½,| b")]
-    public void Regular_expressions_split_as_Oniguruma_does(string pattern, string behavior, string text, string expected)
+    public void RegularExpressionsSplitAsOnigurumaDoes(string pattern, string behavior, string text, string expected)
     {
         Tokenizer tokenizer = Parse($$"""{"type":"Split","pattern":{"Regex":"{{pattern}}"},"behavior":"{{behavior}}","invert":false}""", """{"type":"WordLevel","vocab":{"<unk>":0},"unk_token":"<unk>"}""");
         string[] pieces = [.. tokenizer.EncodeWithOffsets(text).Offsets.Select(o => text[o.Start..o.End])];
@@ -52,7 +52,7 @@ public sealed class HuggingFaceDetailTests
     [InlineData(false, "\na a", "32 10 97 256", "1-1 0-1 1-2 3-4")]
     [InlineData(false, "a  a\n", "256 32 256 10", "1-1 2-2 3-4 4-5")]
     [InlineData(false, " a", "256", "1-2")]
-    public void Byte_level_puts_a_space_before_all_but_a_space_and_trims_by_the_token(bool addPrefixSpace, string text, string ids, string offsets)
+    public void ByteLevelPutsASpaceBeforeAllButASpaceAndTrimsByTheToken(bool addPrefixSpace, string text, string ids, string offsets)
     {
         string processor = $$""" "post_processor":{"type":"ByteLevel","add_prefix_space":{{(addPrefixSpace ? "true" : "false")}},"trim_offsets":true,"use_regex":true},"added_tokens":[] """;
         Tokenizer tokenizer = Parse("""{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}""",
@@ -63,7 +63,7 @@ public sealed class HuggingFaceDetailTests
     }
 
     [Fact]
-    public void Bytes_stand_for_the_suffix_of_a_character_too()
+    public void BytesStandForTheSuffixOfACharacterToo()
     {
         string bytes = string.Join(',', Enumerable.Range(0, 256).Select(b => $"\"<0x{b:X2}>\":{b}"));
         Tokenizer tokenizer = Parse("""{"type":"WhitespaceSplit"}""", $$"""{"type":"BPE","byte_fallback":true,"end_of_word_suffix":"</w>","vocab":{ {{bytes}},"a":256,"b</w>":257},"merges":[]}""");
@@ -71,14 +71,14 @@ public sealed class HuggingFaceDetailTests
     }
 
     [Fact]
-    public void An_added_token_that_the_model_has_keeps_the_models_id()
+    public void AnAddedTokenThatTheModelHasKeepsTheModelsId()
     {
         Tokenizer tokenizer = Parse("null", """{"type":"WordLevel","vocab":{"<unk>":0,"the":1},"unk_token":"<unk>"}""", """ "added_tokens":[{"id":9,"content":"the"}] """);
         Assert.Equal([1], tokenizer.Encode("the"));
     }
 
     [Fact]
-    public void A_byte_level_before_another_one_in_nested_sequences_writes_its_output_twice()
+    public void AByteLevelBeforeAnotherOneInNestedSequencesWritesItsOutputTwice()
     {
         const string ByteLevel = """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}""";
         Tokenizer tokenizer = Parse($$"""{"type":"Sequence","pretokenizers":[{"type":"Sequence","pretokenizers":[{{ByteLevel}}]},{{ByteLevel}}]}""", """{"type":"WordLevel","vocab":{"<unk>":0,"ÄĬ":1,"Ċ":2},"unk_token":"<unk>"}""");

@@ -37,7 +37,7 @@ public sealed class LargeFileTests
     private static string AsList((string Left, string Right) merge) => $"[\n  \"{Escape(merge.Left)}\",\n  \"{Escape(merge.Right)}\"\n]";
 
     [Fact]
-    public void Every_merge_of_a_large_file_joins()
+    public void EveryMergeOfALargeFileJoins()
     {
         foreach (Tokenizer tokenizer in new[] { TokenizerJson.Parse(File(AsText)), TokenizerJson.Parse(File(AsList)), TokenizerJson.Parse(File(AsText, "\"x\":{\"merges\":[\"! !\"]},")) })
         {
@@ -53,7 +53,7 @@ public sealed class LargeFileTests
     [InlineData("[\"!\", \"\"]", "model.merges[33600]: a part is empty")]
     [InlineData("\"漢 !\"", "model.merges[33600]: the token \"漢\" is not in the vocabulary")]
     [InlineData("7", "model.merges[33600]: expected a text or a list")]
-    public void A_wrong_merge_is_named_by_its_place(string merge, string expected)
+    public void AWrongMergeIsNamedByItsPlace(string merge, string expected)
     {
         InvalidDataException e = Assert.Throws<InvalidDataException>(() => TokenizerJson.Parse(File(AsText, more: $", {merge}"), "x.json"));
         Assert.Contains(expected, e.Message, StringComparison.Ordinal);
@@ -61,7 +61,7 @@ public sealed class LargeFileTests
     }
 
     [Fact]
-    public void A_large_gguf_vocabulary_reads_like_the_file_it_was_written_from()
+    public void ALargeGgufVocabularyReadsLikeTheFileItWasWrittenFrom()
     {
         Tokenizer tokenizer = TokenizerJson.Parse(File(AsList).AsSpan());
         using TemporaryFolder folder = new();

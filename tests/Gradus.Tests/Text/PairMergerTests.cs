@@ -7,7 +7,7 @@ namespace Gradus.Tests.Text;
 public sealed class PairMergerTests
 {
     [Fact]
-    public void Training_chooses_the_pairs_of_the_obvious_algorithm()
+    public void TrainingChoosesThePairsOfTheObviousAlgorithm()
     {
         int merges = 0;
         for (int seed = 0; seed < 60; seed++)
@@ -28,7 +28,7 @@ public sealed class PairMergerTests
     }
 
     [Fact]
-    public void A_file_of_many_chunks_trains_like_one_text()
+    public void AFileOfManyChunksTrainsLikeOneText()
     {
         Random random = new(9);
         StringBuilder text = new();

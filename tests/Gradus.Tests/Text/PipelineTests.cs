@@ -39,7 +39,7 @@ public sealed class PipelineTests
     [InlineData("""{"type":"UnicodeScripts"}""", "どこで生れ。Yes", "どこで生れ|。|Yes")]
     [InlineData("""{"type":"UnicodeScripts"}""", "  a b ab 水 かカー木a", "a b ab |水 かカー木|a")]
     [InlineData("""{"type":"UnicodeScripts"}""", " 1 a。b á б", "1 |a|。|b á |б")]
-    public void Pre_tokenizers_cut_as_the_reference_does(string preTokenizer, string text, string expected)
+    public void PreTokenizersCutAsTheReferenceDoes(string preTokenizer, string text, string expected)
     {
         Assert.Equal(expected.Split('|'), Pieces(preTokenizer, text));
     }
@@ -49,7 +49,7 @@ public sealed class PipelineTests
     [InlineData("""{"type":"Metaspace","replacement":"▁","prepend_scheme":"never"}""", "Hey  you", "2 1 4")]
     [InlineData("""{"type":"Metaspace","replacement":"▁","prepend_scheme":"first"}""", "Hey<s>you", "0 5 3")]
     [InlineData("""{"type":"Metaspace","replacement":"▁","prepend_scheme":"always"}""", "Hey<s>you", "0 5 4")]
-    public void Metaspace_marks_words(string preTokenizer, string text, string ids)
+    public void MetaspaceMarksWords(string preTokenizer, string text, string ids)
     {
         Tokenizer tokenizer = Words($"\"pre_tokenizer\":{preTokenizer},", """[{"id":5,"content":"<s>","special":true}]""", "▁", "Hey", "you", "▁you");
         Assert.Equal(ids, string.Join(' ', tokenizer.Encode(text)));
@@ -60,7 +60,7 @@ public sealed class PipelineTests
     [InlineData(""" "rstrip":true """, "a <s>  b", "<s>", 2, 7)]
     [InlineData(""" "lstrip":true,"rstrip":true """, "a <s> b", "<s>", 1, 6)]
     [InlineData(""" "single_word":true """, "<s>a x<s> <s>", "<s>", 10, 13)]
-    public void Added_tokens_take_white_space_and_stand_alone_as_they_say(string flags, string text, string token, int start, int end)
+    public void AddedTokensTakeWhiteSpaceAndStandAloneAsTheySay(string flags, string text, string token, int start, int end)
     {
         Tokenizer tokenizer = Words("\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},", $$"""[{"id":1,"content":"<s>","special":true,{{flags}}}]""");
         TokenEncoding encoding = tokenizer.EncodeWithOffsets(text);
@@ -70,7 +70,7 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public void The_longest_added_token_wins_and_normalized_ones_are_found_after_normalization()
+    public void TheLongestAddedTokenWinsAndNormalizedOnesAreFoundAfterNormalization()
     {
         Tokenizer tokenizer = Words("\"normalizer\":{\"type\":\"Lowercase\"},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},",
             """[{"id":1,"content":"<a>","special":true},{"id":2,"content":"<a><b>","special":true},{"id":3,"content":"Tag","special":false,"normalized":true}]""");
@@ -92,7 +92,7 @@ public sealed class PipelineTests
     [InlineData("""{"type":"Nmt"}""", "a\u0001b\tc\u200Bd", "ab c d")]
     [InlineData("""{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true}""", "Ünï\0 中文\tX", "uni  中  文  x")]
     [InlineData("""{"type":"ByteLevel"}""", "é a", "Ã©Ġa")]
-    public void Normalizers_rewrite_as_the_reference_does(string normalizer, string text, string expected)
+    public void NormalizersRewriteAsTheReferenceDoes(string normalizer, string text, string expected)
     {
         Tokenizer tokenizer = Words($"\"normalizer\":{normalizer},");
         Assert.Equal(expected, tokenizer.Normalize(text));
@@ -101,7 +101,7 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public void Normal_forms_of_every_character_are_stable_and_agree_with_one_another()
+    public void NormalFormsOfEveryCharacterAreStableAndAgreeWithOneAnother()
     {
         for (int c = 0; c < 0x30000; c++)
         {
@@ -121,7 +121,7 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public void Truncation_keeps_the_rest_with_its_stride_and_padding_fills_either_side()
+    public void TruncationKeepsTheRestWithItsStrideAndPaddingFillsEitherSide()
     {
         Tokenizer tokenizer = Words("\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},", "", "a", "b", "c", "d", "e");
         TokenEncoding right = tokenizer.EncodeWithOffsets("a b c d e", truncation: new Truncation(3, Stride: 1));
@@ -141,7 +141,7 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public void Offsets_point_into_the_original_text_through_normalization()
+    public void OffsetsPointIntoTheOriginalTextThroughNormalization()
     {
         Tokenizer tokenizer = Words("\"normalizer\":{\"type\":\"NFKC\"},\"pre_tokenizer\":{\"type\":\"WhitespaceSplit\"},");
         const string Text = "😀 ﬁne ①② x";
@@ -157,7 +157,7 @@ public sealed class PipelineTests
     [InlineData("""{"type":"BPEDecoder","suffix":"</w>"}""", "he llo</w> you</w>", "hello you")]
     [InlineData("""{"type":"CTC","pad_token":"<pad>","word_delimiter_token":"|","cleanup":true}""", "h h e l <pad> l o | y", "hello y")]
     [InlineData("""{"type":"Sequence","decoders":[{"type":"Replace","pattern":{"String":"▁"},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"},{"type":"Strip","content":" ","start":1,"stop":0}]}""", "▁a <0xC3> <0xA9> ▁b", "aé b")]
-    public void Decoders_join_as_the_reference_does(string decoder, string tokens, string expected)
+    public void DecodersJoinAsTheReferenceDoes(string decoder, string tokens, string expected)
     {
         string[] words = [.. tokens.Split(' ').Distinct()];
         Tokenizer tokenizer = Words($"\"decoder\":{decoder},", "", words);
@@ -167,7 +167,7 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public void Sequences_of_post_processors_and_roberta_put_their_tokens_around()
+    public void SequencesOfPostProcessorsAndRobertaPutTheirTokensAround()
     {
         const string Roberta = """{"type":"RobertaProcessing","sep":["</s>",4],"cls":["<s>",3],"trim_offsets":true,"add_prefix_space":false}""";
         Tokenizer tokenizer = Words($"\"pre_tokenizer\":{{\"type\":\"WhitespaceSplit\"}},\"post_processor\":{Roberta},", "", "a", "b", "<s>", "</s>");

@@ -51,7 +51,7 @@ public sealed class RobustnessTests : IDisposable
     }
 
     [SharedFact("data", "tokenizers")]
-    public void Byte_level_tokenizers_give_back_any_text_with_offsets_that_cover_it()
+    public void ByteLevelTokenizersGiveBackAnyTextWithOffsetsThatCoverIt()
     {
         foreach ((string name, Tokenizer tokenizer) in ByteLevel())
         {
@@ -75,7 +75,7 @@ public sealed class RobustnessTests : IDisposable
     }
 
     [SharedFact("data", "tokenizers")]
-    public void Cached_words_offsets_and_utf8_input_all_give_the_same_ids()
+    public void CachedWordsOffsetsAndUtf8InputAllGiveTheSameIds()
     {
         Tokenizer[] tokenizers =
         [
@@ -106,7 +106,7 @@ public sealed class RobustnessTests : IDisposable
     }
 
     [SharedFact("data", "tokenizers", "gpt2")]
-    public void A_batch_is_the_same_as_its_texts_and_a_count_cuts_between_characters()
+    public void ABatchIsTheSameAsItsTextsAndACountCutsBetweenCharacters()
     {
         Tokenizer tokenizer = Gpt2Files.Load(Golden.Data("gpt2", "encoder.json"), Golden.Data("gpt2", "vocab.bpe"));
         Random random = new(3);
@@ -127,7 +127,7 @@ public sealed class RobustnessTests : IDisposable
     }
 
     [SharedFact("data", "tokenizers")]
-    public void Text_without_a_space_takes_no_quadratic_work()
+    public void TextWithoutASpaceTakesNoQuadraticWork()
     {
         // A quadratic algorithm would need minutes for these; the test then hangs rather than passes.
         (string, Tokenizer)[] tokenizers =
@@ -175,7 +175,7 @@ public sealed class RobustnessTests : IDisposable
     [InlineData("\"vocab\"", "\"words\"", "vocab")]
     [InlineData("\"b\":1", "\"\\ud800\":1", "surrogate")]
     [InlineData("{\"version\"", "[\"version\"", "object")]
-    public void A_damaged_tokenizer_json_gives_one_clear_error(string from, string to, string inMessage)
+    public void ADamagedTokenizerJsonGivesOneClearError(string from, string to, string inMessage)
     {
         Assert.Contains(from, Small, StringComparison.Ordinal);
         TokenizerJson.Parse(Encoding.UTF8.GetBytes(Small));
@@ -186,7 +186,7 @@ public sealed class RobustnessTests : IDisposable
     }
 
     [SharedFact("golden", "tokenizers")]
-    public void Cut_and_damaged_binary_files_give_an_error_or_a_tokenizer_that_works()
+    public void CutAndDamagedBinaryFilesGiveAnErrorOrATokenizerThatWorks()
     {
         byte[][] files =
         [
@@ -243,7 +243,7 @@ public sealed class RobustnessTests : IDisposable
     }
 
     [SharedFact("golden", "tokenizers", "sp_unigram_nmt_nfkc")]
-    public void A_model_cut_in_half_says_so()
+    public void AModelCutInHalfSaysSo()
     {
         byte[] model = File.ReadAllBytes(Golden.Case("sp_unigram_nmt_nfkc", "spm.model"));
         InvalidDataException e = Assert.Throws<InvalidDataException>(() => SentencePieceFile.Parse(model.AsSpan(0, model.Length / 2), "half.model"));

@@ -29,7 +29,7 @@ public sealed class SentencePieceDetailTests
     }
 
     [Fact]
-    public void A_user_defined_symbol_scores_better_than_its_characters()
+    public void AUserDefinedSymbolScoresBetterThanItsCharacters()
     {
         Tokenizer tokenizer = Model(Unigram, suffix: false, removeExtra: false, ("a", -0.05f, Normal), ("aaa", 0, UserDefined));
         Assert.Equal([2], tokenizer.Encode("aaa"));
@@ -37,7 +37,7 @@ public sealed class SentencePieceDetailTests
     }
 
     [Fact]
-    public void Words_begin_with_the_mark_even_where_the_trainer_put_it_at_their_ends()
+    public void WordsBeginWithTheMarkEvenWhereTheTrainerPutItAtTheirEnds()
     {
         Tokenizer tokenizer = Model(Word, suffix: true, removeExtra: true, ("hello", -1, Normal), ("▁world", -2, Normal));
         Assert.Equal([1, 2, 0], tokenizer.Encode("hello world there"));
@@ -49,7 +49,7 @@ public sealed class SentencePieceDetailTests
     [InlineData("a a", "1 3 1")]
     [InlineData("a ▁ ", "1")]
     [InlineData("▁a", "3 1")]
-    public void As_tokenizer_json_only_spaces_are_stripped(string text, string ids)
+    public void AsTokenizerJsonOnlySpacesAreStripped(string text, string ids)
     {
         Tokenizer tokenizer = Model(Unigram, suffix: false, removeExtra: true, ("a", -1, Normal), ("\t", -1, Normal), ("▁", -1, Normal));
         Assert.Equal(ids, string.Join(' ', tokenizer.Encode(text)));

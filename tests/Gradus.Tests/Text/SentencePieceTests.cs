@@ -10,7 +10,7 @@ public sealed class SentencePieceTests
 
     [SharedTheory("golden", "tokenizers")]
     [MemberData(nameof(ModelCases))]
-    public void A_model_gives_the_reference_ids_pieces_and_texts(string name)
+    public void AModelGivesTheReferenceIdsPiecesAndTexts(string name)
     {
         string path = Golden.Case(name, "spm.model");
         Tokenizer tokenizer = SentencePieceFile.Load(path);
@@ -65,7 +65,7 @@ public sealed class SentencePieceTests
     }
 
     [SharedFact("data", "tokenizers", "sentencepiece")]
-    public void T5_gives_the_ids_its_authors_give()
+    public void T5GivesTheIdsItsAuthorsGive()
     {
         Tokenizer tokenizer = SentencePieceFile.Load(Golden.Data("sentencepiece", "t5-spiece.model"), addEos: true);
         Assert.Equal([363, 97, 19, 34, 6, 3059, 58, 1], tokenizer.Encode("What time is it, Tom?"));
@@ -74,7 +74,7 @@ public sealed class SentencePieceTests
 
     [SharedTheory("golden", "tokenizers")]
     [MemberData(nameof(ModelCases))]
-    public void A_model_written_as_tokenizer_json_gives_the_same_ids(string name)
+    public void AModelWrittenAsTokenizerJsonGivesTheSameIds(string name)
     {
         Tokenizer tokenizer = SentencePieceFile.Load(Golden.Case(name, "spm.model"));
         Tokenizer json;

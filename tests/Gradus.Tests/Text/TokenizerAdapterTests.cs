@@ -20,7 +20,7 @@ public sealed class TokenizerAdapterTests
 
     [Theory]
     [MemberData(nameof(Texts))]
-    public void Encode_count_and_decode_agree_with_the_tokenizer(string text)
+    public void EncodeCountAndDecodeAgreeWithTheTokenizer(string text)
     {
         TokenizerAdapter adapter = new(Bytes);
         int[] ids = Bytes.Encode(text, addSpecialTokens: false);
@@ -34,7 +34,7 @@ public sealed class TokenizerAdapterTests
 
     [Theory]
     [MemberData(nameof(Texts))]
-    public void Cutting_at_any_count_gives_two_parts_that_are_the_text(string text)
+    public void CuttingAtAnyCountGivesTwoPartsThatAreTheText(string text)
     {
         TokenizerAdapter adapter = new(Bytes);
         int[] all = Bytes.Encode(text, addSpecialTokens: false);
@@ -57,7 +57,7 @@ public sealed class TokenizerAdapterTests
 
     [Theory]
     [MemberData(nameof(Texts))]
-    public void Decoding_into_small_buffers_gives_the_whole_text_in_pieces(string text)
+    public void DecodingIntoSmallBuffersGivesTheWholeTextInPieces(string text)
     {
         TokenizerAdapter adapter = new(Bytes);
         int[] ids = Bytes.Encode(text, addSpecialTokens: false);
@@ -86,7 +86,7 @@ public sealed class TokenizerAdapterTests
     }
 
     [Fact]
-    public void A_character_that_does_not_fit_leaves_its_ids_unconsumed()
+    public void ACharacterThatDoesNotFitLeavesItsIdsUnconsumed()
     {
         TokenizerAdapter adapter = new(Bytes);
         int[] ids = [.. Bytes.Encode("a😀", addSpecialTokens: false)];
@@ -101,7 +101,7 @@ public sealed class TokenizerAdapterTests
     }
 
     [Fact]
-    public void An_id_without_a_token_is_invalid_data()
+    public void AnIdWithoutATokenIsInvalidData()
     {
         Span<char> buffer = new char[10];
         int the = Words.Encode("the", addSpecialTokens: false)[0];
@@ -110,7 +110,7 @@ public sealed class TokenizerAdapterTests
     }
 
     [Fact]
-    public void Special_tokens_count_where_they_are_asked_for()
+    public void SpecialTokensCountWhereTheyAreAskedFor()
     {
         TokenizerAdapter adapter = new(Words, addSpecialTokens: true, skipSpecialTokens: false);
         Assert.Equal([1, 3, 4, 5, 6, 2], adapter.EncodeToIds("The cats sat"));
@@ -125,14 +125,14 @@ public sealed class TokenizerAdapterTests
     }
 
     [Fact]
-    public void Tokens_have_values_and_places_in_the_original_text()
+    public void TokensHaveValuesAndPlacesInTheOriginalText()
     {
         IReadOnlyList<EncodedToken> tokens = new TokenizerAdapter(Words).EncodeToTokens("THE Cats", out _);
         Assert.Equal([new EncodedToken(3, "the", 0..3), new EncodedToken(4, "cat", 4..7), new EncodedToken(5, "##s", 7..8)], tokens);
     }
 
     [Fact]
-    public void Normalizer_and_pre_tokenizer_can_be_left_out()
+    public void NormalizerAndPreTokenizerCanBeLeftOut()
     {
         TokenizerAdapter adapter = new(Words);
         Assert.Equal([0, 4], adapter.EncodeToIds("The cat", considerNormalization: false));

@@ -22,7 +22,7 @@ public sealed partial class TokenizerCaseTests
 
     [SharedTheory("cases", "files")]
     [MemberData(nameof(Cases))]
-    public void Added_and_special_tokens_have_the_ids_that_the_files_give_them(string name)
+    public void AddedAndSpecialTokensHaveTheIdsThatTheFilesGiveThem(string name)
     {
         string folder = SharedFolder.Find("cases", "files", name)!;
         Tokenizer tokenizer = Tokenizer.Load(folder);
@@ -58,7 +58,7 @@ public sealed partial class TokenizerCaseTests
 
     [SharedTheory("cases", "files")]
     [MemberData(nameof(Cases))]
-    public void Begin_and_end_tokens_are_those_of_the_settings_and_the_class(string name)
+    public void BeginAndEndTokensAreThoseOfTheSettingsAndTheClass(string name)
     {
         string folder = SharedFolder.Find("cases", "files", name)!;
         Tokenizer tokenizer = Tokenizer.Load(folder);
@@ -80,7 +80,7 @@ public sealed partial class TokenizerCaseTests
 
     [SharedTheory("cases", "files")]
     [MemberData(nameof(Cases))]
-    public void The_ids_are_those_of_the_table(string name)
+    public void TheIdsAreThoseOfTheTable(string name)
     {
         string folder = SharedFolder.Find("cases", "files", name)!;
         Tokenizer tokenizer = Tokenizer.Load(folder);
@@ -96,7 +96,7 @@ public sealed partial class TokenizerCaseTests
 
     [SharedTheory("cases", "files")]
     [MemberData(nameof(Cases))]
-    public void What_was_read_is_written_so_that_it_reads_the_same(string name)
+    public void WhatWasReadIsWrittenSoThatItReadsTheSame(string name)
     {
         Tokenizer tokenizer = Tokenizer.Load(SharedFolder.Find("cases", "files", name)!);
         using TemporaryFolder copy = new();

@@ -31,7 +31,7 @@ public sealed class TokenizerFolderTests : IDisposable
     [InlineData("GPT2Tokenizer", "\"extra_special_tokens\":{\"image_token\":\"<x>\"}", "a<x>", "2 12")]
     [InlineData("GPT2Tokenizer", "\"eos_token\":\"</s>\",\"split_special_tokens\":true", "</s>", "7 8 9 10")]
     [InlineData("DebertaTokenizer", "\"cls_token\":\"<s>\",\"sep_token\":\"</s>\"", "a", "0 2 1")]
-    public void Byte_pairs_are_read_as_the_class_reads_them(string className, string settings, string text, string ids)
+    public void BytePairsAreReadAsTheClassReadsThem(string className, string settings, string text, string ids)
     {
         WriteBytePairs();
         WriteConfig($"\"tokenizer_class\":\"{className}\"{(settings.Length > 0 ? "," + settings : "")}");
@@ -50,7 +50,7 @@ public sealed class TokenizerFolderTests : IDisposable
     [InlineData("BertTokenizer", "\"cls_token\":\"hello\"", "中", "5 11 3")]
     [InlineData("BertTokenizer", "\"unk_token\":\"[MASK]\"", "x", "2 4 3")]
     [InlineData("MPNetTokenizer", "\"cls_token\":\"[CLS]\",\"sep_token\":\"[SEP]\",\"pad_token\":\"[PAD]\",\"bos_token\":\"[CLS]\",\"eos_token\":\"[SEP]\"", "hello", "2 5 3")]
-    public void Word_pieces_are_read_as_the_class_reads_them(string className, string settings, string text, string ids)
+    public void WordPiecesAreReadAsTheClassReadsThem(string className, string settings, string text, string ids)
     {
         Write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nhello\nHello\nh\n##ello\né\ne\n中\n文\n中文\n,\n");
         WriteConfig($"\"tokenizer_class\":\"{className}\"{(settings.Length > 0 ? "," + settings : "")}");
@@ -67,7 +67,7 @@ public sealed class TokenizerFolderTests : IDisposable
     [InlineData("\"bos_token\":\"<s>\",\"eos_token\":{\"content\":\"<end>\",\"__type\":\"AddedToken\"}", "a<end>", "5 1 7")]
     [InlineData("\"added_tokens_decoder\":{\"9\":{\"content\":\"<x>\",\"special\":true}}", "a<x>", "5 1 9")]
     [InlineData("\"pad_token\":\"<pad>\",\"additional_special_tokens\":[\"<x>\"]", "<pad><x>", "5 7 8")]
-    public void A_tokenizer_json_is_brought_up_to_what_its_settings_say(string settings, string text, string ids)
+    public void ATokenizerJsonIsBroughtUpToWhatItsSettingsSay(string settings, string text, string ids)
     {
         Write("tokenizer.json", Words);
         WriteConfig(settings);
@@ -75,7 +75,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void A_bert_tokenizer_json_takes_casing_from_its_settings()
+    public void ABertTokenizerJsonTakesCasingFromItsSettings()
     {
         Write("tokenizer.json", """{"normalizer":{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true},"pre_tokenizer":{"type":"BertPreTokenizer"},"model":{"type":"WordPiece","vocab":{"[UNK]":0,"A":1,"a":2},"unk_token":"[UNK]"}}""");
         WriteConfig("\"tokenizer_class\":\"BertTokenizer\",\"do_lower_case\":false");
@@ -85,7 +85,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void The_older_files_add_tokens_and_override_the_settings()
+    public void TheOlderFilesAddTokensAndOverrideTheSettings()
     {
         WriteBytePairs();
         WriteConfig("\"tokenizer_class\":\"GPT2Tokenizer\",\"eos_token\":\"</s>\"");
@@ -99,7 +99,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_class_that_of_the_model_counts_and_without_a_model_the_vocabulary_alone()
+    public void WithoutAClassThatOfTheModelCountsAndWithoutAModelTheVocabularyAlone()
     {
         WriteBytePairs();
         Check("a b", "2 3");
@@ -120,7 +120,7 @@ public sealed class TokenizerFolderTests : IDisposable
     [InlineData("\"tokenizer_class\":\"GPT2Tokenizer\",\"added_tokens_decoder\":{\"x\":{\"content\":\"y\"}}", "\"x\" is not the id")]
     [InlineData("\"tokenizer_class\":\"GPT2Tokenizer\",\"added_tokens_decoder\":{\"11\":{\"special\":true}}", "content")]
     [InlineData("\"chat_template\":7", "chat_template")]
-    public void A_setting_that_cannot_be_kept_is_refused_by_name(string settings, string inMessage)
+    public void ASettingThatCannotBeKeptIsRefusedByName(string settings, string inMessage)
     {
         WriteBytePairs();
         WriteConfig(settings);
@@ -131,7 +131,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void Byte_order_marks_and_utf16_are_read()
+    public void ByteOrderMarksAndUtf16AreRead()
     {
         WriteBytePairs();
         foreach (Encoding encoding in new Encoding[] { new UTF8Encoding(true), Encoding.Unicode, Encoding.BigEndianUnicode })
@@ -149,7 +149,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void Templates_come_from_the_file_or_the_settings_and_tools_have_their_own()
+    public void TemplatesComeFromTheFileOrTheSettingsAndToolsHaveTheirOwn()
     {
         Write("tokenizer.json", Words);
         WriteConfig("\"chat_template\":[{\"name\":\"default\",\"template\":\"D\"},{\"name\":\"tool_use\",\"template\":\"T\"}]");
@@ -167,7 +167,7 @@ public sealed class TokenizerFolderTests : IDisposable
     [InlineData("\"chat_template\":\" \\n\"", "tokenizer_config.json: the chat template is empty")]
     [InlineData("\"chat_template\":\"{% if %}\"", "tokenizer_config.json: Chat template, line 1")]
     [InlineData("\"chat_template\":[{\"name\":\"rag\",\"template\":\"R\"}]", "none is named default")]
-    public void A_template_that_cannot_be_used_is_named_with_its_file(string settings, string inMessage)
+    public void ATemplateThatCannotBeUsedIsNamedWithItsFile(string settings, string inMessage)
     {
         Write("tokenizer.json", Words);
         WriteConfig(settings);
@@ -177,7 +177,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [SharedFact("golden", "tokenizers", "sp_bpe_llama_style")]
-    public void A_llama_model_puts_the_mark_before_the_text_or_before_every_part()
+    public void ALlamaModelPutsTheMarkBeforeTheTextOrBeforeEveryPart()
     {
         File.Copy(Golden.Case("sp_bpe_llama_style", "spm.model"), _folder["tokenizer.model"]);
         WriteConfig("\"tokenizer_class\":\"LlamaTokenizer\"");
@@ -197,7 +197,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [SharedFact("golden", "tokenizers", "sp_unigram_nmt_nfkc")]
-    public void Sentinels_and_fairseqs_ids_follow_the_pieces()
+    public void SentinelsAndFairseqsIdsFollowThePieces()
     {
         string model = Golden.Case("sp_unigram_nmt_nfkc", "spm.model");
         Tokenizer plain = SentencePieceFile.Load(model);
@@ -219,7 +219,7 @@ public sealed class TokenizerFolderTests : IDisposable
     }
 
     [Fact]
-    public void Damaged_settings_give_one_line_or_a_tokenizer_that_works()
+    public void DamagedSettingsGiveOneLineOrATokenizerThatWorks()
     {
         WriteBytePairs();
         const string Config = """{"tokenizer_class":"RobertaTokenizer","add_prefix_space":false,"bos_token":{"content":"<s>","lstrip":true},"additional_special_tokens":["<x>"],"added_tokens_decoder":{"11":{"content":"<y>","special":true}},"chat_template":[{"name":"default","template":"x"}]}""";

@@ -8,7 +8,7 @@ public sealed class TrainerTests
     private static string[] Corpus() => [.. File.ReadAllLines(Golden.Data("bpe-training-reference", "corpus.en")).Where(l => l.Length > 0)];
 
     [SharedFact("data", "tokenizers", "bpe-training-reference")]
-    public void Bpe_training_is_the_same_from_files_and_texts_and_for_any_number_of_threads()
+    public void BpeTrainingIsTheSameFromFilesAndTextsAndForAnyNumberOfThreads()
     {
         string path = Golden.Data("bpe-training-reference", "corpus.en");
         byte[] one = TokenizerJson.Write(ByteLevelBpeTrainer.Train(Text.Corpus(path), new ByteLevelBpeOptions(700, MaxThreads: 1)).Tokenizer);
@@ -17,7 +17,7 @@ public sealed class TrainerTests
     }
 
     [SharedFact("data", "tokenizers", "bpe-training-reference")]
-    public void Bpe_training_honours_patterns_and_frequencies()
+    public void BpeTrainingHonoursPatternsAndFrequencies()
     {
         ByteLevelBpeOptions options = new(600, ["<|endoftext|>"], MinFrequency: 40, Pattern: PatternSplitter.Qwen2Pattern);
         TrainedTokenizer trained = ByteLevelBpeTrainer.Train(Text.Corpus(Golden.Data("bpe-training-reference", "corpus.en")), options);
@@ -31,7 +31,7 @@ public sealed class TrainerTests
     }
 
     [SharedFact("data", "tokenizers", "bpe-training-reference")]
-    public void Unigram_training_compresses_and_is_deterministic()
+    public void UnigramTrainingCompressesAndIsDeterministic()
     {
         string[] texts = Corpus();
         TrainedTokenizer one = UnigramTrainer.Train(Gradus.Text.Corpus.FromTexts(texts), new UnigramTrainerOptions(1000, ["<pad>", "</s>", "<unk>"], MaxThreads: 1));
@@ -49,7 +49,7 @@ public sealed class TrainerTests
     }
 
     [SharedFact("data", "tokenizers", "bpe-training-reference")]
-    public void WordPiece_training_gives_a_bert_vocabulary()
+    public void WordPieceTrainingGivesABertVocabulary()
     {
         TrainedTokenizer trained = WordPieceTrainer.Train(Gradus.Text.Corpus.FromTexts(Corpus()), new WordPieceTrainerOptions(800));
         Tokenizer tokenizer = trained.Tokenizer;

@@ -10,7 +10,7 @@ public sealed class WordPieceTests
 
     [SharedTheory("golden", "tokenizers")]
     [MemberData(nameof(VocabularyCases))]
-    public void A_vocab_txt_gives_the_reference_ids(string name)
+    public void AVocabTxtGivesTheReferenceIds(string name)
     {
         JsonElement cases = Golden.Json(Golden.Case(name, "expected.json")).GetProperty("cases");
         List<string> wrong = [];
@@ -51,7 +51,7 @@ public sealed class WordPieceTests
     }
 
     [SharedFact("data", "tokenizers", "wordpiece")]
-    public void A_tokenizer_json_loads_and_saves()
+    public void ATokenizerJsonLoadsAndSaves()
     {
         Tokenizer tokenizer = Tokenizer.Load(Golden.Data("wordpiece"));
         TokenEncoding encoding = tokenizer.EncodeWithOffsets("Hello, unaffable World!", addSpecialTokens: false);

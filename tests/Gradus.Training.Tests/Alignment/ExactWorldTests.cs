@@ -28,7 +28,7 @@ public sealed class ExactWorldTests
     [InlineData("group")]
     [InlineData("reinforce")]
     [InlineData("ppo")]
-    public void Learning_from_own_answers_comes_near_the_best_policy(string method)
+    public void LearningFromOwnAnswersComesNearTheBestPolicy(string method)
     {
         AdvantageEstimator advantage = method switch
         {
@@ -54,7 +54,7 @@ public sealed class ExactWorldTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void Direct_preference_optimization_comes_near_the_best_policy(long seed)
+    public void DirectPreferenceOptimizationComesNearTheBestPolicy(long seed)
     {
         using GenerativeModel policy = Model(), reference = Model();
         reference.SetTrainable(false);
@@ -71,7 +71,7 @@ public sealed class ExactWorldTests
 
     // The control: labels that say nothing move nothing towards the best policy.
     [Fact]
-    public void Shuffled_labels_teach_nothing()
+    public void ShuffledLabelsTeachNothing()
     {
         using GenerativeModel policy = Model(), reference = Model();
         reference.SetTrainable(false);
@@ -100,7 +100,7 @@ public sealed class ExactWorldTests
     }
 
     [Fact]
-    public void A_reference_that_is_not_the_start_is_refused()
+    public void AReferenceThatIsNotTheStartIsRefused()
     {
         using GenerativeModel policy = Model(), other = Model(seed: 9);
         PreferenceExamples train = new([new PreferenceExample(new Example([1, 2, 3], [false, true, true]), new Example([1, 4], [false, true]))], 100, 0);
@@ -110,7 +110,7 @@ public sealed class ExactWorldTests
     }
 
     [Fact]
-    public void Without_a_reward_nothing_is_learned()
+    public void WithoutARewardNothingIsLearned()
     {
         using GenerativeModel policy = Model();
         using OnPolicyObjective objective = new(

@@ -14,7 +14,7 @@ public sealed class LossContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void The_derivative_is_that_of_the_loss(string kind)
+    public void TheDerivativeIsThatOfTheLoss(string kind)
     {
         PreferenceLoss loss = Make<PreferenceLoss>(kind);
         double[] chosen = Draw(1, 5), rejected = Draw(2, 5), refChosen = Draw(3, 5), refRejected = Draw(4, 5);
@@ -36,7 +36,7 @@ public sealed class LossContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Makes_the_chosen_answer_likelier_than_the_rejected_one(string kind)
+    public void MakesTheChosenAnswerLikelierThanTheRejectedOne(string kind)
     {
         PreferenceLoss loss = Make<PreferenceLoss>(kind);
         // Discopop's slope has the wrong sign near 0, as discovered.
@@ -52,7 +52,7 @@ public sealed class LossContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Stays_finite_far_from_the_reference(string kind)
+    public void StaysFiniteFarFromTheReference(string kind)
     {
         PreferenceLoss loss = Make<PreferenceLoss>(kind);
         foreach ((double c, double r) in new[] { (-1e-9, -400.0), (-400.0, -1e-9), (-300.0, -300.0) })
@@ -63,7 +63,7 @@ public sealed class LossContractTests
     }
 
     [Fact]
-    public void Several_losses_add_up_with_their_weights()
+    public void SeveralLossesAddUpWithTheirWeights()
     {
         PreferencePairs pairs = new(Draw(1, 3), Draw(2, 3), Draw(3, 3), Draw(4, 3));
         MixedLoss mixed = new() { Parts = [new WeightedLoss(0.8) { Loss = new SigmoidLoss() }, new WeightedLoss(0.2) { Loss = new BcoPairLoss() }] };
@@ -73,7 +73,7 @@ public sealed class LossContractTests
 
     [Theory]
     [MemberData(nameof(Estimators))]
-    public void Better_answers_have_larger_advantages_and_equal_ones_none(string kind)
+    public void BetterAnswersHaveLargerAdvantagesAndEqualOnesNone(string kind)
     {
         AdvantageEstimator estimator = Make<AdvantageEstimator>(kind);
         Advantages given = estimator.Estimate(Answers(1, 0, 0, 0));
@@ -94,7 +94,7 @@ public sealed class LossContractTests
     [InlineData(0.2, 0.3, 1.3, RatioLevel.Token, 0)]
     [InlineData(0.2, 0.2, 0, RatioLevel.Sequence, 0)]
     [InlineData(0.2, 0.2, 0, RatioLevel.Token, 5)]
-    public void A_policys_gradient_is_that_of_its_loss(double low, double high, double cap, RatioLevel level, double weightCap)
+    public void APolicysGradientIsThatOfItsLoss(double low, double high, double cap, RatioLevel level, double weightCap)
     {
         PolicyLoss loss = new(low, high, cap, level, weightCap, KlCoefficient: 0.1);
         double[] policy = Draw(5, 6, 0.3), sampled = Draw(6, 6, 0.3), reference = Draw(7, 6, 0.3), advantages = Draw(8, 6);
@@ -114,7 +114,7 @@ public sealed class LossContractTests
     }
 
     [Fact]
-    public void The_coefficient_follows_the_divergence()
+    public void TheCoefficientFollowsTheDivergence()
     {
         KlControl adaptive = new(0.2, Target: 6, Horizon: 10_000), fixedOne = new(0.2);
         Assert.Equal(0.2, fixedOne.Next(0.2, 60, 256));

@@ -6,7 +6,7 @@ namespace Gradus.Training.Tests.Data;
 public sealed class BatchSourceTests
 {
     [Fact]
-    public void Blocks_are_pieces_of_the_text_with_what_follows_them()
+    public void BlocksArePiecesOfTheTextWithWhatFollowsThem()
     {
         int[] text = [.. Enumerable.Range(100, 57)];
         RandomBlocks blocks = new(text, block: 7, count: 3, seed: 1);
@@ -27,7 +27,7 @@ public sealed class BatchSourceTests
     }
 
     [Fact]
-    public void Blocks_depend_on_seed_and_number_alone()
+    public void BlocksDependOnSeedAndNumberAlone()
     {
         int[] text = [.. Enumerable.Range(0, 1000)];
         RandomBlocks blocks = new(text, 8, 4, seed: 1), same = new(text, 8, 4, seed: 1), other = new(text, 8, 4, seed: 2);
@@ -44,7 +44,7 @@ public sealed class BatchSourceTests
     [InlineData(23, 7, 3)]
     [InlineData(50, 7, 3)]
     [InlineData(8, 7, 3)]
-    public void All_blocks_have_every_target_once(int length, int block, int count)
+    public void AllBlocksHaveEveryTargetOnce(int length, int block, int count)
     {
         int[] text = [.. Enumerable.Range(0, length)];
         MicroBatch[] all = [.. new RandomBlocks(text, block, count, 1).All()];
@@ -55,7 +55,7 @@ public sealed class BatchSourceTests
     }
 
     [Fact]
-    public void A_text_shorter_than_a_block_is_refused()
+    public void ATextShorterThanABlockIsRefused()
     {
         Assert.Contains("7 tokens, but a block takes 7", Assert.Throws<InvalidDataException>(() => new RandomBlocks(new int[7], 7, 1, 0)).Message, StringComparison.Ordinal);
         Assert.Single(new RandomBlocks(new int[8], 7, 1, 0).All());
@@ -65,7 +65,7 @@ public sealed class BatchSourceTests
     [InlineData(64)]
     [InlineData(30)]
     [InlineData(22)]
-    public void Every_example_comes_once_in_every_pass_in_an_order_of_its_own(int tokens)
+    public void EveryExampleComesOnceInEveryPassInAnOrderOfItsOwn(int tokens)
     {
         Example[] examples = Numbered(40);
         PackedExamples packed = new(examples, tokens, seed: 9);
@@ -78,7 +78,7 @@ public sealed class BatchSourceTests
     }
 
     [Fact]
-    public void Batches_depend_on_seed_and_number_alone_in_any_order_of_asking_and_from_any_thread()
+    public void BatchesDependOnSeedAndNumberAloneInAnyOrderOfAskingAndFromAnyThread()
     {
         Example[] examples = Numbered(30);
         PackedExamples packed = new(examples, 50, seed: 9), same = new(examples, 50, seed: 9), other = new(examples, 50, seed: 10);
@@ -92,7 +92,7 @@ public sealed class BatchSourceTests
 
     // Case 14: the tokens of a pass are those of the data, whatever the size of a micro-batch.
     [SharedFact("cases", "finetuning")]
-    public void A_pass_over_the_cases_has_all_their_tokens()
+    public void APassOverTheCasesHasAllTheirTokens()
     {
         string[] files = [.. Directory.EnumerateFiles(SharedFolder.Find("cases", "finetuning")!, "*.jsonl", SearchOption.AllDirectories).Where(f => File.ReadLines(f).Skip(3).Any())];
         Assert.NotEmpty(files);
@@ -110,7 +110,7 @@ public sealed class BatchSourceTests
     }
 
     [Fact]
-    public void All_examples_are_there_once_in_order_and_no_batch_is_too_large()
+    public void AllExamplesAreThereOnceInOrderAndNoBatchIsTooLarge()
     {
         Example[] examples = Numbered(25);
         PackedExamples packed = new(examples, 33, seed: 9);
@@ -121,7 +121,7 @@ public sealed class BatchSourceTests
     }
 
     [Fact]
-    public void Targets_end_with_their_example_and_leave_out_what_does_not_count()
+    public void TargetsEndWithTheirExampleAndLeaveOutWhatDoesNotCount()
     {
         PackedExamples packed = new([new Example([1, 2, 3]), new Example([4]), new Example([5, 6, 7], [true, false, true])], 10, 0);
         MicroBatch batch = Assert.Single(packed.All());
@@ -132,7 +132,7 @@ public sealed class BatchSourceTests
     }
 
     [Fact]
-    public void Nothing_to_pack_and_too_long_examples_are_refused()
+    public void NothingToPackAndTooLongExamplesAreRefused()
     {
         Assert.Throws<InvalidDataException>(() => new PackedExamples([], 10, 0));
         Assert.Contains("has 11 tokens, but a micro-batch takes 10", Assert.Throws<InvalidDataException>(() => new PackedExamples([new Example(new int[11])], 10, 0)).Message, StringComparison.Ordinal);

@@ -26,7 +26,7 @@ public sealed class ConversationsTests : IDisposable
     [InlineData("""{"prompt": "Q", "completion": "A"}""", "user: Q|assistant: A")]
     [InlineData("""{"dialogue": "D", "summary": "A"}""", "user: Summarize this dialogue.\n\nD|assistant: A")]
     [InlineData("""{"dialogue": "D", "section": "ALLERGY", "summary": "A"}""", "user: Summarize this dialogue for the section ALLERGY.\n\nD|assistant: A")]
-    public void Every_published_shape_is_read(string record, string expected)
+    public void EveryPublishedShapeIsRead(string record, string expected)
     {
         ChatConversation conversation = Assert.Single(Conversations.Read([_folder.Write("a.jsonl", record)]));
         Assert.Equal(expected, string.Join('|', conversation.Messages.Select(m => $"{m.Role}: {m.Text}")));
@@ -44,7 +44,7 @@ public sealed class ConversationsTests : IDisposable
     [InlineData("""{"conversations": [{"from": "alien", "value": "x"}]}""", "the from \"alien\" is unknown; known are system")]
     [InlineData("""{"instruction": "I"}""", "the field \"output\" is missing")]
     [InlineData("""{"dialogue": "D", "summary": null}""", "not a conversation; the record has dialogue, summary")]
-    public void Other_records_are_refused_with_file_and_line(string record, string problem)
+    public void OtherRecordsAreRefusedWithFileAndLine(string record, string problem)
     {
         string path = _folder.Write("a.jsonl", "{\"prompt\": \"Q\", \"completion\": \"A\"}\n" + record);
         string message = Assert.Throws<InvalidDataException>(() => Conversations.Read([path]).ToList()).Message;
@@ -54,7 +54,7 @@ public sealed class ConversationsTests : IDisposable
     }
 
     [Fact]
-    public void A_conversation_that_the_template_refuses_is_named_by_file_and_line()
+    public void AConversationThatTheTemplateRefusesIsNamedByFileAndLine()
     {
         ChatTemplate strict = ChatTemplate.Parse("{% if messages[0].role == 'user' %}{{ raise_exception('no user first') }}{% endif %}");
         string path = _folder.Write("a.jsonl", "\n" + """{"prompt": "Q", "completion": "A"}""");
@@ -67,7 +67,7 @@ public sealed class ConversationsTests : IDisposable
     [InlineData("Hello there|I am fine, thank you.")]
     [InlineData("how are you?| It rains 🦉🦉 \n and it rains. |again|\nowl\n")]
     [InlineData("x||y|z")]
-    public void Only_what_the_assistant_says_counts_with_the_end_of_its_turn(string turns)
+    public void OnlyWhatTheAssistantSaysCountsWithTheEndOfItsTurn(string turns)
     {
         string[] texts = turns.Split('|');
         ChatConversation conversation = new([new ChatMessage("system", "I am assistant"), .. texts.Select((t, i) => new ChatMessage(i % 2 == 0 ? "user" : "assistant", t))]);
@@ -86,7 +86,7 @@ public sealed class ConversationsTests : IDisposable
     }
 
     [Fact]
-    public void A_prompt_is_the_beginning_of_the_tokenized_conversation()
+    public void APromptIsTheBeginningOfTheTokenizedConversation()
     {
         ChatConversation question = new([new ChatMessage("user", "how are you?")]);
         ChatConversation answered = new([new ChatMessage("user", "how are you?"), new ChatMessage("assistant", "fine")]);
@@ -97,7 +97,7 @@ public sealed class ConversationsTests : IDisposable
     }
 
     [Fact]
-    public void Without_an_assistant_nothing_counts()
+    public void WithoutAnAssistantNothingCounts()
     {
         Example example = Tokenize(new ChatConversation([new ChatMessage("user", "hello")]));
         Assert.NotEmpty(example.Ids);

@@ -11,7 +11,7 @@ public sealed class CorpusCleaningTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void Filters_keep_the_record_and_say_what_they_took()
+    public void FiltersKeepTheRecordAndSayWhatTheyTook()
     {
         string path = Corpus(60);
         (CleaningReport report, string[] lines) = Run(path, (c, output) => c.Filter([("gopher", new GopherQuality(MinWords: 20))], output));
@@ -31,7 +31,7 @@ public sealed class CorpusCleaningTests : IDisposable
     [InlineData("minhash")]
     [InlineData("bloom")]
     [InlineData("sentence")]
-    public void Duplicates_go_and_the_result_is_always_the_same(string method)
+    public void DuplicatesGoAndTheResultIsAlwaysTheSame(string method)
     {
         string path = Corpus(80);
         Action<CorpusCleaning, string> step = method switch
@@ -50,7 +50,7 @@ public sealed class CorpusCleaningTests : IDisposable
     }
 
     [Fact]
-    public void Like_documents_are_found_and_others_kept()
+    public void LikeDocumentsAreFoundAndOthersKept()
     {
         // Numbers are all alike to it: words of letters.
         static string Letters(int n) => string.Concat(n.ToString(System.Globalization.CultureInfo.InvariantCulture).Select(c => (char)('a' + (c - '0'))));
@@ -63,7 +63,7 @@ public sealed class CorpusCleaningTests : IDisposable
     }
 
     [Fact]
-    public void Contaminated_documents_go_and_addresses_are_replaced()
+    public void ContaminatedDocumentsGoAndAddressesAreReplaced()
     {
         Decontamination rule = new(5);
         rule.Add("test", "The capital of that far country is Samarkand.", "Where?");
@@ -75,7 +75,7 @@ public sealed class CorpusCleaningTests : IDisposable
     }
 
     [Fact]
-    public void Folders_and_patterns_are_read_in_the_order_of_their_names_and_outputs_are_compressed()
+    public void FoldersAndPatternsAreReadInTheOrderOfTheirNamesAndOutputsAreCompressed()
     {
         Directory.CreateDirectory(_folder["c/d"]);
         _folder.Write("c/b.jsonl", "{\"text\": \"b\"}\n");
@@ -92,7 +92,7 @@ public sealed class CorpusCleaningTests : IDisposable
     }
 
     [Fact]
-    public void Mixtures_follow_weights_seed_and_passes()
+    public void MixturesFollowWeightsSeedAndPasses()
     {
         string a = _folder.Write("a.jsonl", string.Concat(Enumerable.Range(0, 300).Select(i => $"{{\"text\": \"a{i}\"}}\n"))), b = _folder.Write("b.jsonl", string.Concat(Enumerable.Range(0, 50).Select(i => $"{{\"text\": \"b{i}\"}}\n")));
         MixtureSource[] sources = [new("a", [a], 3), new("b", [b], 1)];

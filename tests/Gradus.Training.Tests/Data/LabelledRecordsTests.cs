@@ -9,7 +9,7 @@ public sealed class LabelledRecordsTests
     private static readonly Tokenizer Characters = CharacterTokenizer.Train(["abcdefghijklmnopqrstuvwxyz ,.?"]);
 
     [Fact]
-    public void Classes_are_names_in_order_or_numbers()
+    public void ClassesAreNamesInOrderOrNumbers()
     {
         (LabelSet names, LabelledExample[] examples) = Read(new(TaskKind.Classes, "text", "", "label"), """{"text": "ab", "label": "good"}""", """{"text": "c", "label": "bad"}""");
         Assert.Equal(["bad", "good"], names.Names);
@@ -20,7 +20,7 @@ public sealed class LabelledRecordsTests
     }
 
     [Fact]
-    public void Labels_and_numbers_are_rows()
+    public void LabelsAndNumbersAreRows()
     {
         (LabelSet labels, LabelledExample[] examples) = Read(new(TaskKind.Labels, "text", "", "labels"), """{"text": "ab", "labels": ["x", "z"]}""", """{"text": "c", "labels": ["y"]}""", """{"text": "c", "labels": []}""");
         Assert.Equal(ProblemType.MultiLabelClassification, labels.Problem);
@@ -31,7 +31,7 @@ public sealed class LabelledRecordsTests
     }
 
     [Fact]
-    public void A_word_has_its_tag_at_its_first_token()
+    public void AWordHasItsTagAtItsFirstToken()
     {
         (LabelSet labels, LabelledExample[] examples) = Read(new(TaskKind.Tags, "tokens", "", "tags"), """{"tokens": ["ada", "met", "b"], "tags": ["N", "V", "N"]}""");
         Assert.Equal(["N", "V"], labels.Names);
@@ -40,7 +40,7 @@ public sealed class LabelledRecordsTests
     }
 
     [Fact]
-    public void Answers_are_the_tokens_that_cover_them()
+    public void AnswersAreTheTokensThatCoverThem()
     {
         LabelledFields fields = new(TaskKind.Answers, "question", "context", "answers");
         const string context = "ada met bob in rome.";
@@ -55,7 +55,7 @@ public sealed class LabelledRecordsTests
     }
 
     [Fact]
-    public void Long_texts_are_cut_and_answers_behind_the_cut_left_out()
+    public void LongTextsAreCutAndAnswersBehindTheCutLeftOut()
     {
         LabelledRecords reader = new(new(TaskKind.Answers, "question", "context", "answers"), Characters, 12);
         DataRecord[] records = Records("""{"question": "who?", "context": "ada met bob", "answers": {"text": ["ada"], "answer_start": [0]}}""", """{"question": "who?", "context": "ada met bob", "answers": {"text": ["bob"], "answer_start": [8]}}""");
@@ -70,7 +70,7 @@ public sealed class LabelledRecordsTests
     [InlineData(TaskKind.Tags, """{"text": ["a", "b"], "label": ["x"]}""", "2 words")]
     [InlineData(TaskKind.Answers, """{"text": "a", "pair": "bc", "label": {"text": ["c"], "answer_start": [7]}}""", "does not stand at 7")]
     [InlineData(TaskKind.Answers, """{"text": "a", "pair": "bc", "label": {"text": ["c"]}}""", "no text and answer_start")]
-    public void What_is_wrong_names_the_record(TaskKind kind, string record, string message)
+    public void WhatIsWrongNamesTheRecord(TaskKind kind, string record, string message)
     {
         LabelledFields fields = new(kind, "text", kind == TaskKind.Answers ? "pair" : "", "label");
         InvalidDataException e = Assert.Throws<InvalidDataException>(() => Read(fields, record));

@@ -25,7 +25,7 @@ public sealed class RecordFilesTests : IDisposable
     [InlineData("b.csv", "q;n\na;1\nb;2", "2 3")]
     [InlineData("a.tsv", "q\tn\na\t1\nb\t2\n", "2 3")]
     [InlineData("quoted.csv", "\"q\",\"n\"\n\"a\",\"1\"\n\"b\",\"2\"\n", "2 3")]
-    public void Two_records_are_read_with_their_lines(string name, string text, string lines)
+    public void TwoRecordsAreReadWithTheirLines(string name, string text, string lines)
     {
         byte[] utf8 = Encoding.UTF8.GetBytes(text);
         Two(_folder.Write(name, utf8), lines);
@@ -37,7 +37,7 @@ public sealed class RecordFilesTests : IDisposable
     }
 
     [Fact]
-    public void Fields_of_tables_hold_separators_quotes_and_line_ends()
+    public void FieldsOfTablesHoldSeparatorsQuotesAndLineEnds()
     {
         string path = _folder.Write("a.csv", "prompt,completion,empty\n\"Where, is \"\"the\"\" cat?\",\"On\nthe red hat.\",\n x ,5 \"inch\",\"\"\n");
         DataRecord[] records = [.. TextFiles.Records(path)];
@@ -68,7 +68,7 @@ public sealed class RecordFilesTests : IDisposable
     [InlineData("a.jsonl", "PK\u0003\u0004", "is a ZIP archive")]
     [InlineData("a.jsonl", "{\0\"\0a\0\"\0:\0", "zero bytes: UTF-16 without a byte order mark")]
     [InlineData("a.txt", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n", "line 1: holds JSON records, but its name is that of plain text; call it .jsonl")]
-    public void What_cannot_be_read_is_named_with_its_place(string name, string text, string problem)
+    public void WhatCannotBeReadIsNamedWithItsPlace(string name, string text, string problem)
     {
         string path = _folder.Write(name, text);
         string message = Assert.Throws<InvalidDataException>(() =>
@@ -79,14 +79,14 @@ public sealed class RecordFilesTests : IDisposable
     }
 
     [Fact]
-    public void A_missing_relative_path_says_where_it_was_looked_for()
+    public void AMissingRelativePathSaysWhereItWasLookedFor()
     {
         string message = Assert.Throws<InvalidDataException>(() => TextFiles.Records("no/such.jsonl").ToList()).Message;
         Assert.StartsWith($"no/such.jsonl: no such file; looked in {Directory.GetCurrentDirectory()}", message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Parquet_is_read_with_its_lists_and_objects()
+    public async Task ParquetIsReadWithItsListsAndObjects()
     {
         ParquetSchema schema = new(
             new DataField<string>("prompt"), new DataField<int?>("n"),
@@ -107,7 +107,7 @@ public sealed class RecordFilesTests : IDisposable
     }
 
     [Fact]
-    public void Columns_rename_fields()
+    public void ColumnsRenameFields()
     {
         Dictionary<string, string> columns = new() { ["question"] = "prompt", ["answer"] = "completion" };
         string path = _folder.Write("a.jsonl", "{\"question\": \"Q\", \"answer\": \"A\", \"id\": 7}\n");

@@ -21,7 +21,7 @@ public sealed class SourceTargetsTests : IDisposable
     [InlineData("""{"prompt": "ab", "completion": "c"}""", "ab", "c")]
     [InlineData("""{"instruction": "a", "input": "b", "output": "c", "system": "d"}""", "d\n\na\n\nb", "c")]
     [InlineData("""{"messages": [{"role": "user", "content": "ab"}, {"role": "assistant", "content": "c"}]}""", "ab", "c")]
-    public void Pairs_are_read_from_every_shape(string record, string source, string target) =>
+    public void PairsAreReadFromEveryShape(string record, string source, string target) =>
         Assert.Equal((source, target), SourceTargets.Parse(Assert.Single(TextFiles.Records(_folder.Write("a.jsonl", record)))));
 
     [Theory]
@@ -30,7 +30,7 @@ public sealed class SourceTargetsTests : IDisposable
     [InlineData("""{"text": "ab"}""", "not a conversation")]
     [InlineData("""{"messages": [{"role": "assistant", "content": "c"}]}""", "one request and one answer")]
     [InlineData("""{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}, {"role": "assistant", "content": "d"}]}""", "one request and one answer")]
-    public void Other_records_are_refused_with_file_and_line(string record, string problem)
+    public void OtherRecordsAreRefusedWithFileAndLine(string record, string problem)
     {
         string path = _folder.Write("a.jsonl", record);
         string message = Assert.Throws<InvalidDataException>(() => new SupervisedExamples(Tokenizer, 0, new ExampleLimits(99, 99)).Read([path])).Message;
@@ -39,7 +39,7 @@ public sealed class SourceTargetsTests : IDisposable
     }
 
     [Fact]
-    public void The_decoder_reads_the_target_behind_the_start_token()
+    public void TheDecoderReadsTheTargetBehindTheStartToken()
     {
         int end = Tokenizer.EndOfText!.Value;
         Example example = SourceTargets.Tokenize("ab", "cd", Tokenizer, startToken: 0);
@@ -51,7 +51,7 @@ public sealed class SourceTargetsTests : IDisposable
     }
 
     [Fact]
-    public void A_micro_batch_counts_sources_too()
+    public void AMicroBatchCountsSourcesToo()
     {
         Example[] examples = [.. Enumerable.Range(0, 6).Select(i => new Example([0, 1, 2]) { Source = [3, 4, 5, 6] })];
         Assert.All(new PackedExamples(examples, 15, 1).All(), b => Assert.Equal(2, b.Tokens.Source!.Sequences));
@@ -60,7 +60,7 @@ public sealed class SourceTargetsTests : IDisposable
 
     // Every letter of the target is to be found in the source, by what was written already.
     [Fact]
-    public void A_small_model_learns_to_sort()
+    public void ASmallModelLearnsToSort()
     {
         const int Letters = 8, Start = 0, End = 1;
         int[] Word(int i) => [.. Enumerable.Range(2, Letters).OrderBy(l => CounterRandom.Uniform((ulong)i, l)).Take(3 + (i % 3))];

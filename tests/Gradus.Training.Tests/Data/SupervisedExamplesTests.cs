@@ -35,7 +35,7 @@ public sealed class SupervisedExamplesTests : IDisposable
 
     [SharedTheory("cases", "finetuning")]
     [MemberData(nameof(Cases))]
-    public void Cases_are_learned_whole_or_refused_with_their_line(string name)
+    public void CasesAreLearnedWholeOrRefusedWithTheirLine(string name)
     {
         string path = SharedFolder.Find("cases", "finetuning", name)!;
         DataRecord[] records;
@@ -73,7 +73,7 @@ public sealed class SupervisedExamplesTests : IDisposable
     [InlineData("""{"system": "S", "messages": [{"role": "system", "content": "T"}, {"role": "user", "content": "Q"}]}""", "keep one of them")]
     [InlineData("""{"prompt": "Q", "completion": "A", "tools": "no JSON"}""", "tools must be a list")]
     [InlineData("""{"question": "Q", "answer": "A"}""", "columns")]
-    public void What_cannot_be_learned_is_refused_by_name(string record, string problem)
+    public void WhatCannotBeLearnedIsRefusedByName(string record, string problem)
     {
         string path = _folder.Write("a.jsonl", "{\"prompt\": \"Q\", \"completion\": \"A\"}\n" + record);
         string message = Assert.Throws<InvalidDataException>(() => Read(path)).Message;
@@ -98,13 +98,13 @@ public sealed class SupervisedExamplesTests : IDisposable
     [InlineData("user: Q|assistant: {\"city\": \"Rome\"}",
         """{"messages": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": {"city": "Rome"}}]}""",
         """{"prompt": "Q", "completion": {"city": "Rome"}}""")]
-    public void Formats_say_the_same(string expected, params string[] records)
+    public void FormatsSayTheSame(string expected, params string[] records)
     {
         Assert.All(records, record => Assert.Equal(expected, string.Join('|', Assert.Single(Conversations.Read([_folder.Write("a.jsonl", record)])).Messages.Select(m => $"{m.Role}: {m.Text}"))));
     }
 
     [Fact]
-    public void Calls_of_tools_are_learned_as_the_template_writes_them()
+    public void CallsOfToolsAreLearnedAsTheTemplateWritesThem()
     {
         const string Tools = """[{"type": "function", "function": {"name": "find", "parameters": {}}}]""";
         string[] records =
@@ -120,7 +120,7 @@ public sealed class SupervisedExamplesTests : IDisposable
     }
 
     [Fact]
-    public void Empty_answers_are_not_learned_and_counted()
+    public void EmptyAnswersAreNotLearnedAndCounted()
     {
         ExampleReport report = Read(_folder.Write("a.jsonl", """
             {"prompt": "Q", "completion": ""}
@@ -135,14 +135,14 @@ public sealed class SupervisedExamplesTests : IDisposable
     [InlineData("\"weight\": 0", "\"weight\": 1")]
     [InlineData("\"train\": false", "\"train\": true")]
     [InlineData("\"train\": false", "\"name\": \"\"")]
-    public void Turns_without_weight_are_read_and_not_learned(string not, string yes)
+    public void TurnsWithoutWeightAreReadAndNotLearned(string not, string yes)
     {
         string record = $$"""{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho", {{not}}}, {"role": "user", "content": "Q"}, {"role": "assistant", "content": "A", {{yes}}}]}""";
         Assert.Equal("A<|im_end|>", Learned(Assert.Single(Read(_folder.Write("a.jsonl", record)).Examples)));
     }
 
     [Fact]
-    public void Documents_are_learned_as_they_are_and_cut_at_the_limit()
+    public void DocumentsAreLearnedAsTheyAreAndCutAtTheLimit()
     {
         ExampleReport report = Read(_folder.Write("a.jsonl", "{\"text\": \"Hello there, how are you? I am fine\", \"id\": 1}"), limit: 8);
         Assert.All(report.Examples, e => Assert.Null(e.Counts));
@@ -151,7 +151,7 @@ public sealed class SupervisedExamplesTests : IDisposable
     }
 
     [Fact]
-    public void Too_long_records_are_left_out_cut_or_split_and_named()
+    public void TooLongRecordsAreLeftOutCutOrSplitAndNamed()
     {
         string words = string.Concat(Enumerable.Repeat("Where is the cat? ", 20));
         string path = _folder.Write("a.jsonl", $$"""
@@ -179,7 +179,7 @@ public sealed class SupervisedExamplesTests : IDisposable
     }
 
     [Fact]
-    public void An_answer_that_the_template_does_not_end_is_ended_by_the_end_of_text()
+    public void AnAnswerThatTheTemplateDoesNotEndIsEndedByTheEndOfText()
     {
         ChatTemplate alpaca = ChatTemplate.Parse("{%- for m in messages -%}{{ '### Instruction:\n' + m.content + '\n\n' if m.role == 'user' else '### Response:\n' + m.content + '\n\n' }}{%- endfor -%}{%- if add_generation_prompt -%}{{ '### Response:\n' }}{%- endif -%}");
         string path = _folder.Write("a.jsonl", "{\"prompt\": \"Q\", \"completion\": \"A\"}");
@@ -195,7 +195,7 @@ public sealed class SupervisedExamplesTests : IDisposable
     }
 
     [SharedFact("cases", "finetuning")]
-    public void Answers_end_with_an_end_token_under_every_template_of_the_cases()
+    public void AnswersEndWithAnEndTokenUnderEveryTemplateOfTheCases()
     {
         string[] templates = Directory.GetFiles(SharedFolder.Find("cases", "finetuning")!, "*.jinja", SearchOption.AllDirectories);
         Assert.NotEmpty(templates);
@@ -211,7 +211,7 @@ public sealed class SupervisedExamplesTests : IDisposable
     }
 
     [Fact]
-    public void What_a_template_leaves_out_is_refused()
+    public void WhatATemplateLeavesOutIsRefused()
     {
         ChatTemplate answersOnly = ChatTemplate.Parse("{%- for m in messages if m.role in ['user', 'assistant'] -%}{{ m.role + ': ' + m.content + '<|im_end|>' }}{%- endfor -%}");
         string Wrong(string record) => Assert.Throws<InvalidDataException>(() =>
@@ -221,7 +221,7 @@ public sealed class SupervisedExamplesTests : IDisposable
     }
 
     [Fact]
-    public void A_model_without_a_template_gets_one_whose_answers_end()
+    public void AModelWithoutATemplateGetsOneWhoseAnswersEnd()
     {
         Tokenizer plain = CharacterTokenizer.Train(["Assistant: user QAUser\n"], ["<s>", "</s>"]);
         plain = new Tokenizer(plain.Parts with { SpecialTokens = plain.Parts.SpecialTokens with { Bos = "<s>", Eos = "</s>" } });

@@ -11,7 +11,7 @@ public sealed class TextFilesTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
-    public void A_text_is_one_document_as_it_is()
+    public void ATextIsOneDocumentAsItIs()
     {
         string text = "Grüße 🦉\r\nzweite Zeile\n\n\tEnde ohne Zeilenende";
         Assert.Equal([text], TextFiles.Documents([_folder.Write("a.txt", text)]));
@@ -23,7 +23,7 @@ public sealed class TextFilesTests : IDisposable
     [Theory]
     [InlineData("\n")]
     [InlineData("\r\n")]
-    public void JSON_lines_are_a_document_each(string end)
+    public void JSONLinesAreADocumentEach(string end)
     {
         string lines = string.Join(end, """{"text": "eins\nzwei 🦉"}""", "", """  {"id": 5, "text": ""}  """, """{"text": "\ud83e\udd89"}""");
         string[] expected = ["eins\nzwei 🦉", "", "🦉"];
@@ -35,7 +35,7 @@ public sealed class TextFilesTests : IDisposable
     }
 
     [Fact]
-    public void Missing_and_empty_files_and_folders_are_refused()
+    public void MissingAndEmptyFilesAndFoldersAreRefused()
     {
         Refused("missing.txt: no such file", "missing.txt");
         Refused("missing.jsonl: no such file", "missing.jsonl");
@@ -49,7 +49,7 @@ public sealed class TextFilesTests : IDisposable
     }
 
     [Fact]
-    public void Text_that_is_not_UTF8_is_refused_with_its_line()
+    public void TextThatIsNotUTF8IsRefusedWithItsLine()
     {
         byte[] latin = Encoding.Latin1.GetBytes("eins\nzwei\ngrün\n");
         Refused("latin.txt: line 3: not UTF-8", "latin.txt", latin);
@@ -61,7 +61,7 @@ public sealed class TextFilesTests : IDisposable
     }
 
     [Fact]
-    public void Lines_that_are_no_records_are_refused_with_their_number()
+    public void LinesThatAreNoRecordsAreRefusedWithTheirNumber()
     {
         Refused("a.jsonl: line 2: not a JSON object", "a.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\"\n"u8.ToArray());
         Refused("b.jsonl: line 1: not a JSON object (column 2: a record must begin with {)", "b.jsonl", "[1, 2]\n"u8.ToArray());
@@ -74,7 +74,7 @@ public sealed class TextFilesTests : IDisposable
     }
 
     [Fact]
-    public void Broken_gzip_files_are_refused()
+    public void BrokenGzipFilesAreRefused()
     {
         byte[] whole = Compressed(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 20_000).Select(i => $"{i * 7919}\n"))));
         Refused("plain.txt.gz: not a whole gzip file", "plain.txt.gz", "just text, not compressed"u8.ToArray());

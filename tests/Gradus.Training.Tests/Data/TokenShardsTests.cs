@@ -17,7 +17,7 @@ public sealed class TokenShardsTests : IDisposable
     [InlineData(1)]
     [InlineData(300)]
     [InlineData(1 << 20)]
-    public void Files_hold_what_memory_holds(int shardTokens)
+    public void FilesHoldWhatMemoryHolds(int shardTokens)
     {
         int[][] expected = Tokenizer.EncodeDocuments(Documents);
         int[] all = [.. expected.SelectMany(d => d)];
@@ -35,7 +35,7 @@ public sealed class TokenShardsTests : IDisposable
     }
 
     [Fact]
-    public void Wide_vocabularies_have_wide_tokens()
+    public void WideVocabulariesHaveWideTokens()
     {
         Tokenizer wide = new(Tokenizer.Parts with { AddedTokens = [.. Tokenizer.Parts.AddedTokens, new AddedToken(70_000, "<wide>", true)] });
         using TokenShards files = TokenShards.InFiles(_folder["a"], ["a<wide>d"], wide);
@@ -43,7 +43,7 @@ public sealed class TokenShardsTests : IDisposable
     }
 
     [Fact]
-    public void An_interrupted_run_goes_on_and_a_damaged_shard_is_made_anew()
+    public void AnInterruptedRunGoesOnAndADamagedShardIsMadeAnew()
     {
         using CancellationTokenSource stop = new();
         Assert.Throws<OperationCanceledException>(() => TokenShards.InFiles(_folder["a"], StopAt(20), Tokenizer, cancel: stop.Token, shardTokens: 200));
@@ -77,7 +77,7 @@ public sealed class TokenShardsTests : IDisposable
     }
 
     [Fact]
-    public void Every_token_but_the_first_of_a_document_is_predicted_once()
+    public void EveryTokenButTheFirstOfADocumentIsPredictedOnce()
     {
         using TokenShards shards = TokenShards.InMemory(Documents, Tokenizer);
         DocumentTokens some = new(shards, 7, 31);
@@ -92,7 +92,7 @@ public sealed class TokenShardsTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(0.2)]
-    public void A_pretraining_holds_out_the_end(double fraction)
+    public void APretrainingHoldsOutTheEnd(double fraction)
     {
         string several = _folder.Write("a.jsonl", string.Concat(Documents.Select(d => $"{{\"text\": \"{d}\"}}\n"))), one = _folder.Write("a.txt", string.Concat(Documents));
         using PretrainingText lines = PretrainingText.Read(new TextFileSet([several], [], fraction), Tokenizer, null);
@@ -112,7 +112,7 @@ public sealed class TokenShardsTests : IDisposable
     }
 
     [Fact]
-    public void Large_text_is_tokenized_once()
+    public void LargeTextIsTokenizedOnce()
     {
         string line = $"{{\"text\": \"{new string('w', 1 << 20)}\"}}\n";
         string path = _folder.Write("large.jsonl", string.Concat(Enumerable.Repeat(line, 33)));

@@ -8,7 +8,7 @@ public sealed class DenoisingTests
     private static readonly DenoisingVocabulary Vocabulary = new(FirstSentinel: 999, Sentinels: 100, Start: 0, End: 1);
 
     [Fact]
-    public void T5s_lengths_are_its_own()
+    public void T5sLengthsAreItsOwn()
     {
         // 512 inputs need 568 raw tokens and give 114 targets (training.md).
         (int tokens, int spans) = new SpanDenoiser().CountsOf(568);
@@ -24,7 +24,7 @@ public sealed class DenoisingTests
     [InlineData(100, 0.15, 3.0)]
     [InlineData(100, 0.5, 64.0)]
     [InlineData(301, 0.15, 8.0)]
-    public void Spans_alternate_from_kept_to_cut_and_the_text_can_be_put_together_again(int length, double share, double mean)
+    public void SpansAlternateFromKeptToCutAndTheTextCanBePutTogetherAgain(int length, double share, double mean)
     {
         SpanDenoiser denoiser = new(share, mean);
         (int tokens, int spans) = denoiser.CountsOf(length);
@@ -44,7 +44,7 @@ public sealed class DenoisingTests
     }
 
     [Fact]
-    public void Every_division_is_equally_likely()
+    public void EveryDivisionIsEquallyLikely()
     {
         // 4 kept and 3 cut tokens in 2 spans each: 3 · 2 masks.
         SpanDenoiser denoiser = new(3 / 7.0, 1.5);
@@ -60,7 +60,7 @@ public sealed class DenoisingTests
     }
 
     [Fact]
-    public void A_prefix_model_writes_the_end_without_sentinels()
+    public void APrefixModelWritesTheEndWithoutSentinels()
     {
         int[] text = [.. Enumerable.Range(10, 40)];
         HashSet<int> lengths = [];
@@ -75,7 +75,7 @@ public sealed class DenoisingTests
     }
 
     [Fact]
-    public void Ul2_takes_its_seven_denoisers_alike()
+    public void Ul2TakesItsSevenDenoisersAlike()
     {
         Denoising mixture = new(new Nothing(), Denoising.Ul2(2, 3, 4), Vocabulary, 1);
         int[] text = [.. Enumerable.Range(10, 200)];
@@ -86,7 +86,7 @@ public sealed class DenoisingTests
     }
 
     [Fact]
-    public void More_spans_than_sentinels_are_refused() =>
+    public void MoreSpansThanSentinelsAreRefused() =>
         Assert.Contains("more spans to cut out than the 100 sentinels", Assert.Throws<InvalidDataException>(() => Of(new SpanDenoiser()).Cut(new int[3000], 0)).Message, StringComparison.Ordinal);
 
     private static Denoising Of(params Denoiser[] denoisers) => new(new Nothing(), denoisers, Vocabulary, 1);

@@ -12,7 +12,7 @@ public sealed class FillInTheMiddleTests
         .WithAddedTokens(["<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|endoftext|>"]);
 
     [Fact]
-    public void A_text_can_be_put_together_again()
+    public void ATextCanBePutTogetherAgain()
     {
         FillInTheMiddleTokens t = FillInTheMiddleTokens.Of(Characters);
         FillInTheMiddle cut = new(Characters, t, new FillInTheMiddleOptions(), 1);
@@ -48,7 +48,7 @@ public sealed class FillInTheMiddleTests
     }
 
     [Fact]
-    public void Long_documents_are_parted_without_leaving_anything_out()
+    public void LongDocumentsArePartedWithoutLeavingAnythingOut()
     {
         FillInTheMiddle cut = new(Characters, FillInTheMiddleTokens.Of(Characters), new FillInTheMiddleOptions(Share: 0), 1);
         Example[] examples = [.. cut.Examples([Text, Text + Text], 40)];
@@ -60,6 +60,6 @@ public sealed class FillInTheMiddleTests
     }
 
     [Fact]
-    public void A_tokenizer_without_the_tokens_is_refused() =>
+    public void ATokenizerWithoutTheTokensIsRefused() =>
         Assert.Contains("<|fim_prefix|>", Assert.Throws<InvalidDataException>(() => FillInTheMiddleTokens.Of(CharacterTokenizer.Train([Text]))).Message, StringComparison.Ordinal);
 }

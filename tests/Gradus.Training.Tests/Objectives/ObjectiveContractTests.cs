@@ -15,7 +15,7 @@ public sealed class ObjectiveContractTests
     private static readonly CpuDevice Device = CpuDevice.Create(CpuFeatures.Best, Workers.Default);
 
     [Fact]
-    public void Every_objective_has_a_case()
+    public void EveryObjectiveHasACase()
     {
         HashSet<Type> covered = [.. ObjectiveCases.Known.Select(name => With(name, (_, objective) => objective.GetType()))];
         Assert.All(typeof(Objective).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(Objective)) && !t.IsAbstract), t => Assert.Contains(t, covered));
@@ -23,7 +23,7 @@ public sealed class ObjectiveContractTests
 
     [Theory]
     [MemberData(nameof(ObjectiveCases.Names), MemberType = typeof(ObjectiveCases))]
-    public void The_same_seed_gives_the_same_bits_with_any_number_of_threads_and_resumed(string name)
+    public void TheSameSeedGivesTheSameBitsWithAnyNumberOfThreadsAndResumed(string name)
     {
         string[] results = [.. new (int Threads, int Stop)[] { (1, 0), (2, 0), (3, 0), (1, 2) }.Select(run =>
         {
@@ -56,7 +56,7 @@ public sealed class ObjectiveContractTests
 
     [Theory]
     [MemberData(nameof(ObjectiveCases.Names), MemberType = typeof(ObjectiveCases))]
-    public void The_gradient_is_that_of_the_loss(string name)
+    public void TheGradientIsThatOfTheLoss(string name)
     {
         With(name, (model, objective) =>
         {

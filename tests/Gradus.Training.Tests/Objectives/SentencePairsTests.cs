@@ -10,7 +10,7 @@ public sealed class SentencePairsTests
     [Theory]
     [InlineData(PairTask.NextSentence)]
     [InlineData(PairTask.SentenceOrder)]
-    public void Pairs_are_what_their_class_says(PairTask task)
+    public void PairsAreWhatTheirClassSays(PairTask task)
     {
         SentencePairs source = Source(task, documents: 40);
         SentencePair[] pairs = [.. Enumerable.Range(0, 10).SelectMany(pass => source.Pairs(pass))];
@@ -38,7 +38,7 @@ public sealed class SentencePairsTests
     }
 
     [Fact]
-    public void A_batch_is_a_function_of_its_number()
+    public void ABatchIsAFunctionOfItsNumber()
     {
         SentencePairs one = Source(PairTask.NextSentence, 12), other = Source(PairTask.NextSentence, 12);
         string[] inOrder = [.. Enumerable.Range(0, 40).Select(i => Text(one[i]))];
@@ -50,7 +50,7 @@ public sealed class SentencePairsTests
     }
 
     [Fact]
-    public void Too_few_documents_are_refused() =>
+    public void TooFewDocumentsAreRefused() =>
         Assert.Contains("at least 2 documents", Assert.Throws<InvalidDataException>(() => Source(PairTask.NextSentence, 1)).Message, StringComparison.Ordinal);
 
     private static SentencePairs Source(PairTask task, int documents)

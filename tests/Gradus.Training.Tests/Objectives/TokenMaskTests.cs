@@ -15,14 +15,14 @@ public sealed class TokenMaskTests
     [InlineData(512, 77, 77)]
     [InlineData(10, 0, 2)]
     [InlineData(3, 0, 1)]
-    public void The_number_is_the_rounded_share_of_the_whole_sequence(int length, int cap, int expected)
+    public void TheNumberIsTheRoundedShareOfTheWholeSequence(int length, int cap, int expected)
     {
         for (long number = 0; number < 20; number++)
             Assert.Equal(expected, Apply(new MaskOptions(Cap: cap), length, number).Chosen.Length);
     }
 
     [Fact]
-    public void Special_tokens_are_neither_masked_nor_drawn()
+    public void SpecialTokensAreNeitherMaskedNorDrawn()
     {
         for (long number = 0; number < 200; number++)
         {
@@ -41,7 +41,7 @@ public sealed class TokenMaskTests
     [Theory]
     [InlineData(MaskCount.Exact)]
     [InlineData(MaskCount.Independent)]
-    public void Eighty_ten_ten_and_fifteen(MaskCount count)
+    public void EightyTenTenAndFifteen(MaskCount count)
     {
         int chosen = 0, masked = 0, kept = 0, all = 0;
         HashSet<int> places = [];
@@ -62,7 +62,7 @@ public sealed class TokenMaskTests
     }
 
     [Fact]
-    public void Words_are_masked_whole()
+    public void WordsAreMaskedWhole()
     {
         for (long number = 0; number < 100; number++)
         {
@@ -77,7 +77,7 @@ public sealed class TokenMaskTests
     }
 
     [Fact]
-    public void A_word_longer_than_the_share_is_cut()
+    public void AWordLongerThanTheShareIsCut()
     {
         int[] ids = [1, 5, 6, 9, 12, 15, 18, 21, 24, 2], targets = new int[10];
         Assert.Equal(2, new TokenMask(new MaskOptions(0.15, WholeWords: true), new MaskVocabulary(Mask, [.. Enumerable.Range(0, Words).Select(i => i < 5)], [.. Enumerable.Range(0, Words).Select(i => i > 5)]), 1).Apply(ids, targets, 0));
@@ -85,7 +85,7 @@ public sealed class TokenMaskTests
     }
 
     [Fact]
-    public void Runs_of_n_have_a_probability_proportional_to_one_over_n()
+    public void RunsOfNHaveAProbabilityProportionalToOneOverN()
     {
         int[] lengths = new int[4];
         for (long number = 0; number < 4000; number++)
@@ -101,7 +101,7 @@ public sealed class TokenMaskTests
     }
 
     [Fact]
-    public void Static_masks_come_back_and_dynamic_ones_do_not()
+    public void StaticMasksComeBackAndDynamicOnesDoNot()
     {
         static int[][] Targets(MaskOptions options) => [.. Enumerable.Range(0, 12).Select(n => Apply(options, 64, n, sameText: true).Targets)];
         int[][] copies = Targets(new MaskOptions(StaticCopies: 4)), once = Targets(new MaskOptions(StaticCopies: 1)), always = Targets(new MaskOptions());

@@ -15,7 +15,7 @@ public sealed class OptimizerContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Goes_down_a_bowl(string kind)
+    public void GoesDownABowl(string kind)
     {
         using Workspace store = new(Device);
         Parameter[] parameters = Parameters(store);
@@ -29,7 +29,7 @@ public sealed class OptimizerContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Climbs_where_asked(string kind)
+    public void ClimbsWhereAsked(string kind)
     {
         using Workspace store = new(Device);
         Parameter[] down = Parameters(store), up = Parameters(store);
@@ -45,7 +45,7 @@ public sealed class OptimizerContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Goes_on_from_its_state_bit_for_bit_with_any_number_of_threads(string kind)
+    public void GoesOnFromItsStateBitForBitWithAnyNumberOfThreads(string kind)
     {
         string[] results = [.. new[] { (Stop: 0, Threads: 1), (Stop: 3, Threads: 1), (Stop: 0, Threads: 3) }.Select(run =>
         {
@@ -78,7 +78,7 @@ public sealed class OptimizerContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void State_that_is_shared_out_gives_the_same_bits(string kind)
+    public void StateThatIsSharedOutGivesTheSameBits(string kind)
     {
         using Workspace store = new(Device);
         Parameter[] whole = Parameters(store), shared = Parameters(store);
@@ -99,7 +99,7 @@ public sealed class OptimizerContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void Gradients_of_zero_keep_everything_finite(string kind)
+    public void GradientsOfZeroKeepEverythingFinite(string kind)
     {
         using Workspace store = new(Device);
         Parameter[] parameters = Parameters(store);
@@ -115,7 +115,7 @@ public sealed class OptimizerContractTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void A_rate_of_zero_changes_nothing(string kind)
+    public void ARateOfZeroChangesNothing(string kind)
     {
         using Workspace store = new(Device);
         Parameter[] parameters = Parameters(store);
@@ -128,7 +128,7 @@ public sealed class OptimizerContractTests
     }
 
     [Fact]
-    public void Muons_update_is_orthogonal_whichever_way_the_matrix_lies()
+    public void MuonsUpdateIsOrthogonalWhicheverWayTheMatrixLies()
     {
         using Workspace store = new(Device);
         Parameter wide = new("wide", store.Zeros(new Shape(8, 24))) { Trainable = true }, tall = new("tall", store.Zeros(new Shape(24, 8))) { Trainable = true };

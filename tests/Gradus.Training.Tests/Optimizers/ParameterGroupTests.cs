@@ -18,11 +18,11 @@ public sealed class ParameterGroupTests
     [InlineData("h.0.*", "hx0.attn", false)]
     [InlineData("/attn|mlp/", "h.0.mlp.weight", true)]
     [InlineData(@"/\.[02]\./", "h.1.mlp.weight", false)]
-    public void Patterns_name_parameters(string pattern, string name, bool expected) =>
+    public void PatternsNameParameters(string pattern, string name, bool expected) =>
         Assert.Equal(expected, new ParameterGroup { Parameters = [pattern] }.Matches(name));
 
     [Fact]
-    public void The_first_group_that_names_a_parameter_has_it()
+    public void TheFirstGroupThatNamesAParameterHasIt()
     {
         using LanguageModel model = Model();
         TrainingOptions options = TinyTraining.Options("gpt2") with
@@ -52,7 +52,7 @@ public sealed class ParameterGroupTests
     }
 
     [Fact]
-    public void Muon_takes_the_matrices_within_the_model_only()
+    public void MuonTakesTheMatricesWithinTheModelOnly()
     {
         using LanguageModel model = Model();
         using Trainer trainer = new(model, TinyTraining.Objective(), TinyTraining.Options("gpt2") with { Optimizer = new Muon() });
@@ -69,7 +69,7 @@ public sealed class ParameterGroupTests
     [Theory]
     [InlineData("*.nothing", "names none of the")]
     [InlineData("/(/", "is no regular expression")]
-    public void A_pattern_that_names_nothing_is_refused(string pattern, string message)
+    public void APatternThatNamesNothingIsRefused(string pattern, string message)
     {
         using LanguageModel model = Model();
         TrainingOptions options = TinyTraining.Options("gpt2") with { Groups = [new ParameterGroup { Parameters = [pattern] }] };

@@ -20,7 +20,7 @@ public sealed class TrainingSessionTests
     [InlineData("gpt2 lora", "adamw", true)]
     [InlineData("llama lora", "adamw", false)]
     [InlineData("llama bf16", "adam", false)]
-    public void Half_a_run_and_the_other_half_are_the_whole_bit_for_bit(string kind, string optimizer, bool recompute)
+    public void HalfARunAndTheOtherHalfAreTheWholeBitForBit(string kind, string optimizer, bool recompute)
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options(kind, steps: 8) with
@@ -42,7 +42,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void A_run_resumed_many_times_is_the_same()
+    public void ARunResumedManyTimesIsTheSame()
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 6) with { EvaluateEvery = 4 };
@@ -57,7 +57,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void Training_ends_when_the_held_out_loss_stops_falling()
+    public void TrainingEndsWhenTheHeldOutLossStopsFalling()
     {
         using TestFolder folder = new();
         // Nothing moves, so that no evaluation is better than the first.
@@ -72,7 +72,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void The_best_checkpoint_is_kept_however_old()
+    public void TheBestCheckpointIsKeptHoweverOld()
     {
         using TestFolder folder = new();
         // It learns, then forgets: the second part has a rate that breaks everything.
@@ -85,7 +85,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void The_newest_checkpoints_are_kept_and_damaged_ones_do_not_count()
+    public void TheNewestCheckpointsAreKeptAndDamagedOnesDoNotCount()
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 6) with { CheckpointEvery = 1, KeepCheckpoints = 2 };
@@ -103,7 +103,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void A_damaged_checkpoint_pushes_no_whole_one_out()
+    public void ADamagedCheckpointPushesNoWholeOneOut()
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 6) with { CheckpointEvery = 1, KeepCheckpoints = 1 };
@@ -123,7 +123,7 @@ public sealed class TrainingSessionTests
     [InlineData("{\"kind\":\"step\",\"step\":4}")]
     [InlineData("\0\0\0\0\0\0")]
     [InlineData("\0\0\0\n[1, 2]\n5\n\n")]
-    public void What_was_logged_behind_the_checkpoint_is_cut_off(string torn)
+    public void WhatWasLoggedBehindTheCheckpointIsCutOff(string torn)
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 6) with { EvaluateEvery = 2 };
@@ -141,7 +141,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void A_run_killed_before_its_first_checkpoint_starts_over()
+    public void ARunKilledBeforeItsFirstCheckpointStartsOver()
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 4) with { EvaluateEvery = 2 };
@@ -154,7 +154,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void Cancelling_saves_and_ends()
+    public void CancellingSavesAndEnds()
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 50) with { EvaluateEvery = 10 };
@@ -168,7 +168,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void Evaluating_and_saving_change_no_weight()
+    public void EvaluatingAndSavingChangeNoWeight()
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 4);
@@ -180,7 +180,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void A_diverged_run_keeps_its_last_good_checkpoint()
+    public void ADivergedRunKeepsItsLastGoodCheckpoint()
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 8) with { CheckpointEvery = 1, KeepCheckpoints = 1 };
@@ -195,7 +195,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void Parameters_that_an_update_broke_are_not_saved()
+    public void ParametersThatAnUpdateBrokeAreNotSaved()
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 8) with { CheckpointEvery = 1, KeepCheckpoints = 1, Schedule = new ConstantSchedule() };
@@ -206,7 +206,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void Another_seed_model_or_damaged_state_is_refused()
+    public void AnotherSeedModelOrDamagedStateIsRefused()
     {
         using TestFolder folder = new();
         TrainingOptions options = TinyTraining.Options("gpt2", steps: 4);
@@ -230,7 +230,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void A_folder_holds_one_run_and_one_process()
+    public void AFolderHoldsOneRunAndOneProcess()
     {
         using TestFolder folder = new();
         Run("gpt2", folder["run"], TinyTraining.Options("gpt2", steps: 2));
@@ -249,7 +249,7 @@ public sealed class TrainingSessionTests
     }
 
     [Fact]
-    public void The_log_can_be_read_while_it_is_written_and_is_JSON_whatever_the_loss()
+    public void TheLogCanBeReadWhileItIsWrittenAndIsJSONWhateverTheLoss()
     {
         using TestFolder folder = new();
         using RunFolder run = RunFolder.Open(folder["run"], resume: false);

@@ -12,7 +12,7 @@ namespace Gradus.Tests.Generation.Structure;
 public sealed class GrammarConstraintTests
 {
     [Fact]
-    public void Random_logits_make_a_complete_text_within_the_budget()
+    public void RandomLogitsMakeACompleteTextWithinTheBudget()
     {
         Random random = new(2);
         TokenBytes tokens = new([[], .. Enumerable.Range(0, 256).Select(b => new[] { (byte)b }), .. "{\"|\":|\"a|true|, |}}|[1|12".Split('|').Select(Encoding.UTF8.GetBytes)]);
@@ -35,7 +35,7 @@ public sealed class GrammarConstraintTests
     }
 
     [SharedFact("data", "tokenizers")]
-    public void Tokens_write_what_decoding_them_in_a_text_writes()
+    public void TokensWriteWhatDecodingThemInATextWrites()
     {
         foreach (Tokenizer tokenizer in new[] { Tokenizer.Load(Golden.Data("phi3")), Tokenizer.Load(Golden.Data("tiktoken", "cl100k_base.tiktoken")), Tokenizer.Load(Golden.Data("sentencepiece", "bpe-1000.model")) })
         {

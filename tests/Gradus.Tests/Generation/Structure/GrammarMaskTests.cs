@@ -11,7 +11,7 @@ public sealed class GrammarMaskTests
     private static readonly int[] End = [0];
 
     [Fact]
-    public void A_mask_is_what_trying_every_token_gives()
+    public void AMaskIsWhatTryingEveryTokenGives()
     {
         Random random = new(11);
         TokenBytes tokens = Tokens(random, 700);
@@ -40,7 +40,7 @@ public sealed class GrammarMaskTests
     }
 
     [Fact]
-    public void A_text_always_ends_within_its_budget_and_is_valid()
+    public void ATextAlwaysEndsWithinItsBudgetAndIsValid()
     {
         Random random = new(5);
         TokenBytes tokens = Tokens(random, 900);
@@ -79,7 +79,7 @@ public sealed class GrammarMaskTests
     }
 
     [Fact]
-    public void What_is_valid_is_accepted()
+    public void WhatIsValidIsAccepted()
     {
         Random random = new(8);
         for (int round = 0; round < 400; round++)
@@ -97,7 +97,7 @@ public sealed class GrammarMaskTests
     }
 
     [Fact]
-    public void Logits_keep_only_what_may_come()
+    public void LogitsKeepOnlyWhatMayCome()
     {
         TokenBytes tokens = new([[], .. "tfaruesl"u8.ToArray().Select(b => new[] { b }), "true"u8.ToArray()]);
         GrammarMatcher matcher = new(Grammar.FromChoices(["true", "false"]), tokens, End);
@@ -113,14 +113,14 @@ public sealed class GrammarMaskTests
     }
 
     [Fact]
-    public void Text_without_a_choice_is_forced()
+    public void TextWithoutAChoiceIsForced()
     {
         GrammarMatcher matcher = new(Grammar.FromRegex("(alpha|alps)!"), Tokens(new Random(1), 10), End);
         Assert.Equal("alp", Encoding.UTF8.GetString(matcher.ForcedText()));
     }
 
     [Fact]
-    public void A_vocabulary_that_cannot_write_a_text_is_refused_and_one_that_barely_can_never_gets_stuck()
+    public void AVocabularyThatCannotWriteATextIsRefusedAndOneThatBarelyCanNeverGetsStuck()
     {
         TokenBytes digits = new([[], .. "0123456789"u8.ToArray().Select(b => new[] { b })]);
         Assert.Throws<StructureException>(() => new GrammarMatcher(Grammar.FromRegex("[a-z]+"), digits, End));

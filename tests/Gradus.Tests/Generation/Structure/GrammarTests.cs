@@ -16,7 +16,7 @@ public sealed class GrammarTests
     [InlineData("root ::= item (\",\" item)*\nitem ::= [^,\\x22]{1,3} | \"\\\"\" . \"\\\"\"", "a,bc \"x\",y", "abcd , a,")]
     [InlineData("root ::= e\ne ::= | \"x\" e e", " x xx", "y")]
     [InlineData("root ::= (\n  \"a\" |\n  \"b\"\n)\n", "a b", "ab")]
-    public void Gbnf_allows_what_it_says(string grammar, string allowed, string others)
+    public void GbnfAllowsWhatItSays(string grammar, string allowed, string others)
     {
         Grammar compiled = Grammar.FromGbnf(grammar);
         foreach (string text in allowed.Split(' '))
@@ -34,7 +34,7 @@ public sealed class GrammarTests
     [InlineData("root ::= \"a\"\nroot ::= \"b\"", "line 2: the rule root is there twice")]
     [InlineData("root ::= <[5]>", "tokens by number")]
     [InlineData("root ::= \"a\"{3,2}", "from n up to m")]
-    public void A_wrong_grammar_is_refused_with_its_line(string grammar, string message) =>
+    public void AWrongGrammarIsRefusedWithItsLine(string grammar, string message) =>
         Assert.Contains(message, Assert.Throws<StructureException>(() => Grammar.FromGbnf(grammar)).Message, StringComparison.Ordinal);
 
     [Theory]
@@ -44,7 +44,7 @@ public sealed class GrammarTests
     [InlineData("\\u{1F600}|\\x41|\\p{Lu}é", "😀 A Éé", "a éé")]
     [InlineData("^ab$|^c$", "ab c", "abc")]
     [InlineData("[\\w.-]+@x\\.y", "a.b@x.y", "@x.y a@xzy")]
-    public void Regular_expressions_match_as_a_whole(string pattern, string allowed, string others)
+    public void RegularExpressionsMatchAsAWhole(string pattern, string allowed, string others)
     {
         Grammar compiled = Grammar.FromRegex(pattern);
         foreach (string text in allowed.Split(' '))
@@ -63,11 +63,11 @@ public sealed class GrammarTests
     [InlineData("(a", "has no )")]
     [InlineData("a$b", "in the middle")]
     [InlineData("(?=a)b", "no text matches")]
-    public void A_pattern_that_cannot_be_enforced_is_refused(string pattern, string message) =>
+    public void APatternThatCannotBeEnforcedIsRefused(string pattern, string message) =>
         Assert.Contains(message, Assert.Throws<StructureException>(() => Grammar.FromRegex(pattern)).Message, StringComparison.Ordinal);
 
     [Fact]
-    public void Random_patterns_match_what_dotnet_says()
+    public void RandomPatternsMatchWhatDotnetSays()
     {
         Random random = new(3);
         for (int round = 0; round < 300; round++)
@@ -94,7 +94,7 @@ public sealed class GrammarTests
     }
 
     [Fact]
-    public void Choices_are_the_given_texts()
+    public void ChoicesAreTheGivenTexts()
     {
         Grammar grammar = Grammar.FromChoices(["yes", "no", "yesterday", "日本"]);
         foreach (string text in new[] { "yes", "no", "yesterday", "日本" })
@@ -116,7 +116,7 @@ public sealed class GrammarTests
     [InlineData("""{"$ref":"#/$defs/a","$defs":{"a":{"type":"object","required":["n"],"properties":{"n":{"$ref":"#/$defs/a"}}}}}""", "no value satisfies")]
     [InlineData("""{"type":""", "not JSON, line 1")]
     [InlineData("""{"allOf":3}""", "#/allOf: expected a list")]
-    public void A_schema_that_cannot_be_enforced_is_refused_with_its_path(string schema, string message) =>
+    public void ASchemaThatCannotBeEnforcedIsRefusedWithItsPath(string schema, string message) =>
         Assert.Contains(message, Assert.Throws<StructureException>(() => Grammar.FromJsonSchema(Encoding.UTF8.GetBytes(schema))).Message, StringComparison.Ordinal);
 
     private static string Pattern(Random random, int depth)

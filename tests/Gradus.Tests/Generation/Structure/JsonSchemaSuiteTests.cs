@@ -29,7 +29,7 @@ public sealed class JsonSchemaSuiteTests
 
     [SharedTheory("data", "json-schema-test-suite", "tests")]
     [MemberData(nameof(Files))]
-    public void Every_valid_instance_is_accepted_and_no_invalid_one(string file)
+    public void EveryValidInstanceIsAcceptedAndNoInvalidOne(string file)
     {
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(SharedFolder.Find(Suite)!, file)));
         bool remarks = Path.GetFileName(file) == "format.json" && !file.Contains("optional", StringComparison.Ordinal);
@@ -70,7 +70,7 @@ public sealed class JsonSchemaSuiteTests
     }
 
     [SharedFact("data", "json-schema-test-suite", "tests")]
-    public void Most_of_the_suite_is_enforced()
+    public void MostOfTheSuiteIsEnforced()
     {
         int all = 0;
         int enforced = 0;

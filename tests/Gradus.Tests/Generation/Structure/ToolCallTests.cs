@@ -20,7 +20,7 @@ public sealed class ToolCallTests
 
     [Theory]
     [MemberData(nameof(Formats))]
-    public void Calls_follow_the_grammar_and_come_out_of_the_parser(string name)
+    public void CallsFollowTheGrammarAndComeOutOfTheParser(string name)
     {
         ToolCallFormat format = ToolCallFormat.Find(name);
         (string, string)[] calls = [("get_weather", """{"city": "Rome {\"]\\", "days": 2}"""), ("now", "{}")];
@@ -54,7 +54,7 @@ public sealed class ToolCallTests
 
     [SharedTheory("data", "tool-calls")]
     [MemberData(nameof(Formats))]
-    public void Real_calls_of_real_tools_follow_the_grammar(string name)
+    public void RealCallsOfRealToolsFollowTheGrammar(string name)
     {
         ToolCallFormat format = ToolCallFormat.Find(name);
         int seen = 0;
@@ -81,7 +81,7 @@ public sealed class ToolCallTests
     }
 
     [Fact]
-    public void A_tool_whose_schema_cannot_be_enforced_is_refused_if_strict_and_free_otherwise()
+    public void AToolWhoseSchemaCannotBeEnforcedIsRefusedIfStrictAndFreeOtherwise()
     {
         CallableTool tool = new("f", Json("""{"type":"object","properties":{"a":{"pattern":"(?<=x)y"}}}"""));
         Assert.True(Matches(ToolCallGrammar.Make(ToolCallFormat.Hermes, [tool], new ToolCallOptions(AllowText: false)), Write(ToolCallFormat.Hermes, [("f", """{"a":1}""")])));
@@ -89,7 +89,7 @@ public sealed class ToolCallTests
     }
 
     [Fact]
-    public void The_format_is_that_of_the_chat_template()
+    public void TheFormatIsThatOfTheChatTemplate()
     {
         Assert.Equal(ToolCallFormat.Hermes, ToolCallFormat.OfTemplate(Gradus.Text.Chat.ChatTemplate.ChatMl));
         Assert.Equal(ToolCallFormat.Mistral, ToolCallFormat.OfTemplate("{{ '[TOOL_CALLS][' }}"));

@@ -36,7 +36,7 @@ public sealed class ChatTemplateErrorTests
     [InlineData("{% for a, b in [(1, 2, 3)] %}{% endfor %}", 1, 4, "cannot unpack 3")]
     [InlineData("{% macro m(a) %}{% endmacro %}\n{{ m(1, 2) }}", 2, 5, "at most 1 arguments")]
     [InlineData("{% for x in none %}{% endfor %}", 1, 4, "'NoneType' object is not iterable")]
-    public void Errors_say_where_and_what(string template, int line, int column, string reason)
+    public void ErrorsSayWhereAndWhat(string template, int line, int column, string reason)
     {
         ChatTemplateException error = Assert.Throws<ChatTemplateException>(() => ChatTemplate.Parse(template).Render(Conversation));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
@@ -44,7 +44,7 @@ public sealed class ChatTemplateErrorTests
     }
 
     [Fact]
-    public void Raise_exception_has_a_type_of_its_own()
+    public void RaiseExceptionHasATypeOfItsOwn()
     {
         ChatTemplate template = ChatTemplate.Parse("{% for m in messages %}\n  {{ raise_exception('No ' ~ m.role ~ '!') }}{% endfor %}");
         ChatTemplateRaisedException error = Assert.Throws<ChatTemplateRaisedException>(() => template.Render(Conversation));
@@ -72,14 +72,14 @@ public sealed class ChatTemplateErrorTests
     [InlineData("{% for i in range(90000) %}{{ 'x' * 10000 }}{% endfor %}", "Max")]
     [InlineData("{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}", "deep")]
     [InlineData("{% set x = 'a' * 4000000 %}{% set y = 'a' * 2000000 + 'b' + 'a' * 10 %}{{ y in x }}", "MaxSteps")]
-    public void Hostile_templates_end_with_a_clear_error(string template, string limit)
+    public void HostileTemplatesEndWithAClearError(string template, string limit)
     {
         ChatTemplateException error = Assert.Throws<ChatTemplateException>(() => ChatTemplate.Parse(template).Render(Conversation));
         Assert.Contains(limit, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void The_output_is_bounded()
+    public void TheOutputIsBounded()
     {
         ChatTemplate template = ChatTemplate.Parse("{% for i in range(100) %}0123456789{% endfor %}");
         Assert.Equal(1000, template.Render(Conversation, new ChatRenderOptions(Limits: new ChatTemplateLimits(MaxOutput: 1000))).Length);
@@ -98,27 +98,27 @@ public sealed class ChatTemplateErrorTests
     [InlineData("", "x", "|e")]
     [InlineData("", "x", " if x")]
     [InlineData("{1:", "1", "}")]
-    public void Deep_nesting_is_an_error_not_a_crash(string open, string middle, string close)
+    public void DeepNestingIsAnErrorNotACrash(string open, string middle, string close)
     {
         string expression = string.Concat(Enumerable.Repeat(open, 50_000)) + middle + string.Concat(Enumerable.Repeat(close, 50_000));
         Assert.Throws<ChatTemplateException>(() => ChatTemplate.Parse("{{ " + expression + " }}"));
     }
 
     [Fact]
-    public void Deep_tags_are_an_error_not_a_crash() =>
+    public void DeepTagsAreAnErrorNotACrash() =>
         Assert.Throws<ChatTemplateException>(() => ChatTemplate.Parse(string.Concat(Enumerable.Repeat("{% if 1 %}", 50_000))));
 
     [Fact]
-    public void A_template_has_a_largest_size() =>
+    public void ATemplateHasALargestSize() =>
         Assert.Throws<ChatTemplateException>(() => ChatTemplate.Parse(new string('a', ChatTemplateLimits.MaxTemplate + 1)));
 
     [Fact]
-    public void A_few_hundred_concatenations_still_work() =>
+    public void AFewHundredConcatenationsStillWork() =>
         Assert.Equal(new string('a', 300), ChatTemplate.Parse("{{ 'a'" + string.Concat(Enumerable.Repeat(" + 'a'", 299)) + " }}").Render(Conversation));
 
     /// <summary>Mutations of real templates and soups of tokens: nothing but the documented errors, within small limits.</summary>
     [Fact]
-    public void Random_templates_render_or_fail_cleanly()
+    public void RandomTemplatesRenderOrFailCleanly()
     {
         Random random = new(20240726);
         string[] seeds = [ChatTemplate.ChatMl, .. ReferenceStatements.Rendered.Split('\n').Take(40).Select(l => System.Text.Json.JsonDocument.Parse(l).RootElement[0].GetString()!)];

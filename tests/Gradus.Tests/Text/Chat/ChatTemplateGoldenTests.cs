@@ -12,7 +12,7 @@ public sealed class ChatTemplateGoldenTests
     private const string File = "expected.json";
 
     [SharedFact("golden", "tokenizers", "chat_templates", File)]
-    public void Every_rendering_is_the_same_as_the_reference()
+    public void EveryRenderingIsTheSameAsTheReference()
     {
         List<string> failures = [];
         int rows = ForEachRow((name, template, conversation, options, row) =>
@@ -40,7 +40,7 @@ public sealed class ChatTemplateGoldenTests
     }
 
     [SharedFact("golden", "tokenizers", "chat_templates", File)]
-    public void Tracing_roles_does_not_change_the_text()
+    public void TracingRolesDoesNotChangeTheText()
     {
         ForEachRow((name, template, conversation, options, row) =>
         {
@@ -52,7 +52,7 @@ public sealed class ChatTemplateGoldenTests
     }
 
     [SharedFact("golden", "tokenizers", "chat_templates", File)]
-    public void Assistant_spans_hold_every_answer_and_nothing_of_others()
+    public void AssistantSpansHoldEveryAnswerAndNothingOfOthers()
     {
         int checkedAnswers = 0;
         ForEachRow((name, template, conversation, options, row) =>

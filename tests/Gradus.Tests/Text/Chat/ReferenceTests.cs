@@ -9,15 +9,15 @@ public sealed class ReferenceTests
     private static readonly Dictionary<string, JsonNode?> Variables = JsonNode.Parse(ReferenceExpressions.Variables)!.AsObject().ToDictionary();
 
     [Fact]
-    public void Expressions_render_as_the_reference_does() =>
+    public void ExpressionsRenderAsTheReferenceDoes() =>
         AssertAll(ReferenceExpressions.Rendered, 700, static expression => "{{ " + expression + " }}");
 
     [Fact]
-    public void Statements_and_white_space_render_as_the_reference_does() =>
+    public void StatementsAndWhiteSpaceRenderAsTheReferenceDoes() =>
         AssertAll(ReferenceStatements.Rendered, 250, static template => template);
 
     [Fact]
-    public void What_the_reference_refuses_is_an_error_with_a_place()
+    public void WhatTheReferenceRefusesIsAnErrorWithAPlace()
     {
         string[] accepted = [.. Lines(ReferenceExpressions.Failing).Select(l => l.GetString()!).Where(expression =>
         {
@@ -40,7 +40,7 @@ public sealed class ReferenceTests
     [InlineData("{{ {'a': 1}[::2] is undefined }}{{ 1.5[1:] }}{{ true[:2]|e }}", "True")]
     [InlineData("{{ [{'k': 2}, {'k': 1}]|sort(attribute='v') }}", "[{'k': 2}, {'k': 1}]")]
     [InlineData("{{ [1, 2]|unique(attribute='k')|list }}", "[1]")]
-    public void What_is_missing_is_undefined_and_equal_to_what_else_is_missing(string template, string expected) =>
+    public void WhatIsMissingIsUndefinedAndEqualToWhatElseIsMissing(string template, string expected) =>
         Assert.Equal(expected, Render(template));
 
     [Theory]
@@ -61,7 +61,7 @@ public sealed class ReferenceTests
     [InlineData("{% if true %}\n\n{% endif %}x", "\nx")]
     [InlineData("a\t {% set x = 1 %}\nb", "a\t b")]
     [InlineData("\t {% set x = 1 %}\n b", " b")]
-    public void White_space_follows_trim_blocks_and_lstrip_blocks(string template, string expected) =>
+    public void WhiteSpaceFollowsTrimBlocksAndLstripBlocks(string template, string expected) =>
         Assert.Equal(expected, Render(template));
 
     [Theory]
@@ -86,7 +86,7 @@ public sealed class ReferenceTests
     [InlineData("{% do range(3) %}{% print 1 %}", "1")]
     [InlineData("{% if false %}{{ 1 | no_such_filter }}{% endif %}ok", "ok")]
     [InlineData("{% set j = joiner('|') %}{% for i in [1, 2] %}{{ j() }}{{ i }}{% endfor %}", "1|2")]
-    public void Statements_work(string template, string expected) => Assert.Equal(expected, Render(template));
+    public void StatementsWork(string template, string expected) => Assert.Equal(expected, Render(template));
 
     private static void AssertAll(string lines, int atLeast, Func<string, string> template)
     {

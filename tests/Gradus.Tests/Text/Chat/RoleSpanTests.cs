@@ -44,11 +44,11 @@ public sealed class RoleSpanTests
     // Another role's text inside the assistant's turn is not the assistant's.
     [InlineData("{% for m in messages if m.role == 'assistant' %}{{ m.content }}({{ messages[1].content }}){% endfor %}",
         "«A1(»U)«A2(»U)")]
-    public void The_assistant_writes(string template, string expected) =>
+    public void TheAssistantWrites(string template, string expected) =>
         Assert.Equal(expected, Shown(ChatTemplate.Parse(template).RenderWithRoles(new ChatConversation(Turns))));
 
     [Fact]
-    public void Message_spans_hold_whole_turns_in_order()
+    public void MessageSpansHoldWholeTurnsInOrder()
     {
         ChatRendering rendering = ChatTemplate.Parse(Loop).RenderWithRoles(new ChatConversation(Turns));
         Assert.Equal(["system", "user", "assistant", "user", "assistant"], rendering.Messages.Select(m => m.Role));
@@ -56,7 +56,7 @@ public sealed class RoleSpanTests
     }
 
     [Fact]
-    public void A_system_message_inside_a_user_turn_has_a_span_inside_it()
+    public void ASystemMessageInsideAUserTurnHasASpanInsideIt()
     {
         ChatTemplate template = ChatTemplate.Parse("{% for m in messages[1:] %}[{% if loop.first %}{{ messages[0].content }}/{% endif %}{{ m.content }}]{% endfor %}");
         ChatRendering rendering = template.RenderWithRoles(new ChatConversation(Turns[..2]));
@@ -66,7 +66,7 @@ public sealed class RoleSpanTests
     }
 
     [Fact]
-    public void Tool_calls_belong_to_the_assistant_and_results_do_not()
+    public void ToolCallsBelongToTheAssistantAndResultsDoNot()
     {
         ChatMessage call = new ChatMessage("assistant", null).With("tool_calls", JsonNode.Parse("""[{"function": {"name": "f", "arguments": {"x": 1.0}}}]"""));
         ChatMessage result = new ChatMessage("tool", "{\"y\": 2}").With("name", "f");
@@ -102,7 +102,7 @@ public sealed class RoleSpanTests
     }
 
     [Fact]
-    public void ChatMl_renders_plain_conversations_and_the_generation_prompt()
+    public void ChatMlRendersPlainConversationsAndTheGenerationPrompt()
     {
         ChatConversation conversation = ChatConversation.FromJson(JsonDocument.Parse("""{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]}""").RootElement);
         Assert.Equal(
@@ -111,7 +111,7 @@ public sealed class RoleSpanTests
     }
 
     [Fact]
-    public void Messages_keep_their_fields_and_numbers()
+    public void MessagesKeepTheirFieldsAndNumbers()
     {
         const string Json = """{"role":"user","content":[{"type":"text","text":"a"},{"type":"image"},{"type":"text","text":"b"}],"n":1.0,"big":12345678901234567890,"deep":{"x":[null,true,-2]}}""";
         ChatMessage message = ChatMessage.FromJson(JsonDocument.Parse(Json).RootElement);
@@ -131,7 +131,7 @@ public sealed class RoleSpanTests
     [InlineData("[[]]", "object")]
     [InlineData("\"x\"", "array")]
     [InlineData("""{"messages": [], "tools": {}}""", "'tools'")]
-    public void Malformed_conversations_are_refused(string json, string reason)
+    public void MalformedConversationsAreRefused(string json, string reason)
     {
         FormatException error = Assert.Throws<FormatException>(() => ChatConversation.FromJson(JsonDocument.Parse(json).RootElement));
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
