@@ -18,6 +18,10 @@ public sealed class DataVerbTests : IDisposable
     private static readonly byte[] Nested = Encoding.UTF8.GetBytes("""
         {"data": [{"list": [{"q": "Where?", "a": ["Here", "There"]}, {"q": "Who?", "a": ["Ann", "Ben"]}]}, {"list": [{"q": "What?", "a": ["This", "That"]}]}]}
         """);
+
+    /// <summary>Its source is a zip archive, which the registry cannot take files from.</summary>
+    private const string PackedInZip = "sentence-polarity";
+
     private readonly CliProcess _cli = new();
     private readonly LoopbackServer _server;
     private int _asked;
@@ -127,7 +131,7 @@ public sealed class DataVerbTests : IDisposable
 
         _cli.Write("registry.json", Shapes.Replace("\"a.1\"", "\"a.7\"", StringComparison.Ordinal));
         Directory.Delete(_cli["store"], recursive: true);
-        Assert.Contains("record 1: there is no \"7\" of \"a.7\"", Run("data", "get", "shapes").Failed(2), StringComparison.Ordinal);
+        Assert.Contains("record 2: there is no \"7\" of \"a.7\"", Run("data", "get", "shapes").Failed(2), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -144,7 +148,7 @@ public sealed class DataVerbTests : IDisposable
         {
             string text = File.ReadAllText(file);
             Assert.DoesNotContain("../shared", text, StringComparison.Ordinal);
-            Assert.All(Regex.Matches(text, @"\$data/([A-Za-z0-9._-]+)/([A-Za-z0-9._/-]+[A-Za-z0-9])").Where(m => m.Groups[1].Value != "NAME"), m =>
+            Assert.All(Regex.Matches(text, @"\$data/([A-Za-z0-9._-]+)/([A-Za-z0-9._/-]+[A-Za-z0-9])").Where(m => m.Groups[1].Value is not ("NAME" or PackedInZip)), m =>
                 Assert.Contains(registry.Find(m.Groups[1].Value)?.Files ?? [], f => f.Name == m.Groups[2].Value));
         });
     }
