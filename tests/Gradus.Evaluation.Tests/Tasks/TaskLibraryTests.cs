@@ -130,6 +130,7 @@ public sealed class TaskLibraryTests : IDisposable
     private static IEnumerable<JsonObject> Read(string path)
     {
         string file = path.StartsWith("$data/", StringComparison.Ordinal) ? Path.Combine(SharedFolder.Find("data")!, path["$data/".Length..]) : path;
+        file = File.Exists(file) ? file : $"{file}.gz";
         using Stream stream = file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(File.OpenRead(file), CompressionMode.Decompress) : File.OpenRead(file);
         using StreamReader reader = new(stream);
         string text = reader.ReadToEnd();
