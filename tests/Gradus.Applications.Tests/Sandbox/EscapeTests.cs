@@ -34,7 +34,7 @@ public sealed class EscapeTests(TestSandbox sandbox, ITestOutputHelper output) :
             string[] lines = result.OutputText.Split('\n', StringSplitOptions.RemoveEmptyEntries);
             output.WriteLine($"{lines.Length} attempts");
             output.WriteLine(result.OutputText);
-        Assert.Equal((SandboxEnd.Exited, 0, ""), (result.End, result.ExitCode, result.ErrorText));
+            Assert.Equal((SandboxEnd.Exited, 0, ""), (result.End, result.ExitCode, result.ErrorText));
             Assert.DoesNotContain(lines, line => line.Contains("ESCAPED", StringComparison.Ordinal));
             Assert.True(lines.Length >= 150, $"{lines.Length} attempts were made");
             Assert.DoesNotContain(lines, line => line.EndsWith("NameError", StringComparison.Ordinal) || line.EndsWith("TypeError", StringComparison.Ordinal));

@@ -186,7 +186,10 @@ internal sealed class SqliteVectorCollection<TKey, TRecord>(SqliteFile file, Loc
         {
             throw new VectorStoreException($"{file.Path} has no collection {name}; call EnsureCollectionExistsAsync first.")
             {
-                VectorStoreSystemName = SqliteVectorStore.SystemName, VectorStoreName = file.Path, CollectionName = name, OperationName = operation,
+                VectorStoreSystemName = SqliteVectorStore.SystemName,
+                VectorStoreName = file.Path,
+                CollectionName = name,
+                OperationName = operation,
             };
         }
     }
