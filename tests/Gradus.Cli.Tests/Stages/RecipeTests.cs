@@ -61,13 +61,18 @@ public sealed class RecipeTests
         if (stage["batching"] is JsonObject batching)
             options.Add((string)batching["kind"]! == "blocks" ? $"--{at}batching.count=2" : $"--{at}batching.tokens=512");
         if (stage["objective"]?["sampling"] is not null)
-            options.AddRange([$"--{at}objective.sampling.prompts=16", $"--{at}objective.sampling.max_new_tokens=8"]);
+            options.AddRange([$"--{at}objective.sampling.prompts=16", $"--{at}objective.sampling.max_new_tokens=8", .. Rewards(stage, at)]);
         if (stage["objective"]?["options"] is not null)
             options.AddRange([$"--{at}objective.options.prompts=2", $"--{at}objective.options.group_size=2", $"--{at}objective.options.max_new_tokens=4", $"--{at}data.validation_fraction=0.05"]);
         if (stage["accumulation"] is not null)
             options.Add($"--{at}accumulation=1");
         return [.. options];
     }
+
+    // The answers of a model that has learned nothing differ in their length only.
+    private static IEnumerable<string> Rewards(JsonObject stage, string at) => stage["objective"]!["rewards"]!.AsArray()
+        .Select((reward, i) => (Kind: (string)reward!["kind"]!, Key: $"--{at}objective.rewards.{i}.most=4"))
+        .Where(r => r.Kind == "words").Select(r => r.Key);
 
     private static string Verb(JsonObject recipe) =>
         recipe.ContainsKey("stages") ? "run" : recipe.ContainsKey("tasks") ? "evaluate" : recipe["objective"]?["kind"] is not null && recipe["tokenizer"] is null ? "align" : recipe["model"] is JsonValue ? "finetune" : "pretrain";

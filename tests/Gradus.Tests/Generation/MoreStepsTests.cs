@@ -8,6 +8,9 @@ namespace Gradus.Tests.Generation;
 /// <summary>Steps that transformers does not have, by their definitions.</summary>
 public sealed class MoreStepsTests
 {
+    /// <summary>The steps whose definitions these tests hold them to.</summary>
+    internal static readonly Type[] Steps = [typeof(TopNSigma), typeof(ExcludeTopChoices), typeof(DryPenalty)];
+
     [Fact]
     public void TopNSigmaKeepsWhatIsNearTheLargest()
     {
