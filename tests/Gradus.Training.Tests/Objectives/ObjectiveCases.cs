@@ -3,8 +3,10 @@ using Gradus.Files;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Training.Alignment;
+using Gradus.Training.Compression.Distillation;
 using Gradus.Training.Data;
 using Gradus.Training.Objectives;
+using Gradus.Training.Optimizers;
 using Gradus.Training.Tuning;
 
 namespace Gradus.Training.Tests.Objectives;
@@ -40,6 +42,8 @@ internal static class ObjectiveCases
         ["vectors of texts"] = (d, p) => (Bert("ForMaskedLM", d, p), new ContrastiveObjective(new ContrastiveOptions(Nn.Pooling.Mean, 0.1, [16]), Triples(60), Triples(9), accumulation: 2)),
         ["ranks that are given up"] = (d, p) => AdaLora(d),
         ["rewards"] = (d, p) => (Bert("ForSequenceClassification", d, p, labels: 1), new RewardObjective(new RewardLoss(0.01), Pairs(40), Pairs(6), accumulation: 2)),
+        ["a teacher"] = (d, p) => Distilled(d, new DistillationOptions()),
+        ["a teacher of own texts"] = (d, p) => Distilled(d, new DistillationOptions(HiddenWeight: 0.1, Author: TextAuthor.Student, WrittenShare: 0.5, PromptTokens: 4, NewTokens: 6)),
         ["own answers"] = (d, p) => OwnAnswers(d, new OnPolicyOptions(2, 4, 4) { Advantage = new LeaveOneOutAdvantage(), Kl = new KlControl(0.02) }),
         ["own answers with a critic"] = (d, p) => OwnAnswers(d, new OnPolicyOptions(2, 4, 4, Temperature: 0.8f, Epochs: 2, MiniBatches: 2) { Advantage = new GeneralizedAdvantage(), Kl = new KlControl(0.02, Target: 2) }),
         ["own answers to a source"] = (d, p) => OwnAnswers(d, new OnPolicyOptions(2, 4, 4) { Loss = new PolicyLoss(KlCoefficient: 0.02, TopEntropyShare: 0.5, Level: RatioLevel.Sequence, Aggregation: LossAggregation.Sequence) }, source: true),
@@ -97,6 +101,19 @@ internal static class ObjectiveCases
         LanguageModel model = Llama(device);
         ModelAdapter adapter = ModelAdapter.Attach(model, new AdaLoraConfig(TargetR: 2, InitR: 4, Tfinal: 20, OrthRegWeight: 0, TotalStep: 80, LoraAlpha: 200, TargetModules: ModuleNames.AllLinear), 5);
         return (model, new AdaLoraObjective(TinyTraining.Objective(), new AdaLoraAllocator(adapter)));
+    }
+
+    // The teacher has learned the language.
+    private static (LanguageModel, Objective) Distilled(Device device, DistillationOptions options)
+    {
+        LanguageModel teacher = Create(new LlamaConfig(Words, 32, 64, 2, 4, 2, MaxPositionEmbeddings: 32), device);
+        using (Trainer trainer = new(teacher, TinyTraining.Objective(), new TrainingOptions(30, Seed: 5) { Optimizer = new AdamW(5e-3) }))
+        {
+            for (int i = 0; i < 30; i++)
+                trainer.Step();
+        }
+        teacher.SetTrainable(false);
+        return (Llama(device), new DistillationObjective((GenerativeModel)teacher, Texts(60), Texts(8), options, ends: [End]));
     }
 
     // Even tokens are wanted.
