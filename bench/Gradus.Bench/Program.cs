@@ -1,5 +1,5 @@
-// gradus-bench [training|products|bf16|packed|generation|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]|structure|retrieval[:vectors]|serve|soak[:requests]] …: measures what is asked for, everything
-// but schedule, coldload, evaluation, cleaning, structure, retrieval, serve and soak where nothing is.
+// gradus-bench [training|products|bf16|packed|generation|plan|schedule[:requests]|conversion|tokenizers|coldload|evaluation|cleaning[=MB]|structure|retrieval[:vectors]|serve|soak[:requests]] …: measures what is asked for, everything
+// but plan, schedule, coldload, evaluation, cleaning, structure, retrieval, serve and soak where nothing is.
 
 using Gradus.Bench;
 using Gradus.Tensors.Cpu;
@@ -29,6 +29,9 @@ foreach (string part in parts)
             break;
         case "training":
             TrainingBench.Run(Console.Out);
+            break;
+        case "plan":
+            PlanBench.Run(Console.WriteLine);
             break;
         case "generation":
             GenerationBench.Run();

@@ -78,6 +78,9 @@ public readonly record struct Epilogue
         };
     }
 
+    /// <summary>The same on other tensors.</summary>
+    internal Epilogue Over(Tensor? input, Tensor? sums) => new(Kind, Function, input) { Sums = sums };
+
     /// <summary>The epilogue of a product that makes y, with a place for S where that is recorded.</summary>
     /// <exception cref="ArgumentException">The residual has another shape than y.</exception>
     /// <exception cref="InvalidOperationException">The epilogue is one of a backward pass.</exception>

@@ -159,4 +159,7 @@ public readonly record struct UpdatePart
 
     /// <summary>With c = β₁m + (1 − β₁)u: m = β₂m + (1 − β₂)u, u = sign c.</summary>
     public static UpdatePart Lion(Tensor m, float beta1, float beta2) => new() { Kind = UpdateKind.Lion, First = m, A = beta1, B = beta2 };
+
+    /// <summary>The same with other tensors to remember.</summary>
+    internal UpdatePart Over(Tensor? first, Tensor? second, Tensor? third) => this with { First = first, Second = second, Third = third };
 }

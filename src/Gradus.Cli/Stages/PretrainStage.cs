@@ -84,11 +84,9 @@ internal static class PretrainStage
         if (!recipe.Objective.WritesText && recipe.Samples.Prompts.Length > 0)
             throw new InvalidDataException("samples: a model of this objective writes no text; leave the prompts out.");
         using RunFolder run = context.OpenRun(recipe);
-        TextFileSet files = new(context.Files(recipe.Data.Train), context.Files(recipe.Data.Validation), recipe.Data.ValidationFraction, recipe.Data.Columns);
+        TextFileSet files = Files(recipe, context);
         files.ThrowIfEmpty();
-        Tokenizer tokenizer = recipe.Tokenizer == PerCharacter
-            ? CharacterTokenizer.Train(files.TrainDocuments().Concat(files.ValidationDocuments()))
-            : Tokenizer.Load(recipe.Tokenizer);
+        Tokenizer tokenizer = recipe.Tokenizer == PerCharacter ? Characters(files) : Tokenizer.Load(recipe.Tokenizer);
         if (recipe.StartFrom is null)
             tokenizer = recipe.Objective.Prepare(tokenizer);
         using LanguageModel model = recipe.StartFrom is { } from
@@ -115,6 +113,15 @@ internal static class PretrainStage
                 tokenizer.Save(folder.TemporaryPath);
             });
     }
+
+    /// <summary>The tokenizer of a recipe; null where it is not there yet.</summary>
+    public static Tokenizer? TokenizerOf(PretrainRecipe recipe, StageContext context) =>
+        recipe.Tokenizer == PerCharacter ? Characters(Files(recipe, context)) : Path.Exists(recipe.Tokenizer) ? Tokenizer.Load(recipe.Tokenizer) : null;
+
+    private static TextFileSet Files(PretrainRecipe recipe, StageContext context) =>
+        new(context.Files(recipe.Data.Train), context.Files(recipe.Data.Validation), recipe.Data.ValidationFraction, recipe.Data.Columns);
+
+    private static Tokenizer Characters(TextFileSet files) => CharacterTokenizer.Train(files.TrainDocuments().Concat(files.ValidationDocuments()));
 
     private static LanguageModel Load(string from, ObjectiveRecipe objective, StageContext context)
     {
