@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Compression;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -18,9 +19,6 @@ public sealed class DataVerbTests : IDisposable
     private static readonly byte[] Nested = Encoding.UTF8.GetBytes("""
         {"data": [{"list": [{"q": "Where?", "a": ["Here", "There"]}, {"q": "Who?", "a": ["Ann", "Ben"]}]}, {"list": [{"q": "What?", "a": ["This", "That"]}]}]}
         """);
-
-    /// <summary>Its source is a zip archive, which the registry cannot take files from.</summary>
-    private const string PackedInZip = "sentence-polarity";
 
     private readonly CliProcess _cli = new();
     private readonly LoopbackServer _server;
@@ -134,6 +132,33 @@ public sealed class DataVerbTests : IDisposable
         Assert.Contains("record 2: there is no \"7\" of \"a.7\"", Run("data", "get", "shapes").Failed(2), StringComparison.Ordinal);
     }
 
+    /// <summary>Two files of one archive, which is fetched once, take turns; their lines are text in Latin-1.</summary>
+    [Fact]
+    public void FilesOfAZipArchiveAreMadeOfItsEntries()
+    {
+        _cli.Write("registry.json", Zipped);
+        Run("data", "get", "films").Succeeded();
+        Assert.Equal(
+            """
+            {"label":1,"text":"très bien"}
+            {"label":0,"text":"dull ."}
+            {"label":1,"text":"lovely"}
+            {"label":0,"text":"worse"}
+
+            """,
+            File.ReadAllText(_cli["store/films/reviews.jsonl"]));
+        Assert.Single(_server.Requests);
+
+        _cli.Write("registry.json", Zipped.Replace("films/good", "films/best", StringComparison.Ordinal));
+        Directory.Delete(_cli["store"], recursive: true);
+        Assert.Contains("the archive has no file \"films/best\"", Run("data", "get", "films").Failed(2), StringComparison.Ordinal);
+        _cli.Write("registry.json", Zipped.Replace("\"latin1\"", "\"ebcdic\"", StringComparison.Ordinal));
+        Assert.Contains("encoding \"ebcdic\" is unknown", Run("data", "get", "films").Failed(2), StringComparison.Ordinal);
+        Directory.Delete(_cli["store"], recursive: true);
+        _cli.Write("registry.json", Zipped.Replace("films.zip", "text", StringComparison.Ordinal).Replace(Hash(Archive), Hash(Text), StringComparison.Ordinal).Replace($"\"size\": {Archive.Length}", $"\"size\": {Text.Length}", StringComparison.Ordinal));
+        Assert.Contains("is no zip archive", Run("data", "get", "films").Failed(2), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void EveryNameThatARecipeUsesIsInTheRegistryAndNothingPointsOutsideTheRepository()
     {
@@ -148,7 +173,7 @@ public sealed class DataVerbTests : IDisposable
         {
             string text = File.ReadAllText(file);
             Assert.DoesNotContain("../shared", text, StringComparison.Ordinal);
-            Assert.All(Regex.Matches(text, @"\$data/([A-Za-z0-9._-]+)/([A-Za-z0-9._/-]+[A-Za-z0-9])").Where(m => m.Groups[1].Value is not ("NAME" or PackedInZip)), m =>
+            Assert.All(Regex.Matches(text, @"\$data/([A-Za-z0-9._-]+)/([A-Za-z0-9._/-]+[A-Za-z0-9])").Where(m => m.Groups[1].Value != "NAME"), m =>
                 Assert.Contains(registry.Find(m.Groups[1].Value)?.Files ?? [], f => f.Name == m.Groups[2].Value));
         });
     }
@@ -190,11 +215,44 @@ public sealed class DataVerbTests : IDisposable
         }
         """);
 
+    private static readonly byte[] Archive = Zip(("films/good", "tr\u00e8s bien \nlovely\nleft out"), ("films/bad", "dull .\nworse\n"));
+
+    private string Zipped => string.Create(CultureInfo.InvariantCulture, $$"""
+        {
+          "films": {
+            "what": "Reviews.", "for": "Tests.", "licence": "MIT", "source": "https://example.org", "revision": "1",
+            "files": {
+              "reviews.jsonl": {
+                "alternate": true,
+                "parts": [
+                  { "url": "{{_server.Address}}films.zip", "size": {{Archive.Length}}, "sha256": "{{Hash(Archive)}}", "entry": "films/good", "encoding": "latin1", "line": "text", "records": 2, "add": { "label": 1 } },
+                  { "url": "{{_server.Address}}films.zip", "size": {{Archive.Length}}, "sha256": "{{Hash(Archive)}}", "entry": "films/bad", "line": "text", "add": { "label": 0 } }
+                ]
+              }
+            }
+          }
+        }
+        """);
+
+    private static byte[] Zip(params (string Name, string Text)[] entries)
+    {
+        using MemoryStream stream = new();
+        using (ZipArchive archive = new(stream, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            foreach ((string name, string text) in entries)
+            {
+                using Stream entry = archive.CreateEntry(name).Open();
+                entry.Write(Encoding.Latin1.GetBytes(text));
+            }
+        }
+        return stream.ToArray();
+    }
+
     private Response Answer(Request request)
     {
         if (Mischief?.Invoke(_asked++, request) is { } mischief)
             return mischief;
-        byte[] content = request.Path switch { "/text" => Text, "/nested.json" => Nested, _ => Table };
+        byte[] content = request.Path switch { "/text" => Text, "/nested.json" => Nested, "/films.zip" => Archive, _ => Table };
         if (!request.Headers.TryGetValue("range", out string? range))
             return new Response(200, content);
         int from = int.Parse(range["bytes=".Length..].TrimEnd('-'), CultureInfo.InvariantCulture);

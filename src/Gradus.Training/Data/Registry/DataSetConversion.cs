@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Compression;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -17,18 +18,34 @@ internal static class DataSetConversion
     /// <exception cref="InvalidDataException">A part is not what the registry says; the message names it, the record and the field.</exception>
     public static void Write(DataSetFile file, IReadOnlyList<string> parts, Stream target)
     {
-        for (int i = 0; i < parts.Count; i++)
+        IEnumerable<(DataSetPart Part, JsonElement Record, int Number)>[] sources = [.. parts.Select((path, i) => Records(file, file.Parts[i], path))];
+        foreach ((DataSetPart part, JsonElement record, int number) in file.Alternate ? InTurn(sources) : sources.SelectMany(s => s))
         {
-            DataSetPart part = file.Parts[i];
-            IEnumerable<JsonElement> records = (file.Each is null ? TextFiles.Records(parts[i], file.Columns).Select(r => r.Json) : Elements(parts[i], file.Each)).Skip(part.Skip);
-            int number = part.Skip;
-            foreach (JsonElement record in part.Records > 0 ? records.Take(part.Records) : records)
-            {
-                number++;
-                using (Utf8JsonWriter writer = new(target, Readable))
-                    Write(writer, file, part, record, string.Create(CultureInfo.InvariantCulture, $"{part.Address}: record {number}"));
-                target.WriteByte((byte)'\n');
-            }
+            using (Utf8JsonWriter writer = new(target, Readable))
+                Write(writer, file, part, record, string.Create(CultureInfo.InvariantCulture, $"{part.Address}: record {number}"));
+            target.WriteByte((byte)'\n');
+        }
+    }
+
+    /// <summary>Writes a file of a zip archive, as UTF-8 where it is text in another encoding.</summary>
+    /// <param name="part">What the registry says of it.</param>
+    /// <param name="archive">The fetched archive.</param>
+    /// <param name="target">The file to write.</param>
+    /// <exception cref="InvalidDataException">It is no archive, or has no such file.</exception>
+    public static void Extract(DataSetPart part, string archive, string target)
+    {
+        try
+        {
+            using ZipArchive zip = ZipFile.OpenRead(archive);
+            ZipArchiveEntry entry = zip.GetEntry(part.Entry!) ?? throw new InvalidDataException($"{part.Address}: the archive has no file \"{part.Entry}\".");
+            using Stream from = entry.Open();
+            using FileStream to = File.Create(target);
+            using Stream text = part.IsLatin1 ? Encoding.CreateTranscodingStream(from, Encoding.Latin1, new UTF8Encoding(false), leaveOpen: true) : from;
+            text.CopyTo(to);
+        }
+        catch (InvalidDataException e) when (!e.Message.StartsWith(part.Address.ToString(), StringComparison.Ordinal))
+        {
+            throw new InvalidDataException($"{part.Address}: is no zip archive that can be read ({e.Message.TrimEnd('.')}).", e);
         }
     }
 
@@ -40,11 +57,54 @@ internal static class DataSetConversion
             target.Write(Encoding.UTF8.GetBytes(line + "\n"));
     }
 
+    private static IEnumerable<(DataSetPart Part, JsonElement Record, int Number)> Records(DataSetFile file, DataSetPart part, string path)
+    {
+        IEnumerable<JsonElement> records = part.Line is not null ? LinesOf(path, part.Line)
+            : file.Each is not null ? Elements(path, file.Each)
+            : TextFiles.Records(path, file.Columns).Select(r => r.Json);
+        IEnumerable<JsonElement> kept = records.Skip(part.Skip);
+        return (part.Records > 0 ? kept.Take(part.Records) : kept).Select((record, i) => (part, record, part.Skip + i + 1));
+    }
+
+    private static IEnumerable<T> InTurn<T>(IEnumerable<T>[] sources)
+    {
+        IEnumerator<T>[] places = [.. sources.Select(s => s.GetEnumerator())];
+        try
+        {
+            for (int i = 0; places[i].MoveNext(); i = (i + 1) % places.Length)
+                yield return places[i].Current;
+        }
+        finally
+        {
+            Array.ForEach(places, p => p.Dispose());
+        }
+    }
+
+    private static IEnumerable<JsonElement> LinesOf(string path, string field)
+    {
+        using StreamReader reader = DataFile.OpenText(path);
+        while (DataFile.Guarded(path, reader.ReadLine) is { } line)
+        {
+            using MemoryStream stream = new();
+            using (Utf8JsonWriter writer = new(stream))
+            {
+                writer.WriteStartObject();
+                writer.WriteString(field, line.Trim());
+                writer.WriteEndObject();
+            }
+            using JsonDocument document = JsonDocument.Parse(stream.ToArray());
+            yield return document.RootElement.Clone();
+        }
+    }
+
     private static void Write(Utf8JsonWriter writer, DataSetFile file, DataSetPart part, JsonElement record, string where)
     {
         writer.WriteStartObject();
-        foreach ((string name, string value) in part.Add)
-            writer.WriteString(name, value);
+        foreach ((string name, JsonElement value) in part.Add)
+        {
+            writer.WritePropertyName(name);
+            value.WriteTo(writer);
+        }
         if (file.Fields is null)
         {
             foreach (JsonProperty property in record.EnumerateObject())

@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Gradus.Training.Data.Registry;
 
 /// <summary>A data set that has a name: where it comes from, under which licence, and what it is for.</summary>
@@ -19,8 +21,8 @@ public sealed record DataSetInfo(string Name, string What, string UsedFor, strin
 /// <param name="Parts">The files that it is made from, at least one.</param>
 public sealed record DataSetFile(string Name, IReadOnlyList<DataSetPart> Parts)
 {
-    /// <summary>Bytes to fetch.</summary>
-    public long Size => Parts.Sum(p => p.Size);
+    /// <summary>Bytes to fetch; parts that come from one file count once.</summary>
+    public long Size => Parts.DistinctBy(p => p.Sha256).Sum(p => p.Size);
 
     /// <summary>What the source calls a field, and the name that the file gets; the other fields stay. Null where no field is renamed.</summary>
     public IReadOnlyDictionary<string, string>? Columns { get; init; }
@@ -33,11 +35,14 @@ public sealed record DataSetFile(string Name, IReadOnlyList<DataSetPart> Parts)
     /// of records.</summary>
     public string? Each { get; init; }
 
+    /// <summary>Whether the parts give a record each in turn, until one has no more; else they follow one another.</summary>
+    public bool Alternate { get; init; }
+
     /// <summary>How many lines of text are kept, as they are; 0 for all.</summary>
     public int Lines { get; init; }
 
     /// <summary>Whether the file is written anew as JSON lines rather than kept as it is.</summary>
-    public bool IsConverted => Columns is not null || Fields is not null || Each is not null || Parts.Count > 1 || Parts[0].IsCut;
+    public bool IsConverted => Columns is not null || Fields is not null || Each is not null || Alternate || Parts.Count > 1 || Parts[0].IsCut;
 }
 
 /// <summary>A file of a set's source.</summary>
@@ -52,10 +57,19 @@ public sealed record DataSetPart(Uri Address, long Size, string Sha256)
     /// <summary>The most records that are kept; 0 for all.</summary>
     public int Records { get; init; }
 
-    /// <summary>Fields that every record of this part gets, with their values.</summary>
-    public IReadOnlyDictionary<string, string> Add { get; init; } = new Dictionary<string, string>();
+    /// <summary>Fields that every record of this part gets, with their values: texts or numbers.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Add { get; init; } = new Dictionary<string, JsonElement>();
 
-    internal bool IsCut => Skip > 0 || Records > 0 || Add.Count > 0;
+    /// <summary>The file that is meant in a zip archive, by its path there; null where what is fetched is no archive.</summary>
+    public string? Entry { get; init; }
+
+    /// <summary>Whether an entry is text in Latin-1, where it is else UTF-8.</summary>
+    public bool IsLatin1 { get; init; }
+
+    /// <summary>The field that a line of text becomes, without white space around it: every line is a record. Null where the file has records.</summary>
+    public string? Line { get; init; }
+
+    internal bool IsCut => Skip > 0 || Records > 0 || Add.Count > 0 || Entry is not null || Line is not null;
 }
 
 /// <summary>Where the value of a field comes from.</summary>

@@ -7,8 +7,8 @@ namespace Gradus.Training.Data.Registry;
 public sealed partial class DataSetRegistry
 {
     private static readonly string[] SetKeys = ["what", "for", "licence", "source", "revision", "files"];
-    private static readonly string[] PartKeys = ["url", "size", "sha256", "skip", "records", "add"];
-    private static readonly string[] FileKeys = [.. PartKeys, "parts", "columns", "fields", "each", "lines"];
+    private static readonly string[] PartKeys = ["url", "size", "sha256", "skip", "records", "add", "entry", "encoding", "line"];
+    private static readonly string[] FileKeys = [.. PartKeys, "parts", "columns", "fields", "each", "alternate", "lines"];
     private readonly SortedDictionary<string, DataSetInfo> _sets = new(StringComparer.Ordinal);
 
     /// <summary>All sets, by name.</summary>
@@ -63,6 +63,9 @@ public sealed partial class DataSetRegistry
             Columns = Texts(file.Value, "columns", where),
             Fields = file.Value.TryGetProperty("fields", out JsonElement fields) ? Members(fields, $"{where}.fields").ToDictionary(f => f.Name, f => ReadField(f, $"{where}.fields.{f.Name}")) : null,
             Each = file.Value.TryGetProperty("each", out _) ? GetText(file.Value, "each", where) : null,
+            Alternate = file.Value.TryGetProperty("alternate", out JsonElement alternate) && (alternate.ValueKind is JsonValueKind.True or JsonValueKind.False
+                ? alternate.GetBoolean()
+                : throw new InvalidDataException($"{where}: alternate must be true or false.")),
             Lines = Count(file.Value, "lines", where),
         };
         return read is { Each: not null, Columns: not null } ? throw new InvalidDataException($"{where}: columns renames the fields of a list of records; with each give fields.")
@@ -97,7 +100,10 @@ public sealed partial class DataSetRegistry
         {
             Skip = Count(part, "skip", where),
             Records = Count(part, "records", where),
-            Add = Texts(part, "add", where) ?? [],
+            Add = part.TryGetProperty("add", out JsonElement add) ? Members(add, $"{where}.add").ToDictionary(p => p.Name, p => p.Value.ValueKind is JsonValueKind.String or JsonValueKind.Number ? p.Value.Clone() : throw new InvalidDataException($"{where}: add.{p.Name} must be a text or a number.")) : [],
+            Entry = part.TryGetProperty("entry", out _) ? GetText(part, "entry", where) : null,
+            IsLatin1 = part.TryGetProperty("encoding", out _) && GetText(part, "encoding", where) switch { "latin1" => true, "utf-8" => false, var other => throw new InvalidDataException($"{where}: encoding \"{other}\" is unknown; known are utf-8, latin1.") },
+            Line = part.TryGetProperty("line", out _) ? GetText(part, "line", where) : null,
         };
     }
 

@@ -49,6 +49,13 @@ public sealed class DataSetStore(IReadOnlyList<string> folders, double stallSeco
         long before = 0;
         foreach (DataSetPart source in file.Parts)
         {
+            // Several parts may lie in one archive, which is fetched once.
+            int same = file.Parts.Take(parts.Count).Select(p => p.Sha256).ToList().IndexOf(source.Sha256);
+            if (same >= 0)
+            {
+                parts.Add(parts[same]);
+                continue;
+            }
             string part = file.Parts.Count == 1 ? $"{target}.part" : string.Create(CultureInfo.InvariantCulture, $"{target}.{parts.Count + 1}.part");
             await FetchPartAsync(set, file, source, part, target, new Later(progress, before), cancel).ConfigureAwait(false);
             parts.Add(part);
@@ -146,8 +153,12 @@ public sealed class DataSetStore(IReadOnlyList<string> folders, double stallSeco
             List<string> named = [];
             for (int i = 0; i < parts.Count; i++)
             {
-                named.Add(Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{i}-{Path.GetFileName(file.Parts[i].Address.AbsolutePath)}")));
-                File.Copy(parts[i], named[i], overwrite: true);
+                DataSetPart part = file.Parts[i];
+                named.Add(Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{i}-{Path.GetFileName(part.Entry ?? part.Address.AbsolutePath)}")));
+                if (part.Entry is null)
+                    File.Copy(parts[i], named[i], overwrite: true);
+                else
+                    DataSetConversion.Extract(part, parts[i], named[i]);
             }
             AtomicFile.Write(target, stream =>
             {
