@@ -35,10 +35,13 @@ public sealed class PackageTests(PackageFeed feed) : IClassFixture<PackageFeed>
     public void ThePageShowsTheProgramThatIsRun() =>
         Assert.Contains(Program("train.cs").Trim(), File.ReadAllText(Path.Combine(PackageFeed.Repository, "src", "PACKAGE.md")).ReplaceLineEndings("\n"));
 
-    [Fact]
-    public void AnEmptyProjectTrainsAndSamplesAModel()
+    /// <summary>What an empty project needs is one package; the programs are the examples.</summary>
+    [Theory]
+    [InlineData("Gradus.Training", "train.cs", "step 200: loss", "\nOne day, ")]
+    [InlineData("Gradus.Server", "serve.cs", "listening at http://", "\"object\":\"text_completion\"")]
+    public void AnEmptyProjectTrainsSamplesAndServes(string package, string program, params string[] printed)
     {
-        string project = feed.NewFolder("consumer");
+        string project = feed.NewFolder($"with-{package}");
         File.WriteAllText(Path.Combine(project, "consumer.csproj"), $"""
             <Project Sdk="Microsoft.NET.Sdk">
               <PropertyGroup>
@@ -48,13 +51,12 @@ public sealed class PackageTests(PackageFeed feed) : IClassFixture<PackageFeed>
                 <ImplicitUsings>enable</ImplicitUsings>
                 <NuGetAudit>false</NuGetAudit>
               </PropertyGroup>
-              <ItemGroup><PackageReference Include="Gradus.Training" Version="{feed.Version}" /></ItemGroup>
+              <ItemGroup><PackageReference Include="{package}" Version="{feed.Version}" /></ItemGroup>
             </Project>
             """);
-        File.WriteAllText(Path.Combine(project, "Program.cs"), Program("train.cs"));
+        File.WriteAllText(Path.Combine(project, "Program.cs"), Program(program));
         string output = feed.Dotnet(project, "run", "-c", "Release");
-        Assert.Contains("step 200: loss", output);
-        Assert.Contains("\nOne day, ", output);
+        Assert.All(printed, text => Assert.Contains(text, output));
     }
 
     [Fact]
