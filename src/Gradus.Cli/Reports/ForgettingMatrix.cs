@@ -33,7 +33,7 @@ internal static class ForgettingMatrix
     private static void WriteRow(HtmlWriter html, string task, string[] states, EvaluationFile[] files)
     {
         MetricValue? first = Value(files, states[0]);
-        html.Add($"""<tr><th scope="row">{task}<small>{files[0].Metrics?.FirstOrDefault()?.Name}</small></th>""");
+        html.Add($"""<tr><th scope="row">{task} <small>{files[0].Metrics?.FirstOrDefault()?.Name}</small></th>""");
         foreach (string state in states)
         {
             if (Value(files, state) is not { Value: { } value } metric)
