@@ -5,14 +5,17 @@ using System.Globalization;
 
 namespace Gradus.Bench;
 
-/// <summary>Runs the scripts of <c>bench/peers</c>.</summary>
+/// <summary>Runs the scripts of <c>bench/peers</c>, and the program of its peers from .NET.</summary>
 internal static class Peers
 {
     private static readonly string? Folder = Environment.GetEnvironmentVariable("GRADUS_PEERS");
     private static readonly string Scripts = Find();
 
+    /// <summary>The peers that are .NET packages, built from <c>bench/peers/dotnet</c> into the folder <c>dotnet</c> of the peers.</summary>
+    public const string DotnetProgram = "Gradus.Peers";
+
     /// <summary>The lines that a script prints: a name and its figures; none where peers are not asked for or not installed.</summary>
-    /// <param name="script">A file of bench/peers.</param>
+    /// <param name="script">A file of bench/peers, or <see cref="DotnetProgram"/>.</param>
     /// <param name="print">Told why there is nothing.</param>
     /// <param name="arguments">What the script is given.</param>
     public static IReadOnlyDictionary<string, double[]> Run(string script, Action<string> print, params string[] arguments)
@@ -20,8 +23,12 @@ internal static class Peers
         Dictionary<string, double[]> results = [];
         if (Folder is null)
             return results;
-        string program = script.EndsWith(".py", StringComparison.Ordinal) ? Environment.GetEnvironmentVariable("GRADUS_PEERS_PYTHON") ?? "/usr/bin/python3" : "node";
-        ProcessStartInfo start = new(program, [Path.Combine(Scripts, script), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        bool dotnet = script == DotnetProgram;
+        string program = dotnet ? Path.Combine(Folder, "dotnet", script) : script.EndsWith(".py", StringComparison.Ordinal) ? Environment.GetEnvironmentVariable("GRADUS_PEERS_PYTHON") ?? "/usr/bin/python3" : "node";
+        ProcessStartInfo start = new(program, dotnet ? arguments : [Path.Combine(Scripts, script), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        // What old-libstdcxx.sh has made.
+        if (dotnet && Directory.Exists(Path.GetDirectoryName(program)) && Directory.EnumerateFiles(Path.GetDirectoryName(program)!, "libempty.so", SearchOption.AllDirectories).FirstOrDefault() is { } preload)
+            start.Environment["LD_PRELOAD"] = preload;
         start.Environment["OPENBLAS_CORETYPE"] = "SkylakeX";
         start.Environment["OMP_NUM_THREADS"] = Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
         try
