@@ -49,12 +49,17 @@ internal sealed class Application
         }
     }
 
-    private int Invoke(string[] arguments)
-    {
+    /// <summary>Reads a command line without running it.</summary>
+    /// <returns>What it says; <see cref="CommandLineErrors.Find"/> tells what is wrong with it.</returns>
+    internal ParseResult Parse(string[] arguments) =>
         // @file and [directive] would take prompts that begin so for something else.
-        ParseResult parse = _root.Parse(
+        _root.Parse(
             arguments.Length == 0 ? ["--help"] : arguments,
             new ParserConfiguration { EnablePosixBundling = false, ResponseFileTokenReplacer = null });
+
+    private int Invoke(string[] arguments)
+    {
+        ParseResult parse = Parse(arguments);
         if (parse.Action is not { ClearsParseErrors: true } && CommandLineErrors.Find(parse) is { } problem)
         {
             _context.Note(Failures.OneLine(problem));

@@ -1,7 +1,7 @@
 using Gradus.Cli.Docs;
 using Gradus.Cli.Tests.Packages;
 
-namespace Gradus.Cli.Tests.Verbs;
+namespace Gradus.Cli.Tests.Docs;
 
 public sealed class DocsVerbTests : IDisposable
 {
