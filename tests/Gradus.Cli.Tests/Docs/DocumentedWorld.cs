@@ -11,7 +11,6 @@ using Gradus.Tensors;
 using Gradus.Testing;
 using Gradus.Text;
 using Gradus.Text.Chat;
-using Gradus.Training.Data;
 using Gradus.Training.Data.SmallWorld;
 
 namespace Gradus.Cli.Tests.Docs;
