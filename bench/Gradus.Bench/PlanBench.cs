@@ -6,11 +6,13 @@ using Gradus.Files;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Tensors.Cpu;
+using Gradus.Text;
 using Gradus.Training;
 using Gradus.Training.Data;
 using Gradus.Training.Measure;
 using Gradus.Training.Objectives;
 using Gradus.Training.Planning;
+using Gradus.Training.Tuning;
 using TunedModel = Gradus.Training.Tuning.Tuning;
 
 namespace Gradus.Bench;
@@ -36,11 +38,8 @@ internal static class PlanBench
         Compare("the same, recomputed", llama, new StepShape(512, 512), options with { Recompute = true }, Lora, write);
     }
 
-    private static TunedModel Lora(LanguageModel model)
-    {
-        model.SetTrainable(false);
-        return new TunedModel(model, ModelAdapter.Attach(model, new LoraConfig(R: 16, TargetModules: ModuleNames.AllLinear), 1));
-    }
+    private static TunedModel Lora(LanguageModel model) => new LoraMethod(R: 16) { TargetModules = [ModuleNames.AllLinearWord] }
+        .Apply(new TuningTarget(model, CharacterTokenizer.Train(["a"]), "base", "CAUSAL_LM", Updates: 1), seed: 1);
 
     private static void Compare(string name, ModelConfig config, StepShape shape, TrainingOptions options, Func<LanguageModel, TunedModel>? tune, Action<string> write)
     {
