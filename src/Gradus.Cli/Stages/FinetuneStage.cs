@@ -76,6 +76,8 @@ public sealed record FinetuneRecipe : StageRecipe
 
     internal override StageRecipe Choose(string? model, string[] data, StageContext context) => RecipeChoice.Finetune(Needed(model), data, context);
 
+    internal override Func<StageContext, PlannedTraining>? Planned => context => PlannedTraining.Of(this, context);
+
     internal override StageResult Execute(StageContext context) => FinetuneStage.Run(this with { Training = Training.On(context.Device) }, context);
 }
 

@@ -53,6 +53,8 @@ public sealed record PretrainRecipe : StageRecipe
 
     internal override StageRecipe Choose(string? model, string[] data, StageContext context) => RecipeChoice.Pretrain(model, data, context);
 
+    internal override Func<StageContext, PlannedTraining>? Planned => context => PlannedTraining.Of(this, context);
+
     internal override StageResult Execute(StageContext context) => PretrainStage.Run(this with { Training = Training.On(context.Device) }, context);
 }
 

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using Gradus.Cli.Configuration;
 using Gradus.Cli.Console;
+using Gradus.Cli.Verbs;
 using Gradus.Tensors.Cpu;
 
 namespace Gradus.Cli.Stages;
@@ -31,6 +32,8 @@ internal static class RecipeVerb
         Option<bool> resume = new("--resume") { Description = "Go on with the run that the folder holds." };
         Option<bool> fetch = new("--fetch") { Description = "Fetch named data sets that are missing, without a question." };
         Option<bool> json = new("--json") { Description = "Print machine-readable lines." };
+        Option<bool> plan = new("--plan") { Description = "Say what memory and time the run will take, and do not run it." };
+        bool planned = defaults is StageRecipe { Planned: not null };
         Verb verb = new(name, description)
         {
             Arguments = { recipe },
@@ -45,6 +48,8 @@ internal static class RecipeVerb
             verb.Options.Add(data);
         foreach (Option option in new Option[] { resume, fetch, json })
             verb.Options.Add(option);
+        if (planned)
+            verb.Options.Add(plan);
         verb.TreatUnmatchedTokensAsErrors = false;
         verb.SetAction(parse =>
         {
@@ -58,6 +63,8 @@ internal static class RecipeVerb
             object resolved = files.Length == 0
                 ? ConfigurationTree.Load(type, defaults, given, parse.UnmatchedTokens)
                 : Chosen(chooser!, given, files, parse.UnmatchedTokens, here);
+            if (planned && parse.GetValue(plan))
+                return PlanVerb.Show(context, ((StageRecipe)resolved).Planned!(here), parse.GetValue(json));
             return run(resolved, here) ? ExitCode.Done : context.Interrupts.ExitCode ?? ExitCode.Interrupted;
         });
         return verb;

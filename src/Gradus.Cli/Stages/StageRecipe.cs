@@ -60,6 +60,9 @@ public abstract record StageRecipe
     /// <summary>Refuses a stage without a model.</summary>
     private protected string Needed(string? model) => model ?? throw new InvalidDataException($"{Kind}: MODEL is missing; give a model's folder, a run's, a GGUF file, or a name on the hub.");
 
+    /// <summary>What the run will take, to be counted; null where the stage is not planned.</summary>
+    internal virtual Func<StageContext, PlannedTraining>? Planned => null;
+
     /// <summary>Runs the stage.</summary>
     internal abstract StageResult Execute(StageContext context);
 

@@ -85,6 +85,22 @@ internal static partial class PlanVerb
         return ExitCode.Done;
     }
 
+    /// <summary>Plans one training with its time on this machine, and says it.</summary>
+    /// <param name="context">The command line.</param>
+    /// <param name="training">The training.</param>
+    /// <param name="json">Print a JSON object.</param>
+    public static int Show(CommandContext context, PlannedTraining training, bool json)
+    {
+        TrainingPlan plan = training.Plan(CpuDevice.Default);
+        IReadOnlyList<(string Name, double Seconds)> times = plan.Measure(CpuDevice.Default, Progress(context, training.Name), context.Cancellation);
+        JsonObject facts = Describe(training, plan, times, Environment.WorkingSet, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, ranks: 1, new Network(1));
+        if (json)
+            context.WriteJson(facts);
+        else
+            Print(context, training, plan, times, facts, another: false);
+        return ExitCode.Done;
+    }
+
     private static Action<int, int>? Progress(CommandContext context, string name) => !context.ErrorIsTerminal ? null : (done, all) =>
         context.Error.Write(done == all ? $"\r{new string(' ', 60)}\r" : $"\r{name}: {done} of {all} kinds of operations measured");
 

@@ -32,6 +32,9 @@ public sealed class PlanVerbTests
         Assert.True((double)plan["step_seconds"]! > 0);
         Assert.Equal(4, plan["nodes"]!.AsArray().Count);
         Assert.True((bool)plan["fits"]!);
+        JsonObject same = JsonNode.Parse(cli.Run("pretrain", "recipe.json", "--plan", "--json", "--run=other", "--batching.count=8").Output)!.AsObject();
+        Assert.Equal(128, (int)same["tokens_per_step"]!);
+        Assert.False(Directory.Exists(cli["other"]));
     }
 
     [Fact]

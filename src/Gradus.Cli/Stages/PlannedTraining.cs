@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gradus.Bundle;
 using Gradus.Cli.Configuration;
-using Gradus.Cli.Stages;
+using Gradus.Cli.Verbs;
 using Gradus.Files;
 using Gradus.Files.Gguf;
 using Gradus.Models;
@@ -13,7 +13,7 @@ using Gradus.Training.Planning;
 using Gradus.Training.Tuning;
 using TunedModel = Gradus.Training.Tuning.Tuning;
 
-namespace Gradus.Cli.Verbs;
+namespace Gradus.Cli.Stages;
 
 /// <summary>A training that is to be planned.</summary>
 /// <param name="Name">What it is called.</param>
@@ -40,9 +40,9 @@ internal sealed record PlannedTraining(string Name, ModelConfig Model, StepShape
         if (json.ContainsKey("stages"))
             throw new InvalidDataException($"{file}: has several stages; plan a recipe of one stage, or give a model.");
         if (json["tokenizer"] is not null || json["model"] is JsonObject)
-            return OfPretraining((PretrainRecipe)ConfigurationTree.Load(new PretrainRecipe().Metadata, new PretrainRecipe(), file, []), context);
+            return Of((PretrainRecipe)ConfigurationTree.Load(new PretrainRecipe().Metadata, new PretrainRecipe(), file, []), context);
         if (json["model"] is JsonValue && !json.ContainsKey("objective"))
-            return OfTuning((FinetuneRecipe)ConfigurationTree.Load(new FinetuneRecipe().Metadata, new FinetuneRecipe(), file, []), context);
+            return Of((FinetuneRecipe)ConfigurationTree.Load(new FinetuneRecipe().Metadata, new FinetuneRecipe(), file, []), context);
         throw new InvalidDataException($"{file}: is no recipe of pretrain or finetune; those are planned, and models.");
     }
 
@@ -68,7 +68,8 @@ internal sealed record PlannedTraining(string Name, ModelConfig Model, StepShape
             yield return new PlannedTraining($"LoRA, rank {rank}, over NF4", config, shape, options, null) { Tune = Tuned(lora, location, options), Storage = stored with { Blocks = PackedFormats.Get("NF4") } };
     }
 
-    private static PlannedTraining OfPretraining(PretrainRecipe recipe, StageContext context)
+    /// <summary>A run of <c>gradus pretrain</c>.</summary>
+    public static PlannedTraining Of(PretrainRecipe recipe, StageContext context)
     {
         ModelConfig config = recipe.StartFrom is { } from ? Checkpoint.ReadConfig(ModelFolder.Find(from, cancel: context.Cancellation).Folder) : recipe.Model;
         // A tokenizer that is not there yet has as many tokens as the model says.
@@ -83,7 +84,8 @@ internal sealed record PlannedTraining(string Name, ModelConfig Model, StepShape
         return new PlannedTraining("pre-training", config, shape, recipe.Training.On(context.Device), recipe.Training.Steps);
     }
 
-    private static PlannedTraining OfTuning(FinetuneRecipe recipe, StageContext context)
+    /// <summary>A run of <c>gradus finetune</c>.</summary>
+    public static PlannedTraining Of(FinetuneRecipe recipe, StageContext context)
     {
         if (recipe.Task is not null || recipe.Embeddings is not null)
             throw new InvalidDataException("task, embeddings: the training of heads and of vectors is not planned; plan the model itself for its memory.");
