@@ -19,12 +19,13 @@ internal sealed record ChatAnswer(string Text, GeneratedText Written, int Forgot
 }
 
 /// <summary>
-/// A conversation with a model. The oldest exchanges are forgotten where the model's context has no room for them; the system
-/// message stays. What was said before is read once: the engine keeps it.
+/// A conversation with a model. The oldest exchanges are forgotten where the model's context has no room for them, unless that is to be an error; the
+/// system message stays. What was said before is read once: the engine keeps it.
 /// </summary>
 internal sealed class ChatSession : IDisposable
 {
     private readonly ModelBundle _bundle;
+    private readonly OverflowPolicy _overflow;
     private readonly GenerationEngine _engine;
     private readonly TextGenerator _writer;
     private readonly List<ChatMessage> _messages = [];
@@ -34,10 +35,12 @@ internal sealed class ChatSession : IDisposable
     /// <param name="bundle">The model.</param>
     /// <param name="sampling">How answers are drawn.</param>
     /// <param name="system">The system message, or null.</param>
+    /// <param name="overflow">What becomes of a conversation that is too long.</param>
     /// <exception cref="InvalidDataException">The model does not write text, or has no chat template.</exception>
-    public ChatSession(ModelBundle bundle, TextSampling sampling, string? system)
+    public ChatSession(ModelBundle bundle, TextSampling sampling, string? system, OverflowPolicy overflow)
     {
         _bundle = bundle;
+        _overflow = overflow;
         // A model that cannot chat is refused before the first question.
         if (!bundle.ReadsSource)
             _ = bundle.Chat;
@@ -52,6 +55,9 @@ internal sealed class ChatSession : IDisposable
 
     /// <summary>The system message, or null.</summary>
     public string? SystemMessage { get; set; }
+
+    /// <summary>What runs the model.</summary>
+    public GenerationEngine Engine => _engine;
 
     /// <summary>Forgets what was said; the system message stays.</summary>
     public void Reset() => _messages.Clear();
@@ -107,7 +113,7 @@ internal sealed class ChatSession : IDisposable
     /// <param name="text">What the user says.</param>
     /// <param name="show">Given the answer as it comes.</param>
     /// <param name="cancellation">Ends the answer early.</param>
-    /// <exception cref="UsageException">The message alone is longer than the context.</exception>
+    /// <exception cref="UsageException">The message alone, or a conversation of which nothing may be forgotten, is longer than the context.</exception>
     /// <exception cref="ChatTemplateException">The template refuses the conversation.</exception>
     public ChatAnswer Ask(string text, Action<string> show, CancellationToken cancellation)
     {
@@ -143,22 +149,17 @@ internal sealed class ChatSession : IDisposable
     /// <summary>Ends the engine.</summary>
     public void Dispose() => _engine.Dispose();
 
-    /// <summary>The prompt of the conversation, less the oldest exchanges where there is no room for a fair answer.</summary>
+    /// <summary>The prompt of the conversation, where it may be less the oldest exchanges for which a fair answer leaves no room.</summary>
     private GenerationRequest FitPrompt()
     {
         int context = _bundle.ContextLength;
         int room = Math.Min(Sampling.MaxTokens, context / 4);
-        GenerationRequest request = Request();
-        while (!_bundle.Fits(request, room) && _messages.Count > 1)
-        {
-            _messages.RemoveAt(0);
-            while (_messages.Count > 1 && _messages[0].Role != "user")
-                _messages.RemoveAt(0);
-            request = Request();
-        }
-        return _bundle.Fits(request, 1)
-            ? request
-            : throw new UsageException($"the message takes {request.TokensRead} tokens, but the model's context is {context}; say it in fewer words.");
+        GenerationRequest request = _overflow == OverflowPolicy.Error ? Request() : ConversationWindow.Fit(_messages, Request, r => _bundle.Fits(r, room));
+        if (_bundle.Fits(request, 1))
+            return request;
+        throw new UsageException(_messages.Count == 1
+            ? $"the message takes {request.TokensRead} tokens, but the model's context is {context}; say it in fewer words."
+            : $"the conversation takes {request.TokensRead} tokens, but the model's context is {context}; /reset it, or let the oldest messages go: --overflow truncate-left");
     }
 
     private GenerationRequest Request() => _bundle.Answer(new ChatConversation(All()));

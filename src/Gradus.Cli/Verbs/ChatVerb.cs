@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Gradus.Bundle;
 using Gradus.Cli.Console;
+using Gradus.Generation;
 using Gradus.Tensors.Cpu;
 using Gradus.Text.Chat;
 
@@ -28,6 +29,10 @@ internal static class ChatVerb
 
     private static readonly Option<string?> SystemMessage = new("--system") { Description = "The system message: what the model is told first.", HelpName = "TEXT" };
 
+    private static readonly Option<string> Overflow = OverflowOption.Create(OverflowPolicy.TruncateLeft, "What becomes of a conversation that is too long: the oldest messages are forgotten, or it is refused.");
+
+    private static readonly Option<string?> PrefixCache = PrefixCacheFile.Option();
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON object per answer." };
 
     private static readonly Option<string?> Base = ModelFolder.BaseOption();
@@ -37,6 +42,8 @@ internal static class ChatVerb
     {
         Verb verb = new("chat", "Talk with a model. In a pipe every line is a message.") { Source, SystemMessage };
         SamplingArguments sampling = new(verb, maxTokens: 512);
+        verb.Options.Add(Overflow);
+        verb.Options.Add(PrefixCache);
         verb.Options.Add(Base);
         verb.Options.Add(Json);
         verb.Examples =
@@ -51,7 +58,16 @@ internal static class ChatVerb
     private static int Run(CommandContext context, ParseResult parse, TextSampling sampling)
     {
         using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, parse.GetValue(Base), context.Cancellation);
-        using ChatSession session = new(bundle, sampling, parse.GetValue(SystemMessage));
+        using ChatSession session = new(bundle, sampling, parse.GetValue(SystemMessage), OverflowOption.Read(parse, Overflow));
+        string? kept = parse.GetValue(PrefixCache);
+        PrefixCacheFile.Load(session.Engine, kept);
+        int code = Talk(context, parse, session, bundle);
+        PrefixCacheFile.Save(session.Engine, kept);
+        return code;
+    }
+
+    private static int Talk(CommandContext context, ParseResult parse, ChatSession session, ModelBundle bundle)
+    {
         using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(context.Cancellation);
         ChatLoop loop = new(context, session, parse.GetValue(Json), end);
         if (!context.InputIsTerminal)

@@ -29,6 +29,11 @@ internal static class GenerateVerb
         DefaultValueFactory = _ => [],
     };
 
+    private static readonly Option<string> Overflow = OverflowOption.Create(
+        OverflowPolicy.Error, "What becomes of a prompt that is too long for the context: an error, or its oldest tokens (of a conversation its oldest exchanges) are left out, which is said.");
+
+    private static readonly Option<string?> PrefixCache = PrefixCacheFile.Option();
+
     private static readonly Option<bool> Echo = new("--echo") { Description = "Print the prompt too." };
 
     private static readonly Option<int> Count = Numeric.Option("--n", "Texts to write, all at once; with a seed each has the next one. Of a beam search the best.", 1, 4096, 1);
@@ -50,7 +55,7 @@ internal static class GenerateVerb
         SamplingArguments sampling = new(verb, maxTokens: 200);
         StructureArguments structure = new(verb);
         SearchArguments search = new(verb);
-        foreach (Option option in (Option[])[Echo, Count, LogProbabilities, TimeLimit, Base, Json])
+        foreach (Option option in (Option[])[Overflow, PrefixCache, Echo, Count, LogProbabilities, TimeLimit, Base, Json])
             verb.Options.Add(option);
         verb.Examples =
         [
@@ -80,6 +85,8 @@ internal static class GenerateVerb
     {
         if (plan.Search.IsExact && (plan.Structure is not null || plan.Alternatives is not null))
             throw new UsageException("a search follows no structure and gives no log-probabilities; leave --beams or --contrastive out.");
+        if (plan.Search.IsExact && parse.GetValue(PrefixCache) is not null)
+            throw new UsageException("a search keeps nothing of what it has read; leave --prefix-cache, --beams or --contrastive out.");
         if (plan.Search.Beams is { } beams && plan.Count > beams)
             throw new UsageException($"--n {plan.Count} is more than --beams {beams}; search with more beams.");
         if (plan.Search.Contrastive is not null && plan.Count > 1)
@@ -97,29 +104,32 @@ internal static class GenerateVerb
         IEnumerable<PromptItem> prompts = PromptInput.Read(context, parse.GetValue(Prompt), parse.GetValue(Input)!);
         using ModelBundle bundle = ModelFolder.Open(parse.GetRequiredValue(Source), CpuDevice.Default, ModelBundleOptions.ToRun with { WritesText = true }, parse.GetValue(Base), context.Cancellation);
         using GenerationEngine engine = new(bundle.Generative);
+        PrefixCacheFile.Load(engine, parse.GetValue(PrefixCache));
         TextGenerator writer = new(bundle, engine);
         bool lines = parse.GetValue(Input)!.Length > 0;
         TextOutput output = new(context, bundle, parse.GetValue(Json) || lines, parse.GetValue(Echo), plan);
-        Queue<(PromptItem Item, Task<IReadOnlyList<GeneratedText>> Texts)> pending = [];
+        OverflowPolicy overflow = OverflowOption.Read(parse, Overflow);
+        Queue<(PromptItem Item, int? LeftOut, Task<IReadOnlyList<GeneratedText>> Texts)> pending = [];
         long start = Stopwatch.GetTimestamp();
         foreach (PromptItem item in prompts)
         {
-            GenerationRequest request = item.Request(bundle);
+            (GenerationRequest request, int? leftOut) = item.Request(bundle, overflow, plan.Sampling.MaxTokens);
             bool streams = output.Begin(item, lines);
-            pending.Enqueue((item, plan.Run(writer, request, streams ? output.Show : null, context.Cancellation)));
+            pending.Enqueue((item, leftOut, plan.Run(writer, request, streams ? output.Show : null, context.Cancellation)));
             // Searches have the model to themselves.
             if (pending.Count >= (plan.Search.IsExact ? 1 : Window))
                 Next();
         }
         while (pending.Count > 0)
             Next();
+        PrefixCacheFile.Save(engine, parse.GetValue(PrefixCache));
         output.Summarize(Stopwatch.GetElapsedTime(start));
         return ExitCode.Done;
 
         void Next()
         {
-            (PromptItem item, Task<IReadOnlyList<GeneratedText>> texts) = pending.Dequeue();
-            output.Write(item, texts.GetAwaiter().GetResult());
+            (PromptItem item, int? leftOut, Task<IReadOnlyList<GeneratedText>> texts) = pending.Dequeue();
+            output.Write(item, leftOut, texts.GetAwaiter().GetResult());
         }
     }
 }

@@ -15,12 +15,25 @@ namespace Gradus.Cli.Verbs;
 /// <param name="Source">Where it comes from, for messages.</param>
 internal sealed record PromptItem(string? Text, ChatConversation? Conversation, JsonObject? Record, string Source)
 {
-    /// <summary>The request.</summary>
-    public GenerationRequest Request(ModelBundle bundle)
+    /// <summary>The request, and how many of the oldest tokens are not in it; null where none may be left out.</summary>
+    /// <param name="bundle">The model.</param>
+    /// <param name="overflow">What becomes of a prompt that is too long.</param>
+    /// <param name="newTokens">Tokens of the answer at most, for which room is made up to a quarter of the context.</param>
+    public (GenerationRequest Request, int? LeftOut) Request(ModelBundle bundle, OverflowPolicy overflow, int newTokens)
     {
         try
         {
-            return Conversation is null ? bundle.Continue(Text!) : bundle.Answer(Conversation);
+            List<ChatMessage>? messages = Conversation is null ? null : [.. Conversation.Messages];
+            GenerationRequest whole = Answer();
+            if (overflow == OverflowPolicy.Error)
+                return (whole, null);
+            int room = Math.Min(newTokens, bundle.ContextLength / 4);
+            GenerationRequest fitted = messages is null
+                ? whole.TruncateLeft(bundle.Generative, room, bundle.Tokenizer.BosId)
+                : ConversationWindow.Fit(messages, Answer, r => bundle.Fits(r, room));
+            return (fitted, whole.TokensRead - fitted.TokensRead);
+
+            GenerationRequest Answer() => messages is null ? bundle.Continue(Text!) : bundle.Answer(Conversation!.With(messages));
         }
         catch (ArgumentException e) when (Record is not null)
         {

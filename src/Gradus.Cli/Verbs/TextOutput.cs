@@ -33,8 +33,13 @@ internal sealed class TextOutput(CommandContext context, ModelBundle bundle, boo
     }
 
     /// <summary>Prints the texts of a prompt, or what is missing of them.</summary>
-    public void Write(PromptItem item, IReadOnlyList<GeneratedText> texts)
+    /// <param name="item">The prompt.</param>
+    /// <param name="leftOut">The tokens that were left out of it; null where none may be.</param>
+    /// <param name="texts">The texts.</param>
+    public void Write(PromptItem item, int? leftOut, IReadOnlyList<GeneratedText> texts)
     {
+        if (leftOut > 0)
+            context.Note($"{item.Source}: its oldest {leftOut} tokens were left out; the model's context is {bundle.ContextLength}.");
         _written.AddRange(texts);
         if (texts.Count == 0)
             context.Note($"{item.Source}: no text has an answer that --vote finds.");
@@ -43,7 +48,7 @@ internal sealed class TextOutput(CommandContext context, ModelBundle bundle, boo
             GeneratedText text = texts[i];
             if (json)
             {
-                context.WriteJsonLine(Line(item, text));
+                context.WriteJsonLine(Line(item, leftOut, text));
                 continue;
             }
             if (!_streams)
@@ -74,7 +79,7 @@ internal sealed class TextOutput(CommandContext context, ModelBundle bundle, boo
         return process.PeakWorkingSet64;
     }
 
-    private JsonObject Line(PromptItem item, GeneratedText text)
+    private JsonObject Line(PromptItem item, int? leftOut, GeneratedText text)
     {
         JsonObject line = [];
         foreach ((string key, JsonNode? value) in item.Record ?? [])
@@ -85,6 +90,8 @@ internal sealed class TextOutput(CommandContext context, ModelBundle bundle, boo
         line["text"] = text.Text;
         line["ids"] = new JsonArray([.. text.Ids.Select(id => (JsonNode)id)]);
         line["prompt_tokens"] = text.Request.TokensRead;
+        if (leftOut is not null)
+            line["left_out_tokens"] = leftOut;
         line["cached_tokens"] = text.CachedTokens;
         line["tokens"] = text.Ids.Length;
         line["finish"] = EndReasons.Name(text);

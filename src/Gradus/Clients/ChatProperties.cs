@@ -57,6 +57,9 @@ public static class ChatProperties
     /// <summary>In the response: the seed that the answer was drawn with; none where the most probable tokens were taken.</summary>
     public const string Seed = "seed";
 
+    /// <summary>In the response: how many of the oldest messages were left out, where <see cref="LocalChatOptions.Overflow"/> allows it and there was no room for them.</summary>
+    public const string ForgottenMessages = "forgotten_messages";
+
     /// <summary>All names that a request may have.</summary>
     public static IReadOnlyList<string> Known { get; } =
     [

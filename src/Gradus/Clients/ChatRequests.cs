@@ -29,7 +29,7 @@ internal sealed class ChatRequests(ChatModel model)
         PropertyReader properties = new(options.AdditionalProperties, ChatProperties.Known);
         AIFunctionDeclaration[] tools = options.ToolMode is NoneChatToolMode ? [] : Conversations.Functions(options.Tools);
         ToolCallFormat format = FindFormat(properties, out bool native);
-        GenerationRequest request = Render(messages, options, tools, native, properties);
+        GenerationRequest request = Render(messages, options, tools, native, properties, out int forgotten);
         HashSet<int> written = [];
         if (tools.Length > 0)
             written.UnionWith(format.MarkerTokens().Select(t => Bundle.Tokenizer.TokenToId(t)).OfType<int>().Where(Bundle.Tokenizer.IsSpecial));
@@ -54,7 +54,7 @@ internal sealed class ChatRequests(ChatModel model)
             tools.Length > 0 ? new ToolCallParser(format) : null,
             dropsFirstSpace: request.Constraint is null && EndsWithinLine(request));
         RequestClass asks = new(properties.Integer(ChatProperties.Priority) ?? 0, properties.Text(ChatProperties.Client) ?? "");
-        return new PreparedChat(request, asks, reader, scored ? alternatives : null, options.Reasoning?.Output == ReasoningOutput.None);
+        return new PreparedChat(request, asks, reader, scored ? alternatives : null, options.Reasoning?.Output == ReasoningOutput.None, forgotten);
     }
 
     private static void RefuseState(ChatOptions options)
@@ -79,11 +79,12 @@ internal sealed class ChatRequests(ChatModel model)
         return named is not null ? ToolCallFormat.Find(named) : own ?? ToolCallFormat.Hermes;
     }
 
-    private GenerationRequest Render(IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions options, AIFunctionDeclaration[] tools, bool native, PropertyReader properties)
+    private GenerationRequest Render(
+        IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions options, AIFunctionDeclaration[] tools, bool native, PropertyReader properties, out int forgotten)
     {
         List<ModelMessage> conversation = Conversations.Read(messages, options.Instructions);
         JsonArray? described = Conversations.Tools(tools);
-        IReadOnlyList<ModelMessage> read = native ? conversation : ToolPrompt.Plain(conversation, described);
+        List<ModelMessage> read = [.. native ? conversation : ToolPrompt.Plain(conversation, described)];
         if (!native)
             described = null;
         Dictionary<string, JsonNode?> variables = new(StringComparer.Ordinal);
@@ -95,6 +96,24 @@ internal sealed class ChatRequests(ChatModel model)
         }
         foreach ((string name, JsonNode? value) in properties.Object(ChatProperties.TemplateVariables) ?? [])
             variables[name] = value?.DeepClone();
+        int all = read.Count;
+        GenerationRequest request = model.Options.Overflow == OverflowPolicy.Error
+            ? Render(read, described, variables)
+            : ConversationWindow.Fit(read, () => Render(read, described, variables), r => HasRoom(r, options));
+        forgotten = all - read.Count;
+        return request;
+    }
+
+    // For a fair answer: as long as was asked for, but no more than a quarter of the context is kept free for it.
+    private bool HasRoom(GenerationRequest request, ChatOptions options)
+    {
+        int longest = model.Engine.LongestSequence;
+        int room = Math.Min(options.MaxOutputTokens ?? model.Options.MaxOutputTokens ?? int.MaxValue, longest / 4);
+        return request.Prompt.Length + (long)room <= longest && (request.Source?.Length ?? 0) <= Bundle.Model.Config.ContextLength;
+    }
+
+    private GenerationRequest Render(List<ModelMessage> read, JsonArray? described, Dictionary<string, JsonNode?> variables)
+    {
         try
         {
             return Bundle.Answer(new ChatConversation(read, described), variables);

@@ -57,18 +57,21 @@ public sealed class LocalChatClient : IChatClient
     {
         List<ChatResponseUpdate> updates = [];
         List<TokenLogProbability> scores = [];
-        object? seed = null;
+        object? seed = null, forgotten = null;
         await foreach (ChatResponseUpdate update in GetStreamingResponseAsync(messages, options, cancellationToken).ConfigureAwait(false))
         {
             if (update.AdditionalProperties?.Remove(ChatProperties.LogProbabilities, out object? some) == true)
                 scores.AddRange((IReadOnlyList<TokenLogProbability>)some!);
             // What is of the response as a whole would become one of its message.
             update.AdditionalProperties?.Remove(ChatProperties.Seed, out seed);
+            update.AdditionalProperties?.Remove(ChatProperties.ForgottenMessages, out forgotten);
             updates.Add(update);
         }
         ChatResponse response = updates.ToChatResponse();
         if (seed is not null)
             response.AdditionalProperties = new() { [ChatProperties.Seed] = seed };
+        if (forgotten is not null)
+            (response.AdditionalProperties ??= [])[ChatProperties.ForgottenMessages] = forgotten;
         if (options?.AdditionalProperties is { } asked && new PropertyReader(asked, ChatProperties.Known).Flag(ChatProperties.LogProbabilities))
             (response.AdditionalProperties ??= [])[ChatProperties.LogProbabilities] = scores;
         return response;

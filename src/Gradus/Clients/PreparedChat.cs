@@ -10,7 +10,8 @@ namespace Gradus.Clients;
 /// <param name="Reader">Reads the answer.</param>
 /// <param name="Alternatives">Alternatives wanted beside each token's log-probability; null for no log-probabilities.</param>
 /// <param name="HidesReasoning">Whether reasoning is left out of the response.</param>
-internal sealed record PreparedChat(GenerationRequest Request, RequestClass Class, AnswerReader Reader, int? Alternatives, bool HidesReasoning);
+/// <param name="Forgotten">The oldest messages that there was no room for.</param>
+internal sealed record PreparedChat(GenerationRequest Request, RequestClass Class, AnswerReader Reader, int? Alternatives, bool HidesReasoning, int Forgotten);
 
 /// <summary>What all requests of one model have in common.</summary>
 internal sealed class ChatModel

@@ -45,7 +45,9 @@ internal sealed class UpdateFactory(string model, PreparedChat chat)
             : !chat.Reader.Stopped && result.Finish is FinishReason.Length or FinishReason.ContextFull ? ChatFinishReason.Length
             : ChatFinishReason.Stop;
         if (chat.Request.Seed is { } seed)
-            update.AdditionalProperties = new() { [ChatProperties.Seed] = seed };
+            (update.AdditionalProperties ??= [])[ChatProperties.Seed] = seed;
+        if (chat.Forgotten > 0)
+            (update.AdditionalProperties ??= [])[ChatProperties.ForgottenMessages] = chat.Forgotten;
         return update;
     }
 

@@ -52,6 +52,30 @@ public sealed record GenerationRequest(int[] Prompt)
     /// <summary>The tokens that the generated ones go on from as a text: the prompt's, or none where a source is answered.</summary>
     public ReadOnlySpan<int> TextBefore => Source is null ? Prompt : [];
 
+    /// <summary>The request without the oldest tokens of what is read, where that leaves less room than is wanted (<see cref="OverflowPolicy.TruncateLeft"/>).</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="room">New tokens that there is to be room for in the context, ≥ 0; one token is left of any prompt. A source has its context to itself.</param>
+    /// <param name="begin">The token that texts begin with: where it is the first, it stays. Null for none.</param>
+    public GenerationRequest TruncateLeft(GenerativeModel model, int room, int? begin = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentOutOfRangeException.ThrowIfNegative(room);
+        if (Source is not null)
+            return this with { Source = Latest(Source, model.Config.ContextLength, begin) };
+        int[] prompt = Latest(Prompt, Math.Max(1, model.LongestSequence - room), begin);
+        int cut = Prompt.Length - prompt.Length;
+        return cut == 0 ? this : this with
+        {
+            Prompt = prompt,
+            PromptLogProbabilitiesFrom = PromptLogProbabilitiesFrom is { } from ? Math.Clamp(from - cut, 1, prompt.Length) : null,
+        };
+    }
+
+    private static int[] Latest(int[] tokens, int count, int? begin) =>
+        tokens.Length <= count ? tokens
+        : count > 1 && tokens[0] == begin ? [tokens[0], .. tokens.AsSpan(tokens.Length - count + 1)]
+        : tokens[^count..];
+
     /// <summary>The tokens that prompt and answer can have together.</summary>
     internal int Capacity(GenerativeModel model) => (int)Math.Min(model.LongestSequence, (long)Prompt.Length + MaxNewTokens);
 

@@ -35,6 +35,22 @@ public sealed class ChatVerbTests(SmallModel models) : IClassFixture<SmallModel>
     }
 
     [Fact]
+    public void AConversationThatIsTooLongIsRefusedWhereNothingMayBeForgotten() =>
+        CommandLineRun.Piped(string.Concat(Enumerable.Repeat("abcdefgh\n", 40)), [.. Chat, "--overflow", "error"])
+            .Fails(2, "the conversation takes", $"context is {SmallModel.Context}", "--overflow truncate-left");
+
+    [Fact]
+    public void AnotherRunGoesOnWithWhatWasRead()
+    {
+        string file = models["chat-prefixes.bin"];
+        string[] options = [.. Chat, "--system", "Be kind, and say as little as you can.", "--prefix-cache", file];
+        JsonElement first = CommandLineRun.Piped("Hi", options).JsonLines()[0], second = CommandLineRun.Piped("Hi", options).JsonLines()[0];
+        Assert.Equal(0, first.GetProperty("cached_tokens").GetInt32());
+        Assert.True(second.GetProperty("cached_tokens").GetInt32() >= 32, second.GetRawText());
+        Assert.Equal(Content(first), Content(second));
+    }
+
+    [Fact]
     public void PlainOutputIsOneAnswerALine()
     {
         string json = Content(CommandLineRun.Piped("Hi", Chat).JsonLines()[0]);

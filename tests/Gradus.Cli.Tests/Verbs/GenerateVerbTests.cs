@@ -60,6 +60,57 @@ public sealed class GenerateVerbTests(SmallModel models) : IClassFixture<SmallMo
             .Fails(2, $"{SmallModel.Context + 1} tokens", $"context is {SmallModel.Context}");
 
     [Fact]
+    public void TheOldestTokensOfAPromptAreLeftOutWhereThatWasAskedFor()
+    {
+        string prompt = string.Concat(Enumerable.Range(0, 2 * SmallModel.Context).Select(i => (char)('a' + (i % 7))));
+        string[] options = ["generate", models.Llama, "--overflow", "truncate-left", "--greedy", "--max-tokens", "4", "--json"];
+        CommandLineRun cut = CommandLineRun.Piped(prompt, options).Succeeds();
+        JsonElement text = cut.Json();
+        int kept = text.GetProperty("prompt_tokens").GetInt32();
+        Assert.Equal(SmallModel.Context - 4, kept);
+        Assert.Equal((2 * SmallModel.Context) - kept, text.GetProperty("left_out_tokens").GetInt32());
+        Assert.Contains($"oldest {(2 * SmallModel.Context) - kept} tokens were left out", cut.Error, StringComparison.Ordinal);
+        Assert.Equal(Text(CommandLineRun.Piped(prompt[^kept..], "generate", models.Llama, "--greedy", "--max-tokens", "4", "--json").Json()), Text(text));
+        JsonElement whole = CommandLineRun.Piped("abc", options).Json();
+        Assert.Equal(0, whole.GetProperty("left_out_tokens").GetInt32());
+        CommandLineRun.Piped(prompt, "generate", models.Llama, "--overflow", "cut").Fails(2, "truncate-left");
+    }
+
+    [Fact]
+    public void OfAConversationTheOldestExchangesAreLeftOutWhole()
+    {
+        string[] turns = [.. Enumerable.Repeat("{\"role\":\"user\",\"content\":\"aaaaaaaaaaaaaaa\"},{\"role\":\"assistant\",\"content\":\"b\"},", SmallModel.Context / 15)];
+        const string Last = "{\"role\":\"user\",\"content\":\"c\"}]}\n";
+        string file = models.WriteFile("long.jsonl", System.Text.Encoding.UTF8.GetBytes("{\"messages\":[" + string.Concat(turns) + Last + "{\"messages\":[" + Last));
+        CommandLineRun.Of("generate", models.Llama, "--input", file, "--greedy", "--max-tokens", "4").Fails(2, $"context is {SmallModel.Context}");
+        JsonElement[] lines = CommandLineRun.Of("generate", models.Llama, "--input", file, "--greedy", "--max-tokens", "4", "--overflow", "truncate-left").JsonLines();
+        int read = lines[0].GetProperty("prompt_tokens").GetInt32(), left = lines[0].GetProperty("left_out_tokens").GetInt32();
+        Assert.True(left > 0 && read <= SmallModel.Context - 4, $"{read} read, {left} left out");
+        Assert.Equal(0, lines[1].GetProperty("left_out_tokens").GetInt32());
+        // All exchanges but the last question have one length.
+        int exchange = (read + left - lines[1].GetProperty("prompt_tokens").GetInt32()) / turns.Length;
+        Assert.Equal(0, left % exchange);
+    }
+
+    [Fact]
+    public void WhatWasReadIsKeptInAFileFromOneRunToTheNext()
+    {
+        string file = models["prefixes.bin"], prompt = string.Concat(Enumerable.Repeat("abcdefg ", 9));
+        string[] options = ["generate", models.Llama, "--prompt", prompt, "--greedy", "--max-tokens", "6", "--json"];
+        JsonElement without = CommandLineRun.Of(options).Json();
+        JsonElement first = CommandLineRun.Of([.. options, "--prefix-cache", file]).Json();
+        JsonElement second = CommandLineRun.Of([.. options, "--prefix-cache", file]).Json();
+        Assert.Equal(0, first.GetProperty("cached_tokens").GetInt32());
+        Assert.True(second.GetProperty("cached_tokens").GetInt32() >= 32, second.GetRawText());
+        Assert.Equal(without.GetProperty("ids").GetRawText(), first.GetProperty("ids").GetRawText());
+        Assert.Equal(without.GetProperty("ids").GetRawText(), second.GetProperty("ids").GetRawText());
+        CommandLineRun.Of("generate", models.Gpt2, "--prefix-cache", file, "--max-tokens", "2").Fails(2, "prefixes.bin", "another model");
+        byte[] bytes = File.ReadAllBytes(file);
+        CommandLineRun.Of("generate", models.Llama, "--prefix-cache", models.WriteFile("cut.bin", bytes[..^7])).Fails(2, "cut.bin", "damaged");
+        CommandLineRun.Of("generate", models.Llama, "--prefix-cache", file, "--beams", "2").Fails(2, "--prefix-cache");
+    }
+
+    [Fact]
     public void ContradictionsAreRefused()
     {
         CommandLineRun.Of("generate", models.Llama, "--greedy", "--top-p", "0.5").Fails(2, "--greedy", "--top-p");

@@ -192,6 +192,29 @@ public sealed class LocalChatClientTests : IDisposable
     }
 
     [Fact]
+    public async Task TheOldestExchangesAreLeftOutWhereTheOptionsAllowIt()
+    {
+        using LocalChatClient client = new(_bundle, new LocalChatOptions(MaxOutputTokens: 24, Overflow: OverflowPolicy.TruncateLeft));
+        ChatMessage system = new(ChatRole.System, "Be kind.");
+        List<ChatMessage> messages = [system];
+        for (int i = 0; i < 10; i++)
+            messages.AddRange([new(ChatRole.User, new string((char)('a' + i), 150)), new(ChatRole.Assistant, "Yes.")]);
+        messages.Add(new(ChatRole.User, "Why?"));
+        ChatOptions options = new() { Temperature = 0 };
+        ChatResponse response = await client.GetResponseAsync(messages, options);
+        int forgotten = Assert.IsType<int>(response.AdditionalProperties![ChatProperties.ForgottenMessages]);
+        Assert.True(forgotten > 0 && forgotten % 2 == 0, $"{forgotten}");
+        ChatResponse left = await client.GetResponseAsync([system, .. messages[(1 + forgotten)..]], options);
+        Assert.Equal(left.Text, response.Text);
+        Assert.Equal(left.Usage!.InputTokenCount, response.Usage!.InputTokenCount);
+        Assert.Null(left.AdditionalProperties);
+        // One exchange more has no room.
+        Assert.True(_bundle.Answer(new(messages.Skip(forgotten - 1).Select(m => new Gradus.Text.Chat.ChatMessage(m.Role.Value, m.Text)).Prepend(new("system", "Be kind.")))).Prompt.Length + 24 > ClientModels.Context);
+        // A message that is too long alone is an error still.
+        await Assert.ThrowsAsync<ContextOverflowException>(() => client.GetResponseAsync(new string('a', 2000)));
+    }
+
+    [Fact]
     public async Task WhatALocalModelDoesNotDoIsRefusedByName()
     {
         await Refused<ArgumentException>("min-p", new ChatOptions { AdditionalProperties = new() { ["min-p"] = 0.1 } });

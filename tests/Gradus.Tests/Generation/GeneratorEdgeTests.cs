@@ -136,4 +136,20 @@ public sealed class GeneratorEdgeTests : IDisposable
         _generator.Dispose();
         _model.Dispose();
     }
+
+    [Fact]
+    public void TheOldestTokensOfAPromptAreLeftOutAndItsFirstMayStay()
+    {
+        int longest = _model.LongestSequence;
+        int[] prompt = [.. Enumerable.Range(0, longest + 5).Select(i => i % 30)];
+        GenerationRequest request = new(prompt) { PromptLogProbabilitiesFrom = 20 };
+        GenerationRequest cut = request.TruncateLeft(_model, 3);
+        Assert.Equal(prompt[8..], cut.Prompt);
+        Assert.Equal(12, cut.PromptLogProbabilitiesFrom);
+        Assert.Equal([prompt[0], .. prompt[9..]], request.TruncateLeft(_model, 3, begin: prompt[0]).Prompt);
+        Assert.Equal(prompt[8..], request.TruncateLeft(_model, 3, begin: 29).Prompt);
+        Assert.Equal([prompt[^1]], request.TruncateLeft(_model, int.MaxValue).Prompt);
+        GenerationRequest fits = new(prompt[..(longest - 3)]);
+        Assert.Same(fits, fits.TruncateLeft(_model, 3));
+    }
 }

@@ -26,6 +26,10 @@ public sealed class ChatConversation
 
     internal Value Documents { get; }
 
+    /// <summary>Other messages with the tools and documents of this conversation.</summary>
+    /// <param name="messages">The messages in order.</param>
+    public ChatConversation With(IEnumerable<ChatMessage> messages) => new([.. messages], Tools, Documents);
+
     /// <summary>
     /// Reads a conversation: an array of messages, or an object with <c>messages</c> and optionally <c>tools</c> and <c>documents</c>.
     /// </summary>
