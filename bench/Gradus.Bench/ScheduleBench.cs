@@ -24,7 +24,7 @@ internal static class ScheduleBench
             ScheduleReport report = RandomSchedule.Run(model, requests, seed: 1, pages: 40, longest: 300);
             Console.WriteLine(
                 $"{name}: {requests} requests, every output as alone, no page left; {report.Steps} steps, {report.Cancelled} cancelled, {report.Preemptions} preemptions, "
-                + $"{report.CachedTokens} tokens of prompts not read again, {report.LoadedPages} pages taken over at the restart; {watch.Elapsed.TotalSeconds:F0} s");
+                + $"{report.CachedTokens} tokens of prompts not read again, {report.LoadedPages} pages taken over at the restart, {report.RightGuesses} guesses right and {report.WrongGuesses} wrong; {watch.Elapsed.TotalSeconds:F0} s");
         }
     }
 }

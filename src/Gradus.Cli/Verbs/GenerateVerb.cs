@@ -34,6 +34,11 @@ internal static class GenerateVerb
 
     private static readonly Option<string?> PrefixCache = PrefixCacheFile.Option();
 
+    private static readonly Option<bool> Lookup = new("--prompt-lookup")
+    {
+        Description = "Guess that the text goes on as it did before after the same tokens. The text is the same; where much is copied it comes sooner.",
+    };
+
     private static readonly Option<bool> Echo = new("--echo") { Description = "Print the prompt too." };
 
     private static readonly Option<int> Count = Numeric.Option("--n", "Texts to write, all at once; with a seed each has the next one. Of a beam search the best.", 1, 4096, 1);
@@ -55,7 +60,7 @@ internal static class GenerateVerb
         SamplingArguments sampling = new(verb, maxTokens: 200);
         StructureArguments structure = new(verb);
         SearchArguments search = new(verb);
-        foreach (Option option in (Option[])[Overflow, PrefixCache, Echo, Count, LogProbabilities, TimeLimit, Base, Json])
+        foreach (Option option in (Option[])[Overflow, PrefixCache, Lookup, Echo, Count, LogProbabilities, TimeLimit, Base, Json])
             verb.Options.Add(option);
         verb.Examples =
         [
@@ -74,7 +79,10 @@ internal static class GenerateVerb
             if (how.IsExact)
                 drawn = drawn with { Seed = null, Options = drawn.Options with { Temperature = 1, TopP = 1 } };
             TextPlan plan = new(
-                drawn, structure.Read(parse), how, parse.GetValue(Count), parse.GetValue(LogProbabilities), parse.GetValue(TimeLimit) is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
+                drawn, structure.Read(parse), how, parse.GetValue(Count), parse.GetValue(LogProbabilities), parse.GetValue(TimeLimit) is { } seconds ? TimeSpan.FromSeconds(seconds) : null)
+            {
+                Speculation = parse.GetValue(Lookup) ? new PromptLookup() : null,
+            };
             Check(plan, parse);
             return Run(context, parse, plan);
         });
@@ -87,6 +95,8 @@ internal static class GenerateVerb
             throw new UsageException("a search follows no structure and gives no log-probabilities; leave --beams or --contrastive out.");
         if (plan.Search.IsExact && parse.GetValue(PrefixCache) is not null)
             throw new UsageException("a search keeps nothing of what it has read; leave --prefix-cache, --beams or --contrastive out.");
+        if (plan.Search.IsExact && plan.Speculation is not null)
+            throw new UsageException("a search guesses nothing; leave --prompt-lookup, --beams or --contrastive out.");
         if (plan.Search.Beams is { } beams && plan.Count > beams)
             throw new UsageException($"--n {plan.Count} is more than --beams {beams}; search with more beams.");
         if (plan.Search.Contrastive is not null && plan.Count > 1)

@@ -38,7 +38,7 @@ internal sealed class TextOutput(CommandContext context, ModelBundle bundle, boo
     /// <param name="texts">The texts.</param>
     public void Write(PromptItem item, int? leftOut, IReadOnlyList<GeneratedText> texts)
     {
-        if (leftOut > 0)
+        if (leftOut > 0 && !json)
             context.Note($"{item.Source}: its oldest {leftOut} tokens were left out; the model's context is {bundle.ContextLength}.");
         _written.AddRange(texts);
         if (texts.Count == 0)

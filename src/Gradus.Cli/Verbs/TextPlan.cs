@@ -13,6 +13,9 @@ namespace Gradus.Cli.Verbs;
 /// <param name="Limit">The most time a text may take; null for any.</param>
 internal sealed record TextPlan(TextSampling Sampling, Grammar? Structure, Search Search, int Count, int? Alternatives, TimeSpan? Limit)
 {
+    /// <summary>What guesses tokens ahead, or null.</summary>
+    public Speculation? Speculation { get; init; }
+
     /// <summary>The request of one of the texts.</summary>
     /// <param name="writer">The model.</param>
     /// <param name="request">What is read.</param>
@@ -21,6 +24,7 @@ internal sealed record TextPlan(TextSampling Sampling, Grammar? Structure, Searc
     {
         request = Sampling.Apply(request, index) with
         {
+            Speculation = Speculation,
             LogProbabilities = Alternatives is not null || Search.BestOf is not null,
             Alternatives = Math.Min(Alternatives ?? 0, writer.Bundle.Model.Config.Vocabulary),
         };

@@ -24,6 +24,7 @@ public sealed class GeneratedSequence : IDisposable
     private readonly ulong _samplingKey;
     private int _count;
     private int _readInPieces;
+    private SpeculationRate _rate;
 
     internal GeneratedSequence(GenerationRequest request, int capacity, CachedSequence? cache = null)
     {
@@ -141,7 +142,8 @@ public sealed class GeneratedSequence : IDisposable
     /// <summary>What the next step reads of this sequence, and after how many of those tokens, counted from the last, scores are wanted.</summary>
     /// <param name="piece">The pieces of a prompt end at multiples of this.</param>
     /// <param name="model">The model.</param>
-    internal SequencePiece Next(int piece, GenerativeModel model)
+    /// <param name="guesses">Whether it may guess tokens ahead, where the request asks for it.</param>
+    internal SequencePiece Next(int piece, GenerativeModel model, bool guesses = false)
     {
         int at = Cache!.Length, end = NextEnd(at, piece, model);
         Cache.Expect(at < _readInPieces ? _readInPieces : end, model.ShortLimit);
@@ -157,8 +159,21 @@ public sealed class GeneratedSequence : IDisposable
         // The scores after a token are those of the next one.
         if (ScoresPrompt && PromptScoresFrom + _promptScores!.Count <= end)
             scored = end - (PromptScoresFrom + _promptScores.Count - 1);
-        return new SequencePiece(at, end - at, scored, chooses);
+        int guessed = guesses && chooses && at >= _readInPieces && end - at == 1 && scored == 1 && Request.Speculation is not null ? Guess(model) : 0;
+        return new SequencePiece(at, end - at + guessed, scored + guessed, chooses, guessed);
     }
+
+    // The guess stands behind the tokens until they are chosen; there is one token at least that is not guessed.
+    private int Guess(GenerativeModel model)
+    {
+        int room = Math.Min(Math.Min(Capacity, model.LongestSequence), model.PrefixLimit ?? int.MaxValue) - _count - 1;
+        if (room <= 0 || !Cache!.GoesBack || !_rate.Guesses(_count))
+            return 0;
+        return Request.Speculation!.Guess(Tokens, PromptLength, _tokens.AsSpan(_count, Math.Min(room, Speculation.Most)));
+    }
+
+    /// <summary>The tokens of a piece, guesses included.</summary>
+    internal ReadOnlySpan<int> Read(in SequencePiece piece) => _tokens.AsSpan(piece.At, piece.Count);
 
     private int NextEnd(int at, int piece, GenerativeModel model)
     {
@@ -181,10 +196,27 @@ public sealed class GeneratedSequence : IDisposable
             if (next < PromptLength)
                 _promptScores!.Add(logits.Slice(row * vocabulary, vocabulary), _tokens[next], scratch);
         }
+        if (piece.Guessed > 0)
+            return ChooseGuessed(piece, logits, scratch, contextLength);
         if (piece.Chooses)
             return Choose(logits[^vocabulary..], scratch, contextLength);
         EndIfFull(contextLength);
         return false;
+    }
+
+    // Chooses a token after each of those that were read, until one is not the guess that was read behind it.
+    private bool ChooseGuessed(in SequencePiece piece, Span<float> logits, LogitsScratch scratch, int contextLength)
+    {
+        int vocabulary = logits.Length / piece.Scored, before = _count;
+        for (int row = 0; row < piece.Scored; row++)
+        {
+            int guess = row < piece.Guessed ? _tokens[_count] : -1;
+            if (!Choose(logits.Slice(row * vocabulary, vocabulary), scratch, contextLength) || Finish is not null || _tokens[_count - 1] != guess)
+                break;
+        }
+        _rate.Count(piece.Guessed, Math.Max(0, _count - before - 1), _count);
+        Cache?.Truncate(_count - 1);
+        return _count > before;
     }
 
     // Chooses the next token from the model's scores, which are changed; false if none is allowed.
@@ -230,4 +262,9 @@ public sealed class GeneratedSequence : IDisposable
 /// <param name="Count">Those that are read.</param>
 /// <param name="Scored">After how many of them, counted from the last, the scores are wanted.</param>
 /// <param name="Chooses">Whether the sequence gets a token.</param>
-internal readonly record struct SequencePiece(int At, int Count, int Scored, bool Chooses);
+/// <param name="Guessed">How many of those that are read, the last ones, are guesses.</param>
+internal readonly record struct SequencePiece(int At, int Count, int Scored, bool Chooses, int Guessed = 0)
+{
+    /// <summary>The piece without its guesses.</summary>
+    public SequencePiece WithoutGuess => this with { Count = Count - Guessed, Scored = Scored - Guessed, Guessed = 0 };
+}

@@ -42,6 +42,9 @@ public sealed record GenerationRequest(int[] Prompt)
     /// <summary>The adapter that this sequence is run with, by its name in an <see cref="Gradus.Adapters.AdapterSet"/> of the model; null for none.</summary>
     public string? Adapter { get; init; }
 
+    /// <summary>Guesses tokens ahead, of which an engine keeps those that it chooses itself; the text is the same with and without. Null for none.</summary>
+    public Speculation? Speculation { get; init; }
+
     /// <summary>A request to go on from a text, or, of a model with an encoder, to answer it.</summary>
     public static GenerationRequest For(GenerativeModel model, int[] text) =>
         model is EncoderDecoderModel answering ? new([answering.StartToken]) { Source = text } : new(text);

@@ -200,6 +200,8 @@ public sealed class RecurrentCache : SequenceCache
             return new StateSequence(cache, Page) { Length = Length };
         }
 
+        internal override bool GoesBack => false;
+
         public override void Truncate(int length)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(length);

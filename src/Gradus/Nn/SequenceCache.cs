@@ -116,6 +116,9 @@ public abstract class CachedSequence : IDisposable
     {
     }
 
+    /// <summary>Whether <see cref="Truncate"/> can go back to any length.</summary>
+    internal virtual bool GoesBack => true;
+
     /// <summary>Forgets all tokens from a length on.</summary>
     /// <exception cref="NotSupportedException">The model's state cannot go back there (recurrent networks: only to 0).</exception>
     public abstract void Truncate(int length);

@@ -35,5 +35,8 @@ public sealed record RequestClass(int Priority = 0, string Client = "");
 /// <param name="CachedTokens">Tokens of prompts that did not have to be read because a kept prefix had them.</param>
 /// <param name="GeneratedTokens">Tokens chosen.</param>
 /// <param name="Preemptions">Sequences that had to give their pages up and be read again.</param>
+/// <param name="GuessedTokens">Tokens that were guessed ahead (<see cref="GenerationRequest.Speculation"/>).</param>
+/// <param name="RightGuesses">Those of them that were chosen: steps that were saved.</param>
 public sealed record EngineStatistics(
-    int Running, int Waiting, int PagesInUse, int PagesKept, int MostPages, long Steps, long PromptTokens, long CachedTokens, long GeneratedTokens, long Preemptions);
+    int Running, int Waiting, int PagesInUse, int PagesKept, int MostPages, long Steps, long PromptTokens, long CachedTokens, long GeneratedTokens, long Preemptions,
+    long GuessedTokens = 0, long RightGuesses = 0);

@@ -22,7 +22,7 @@ internal sealed class EngineScheduler : IDisposable
     private readonly PageTree? _tree;
     private readonly Action _beforeResult;
     private int _claimed;
-    private long _steps, _promptTokens, _cachedTokens, _generatedTokens, _preemptions;
+    private long _steps, _promptTokens, _cachedTokens, _generatedTokens, _preemptions, _guessedTokens, _rightGuesses;
 
     /// <summary>Prepares to schedule.</summary>
     /// <param name="model">The model.</param>
@@ -51,7 +51,7 @@ internal sealed class EngineScheduler : IDisposable
     public bool HasWork => _running.Count + _waiting.Count > 0;
 
     public EngineStatistics Statistics => new(
-        _running.Count, _waiting.Count, Cache.PagesInUse, _tree?.Count ?? 0, MostPages, _steps, _promptTokens, _cachedTokens, _generatedTokens, _preemptions);
+        _running.Count, _waiting.Count, Cache.PagesInUse, _tree?.Count ?? 0, MostPages, _steps, _promptTokens, _cachedTokens, _generatedTokens, _preemptions, _guessedTokens, _rightGuesses);
 
     private int Free => MostPages - Cache.PagesInUse - _claimed;
 
@@ -202,13 +202,17 @@ internal sealed class EngineScheduler : IDisposable
                 _cachedTokens += reads ? Share(request) : 0;
                 if (reads && IsReadByAnother(request))
                     continue;
-                SequencePiece piece = request.Sequence.Next(_options.PromptPiece, _model);
-                if (piece.Count > 1 && promptTokens > 0 && promptTokens + piece.Count > _options.PromptTokensPerStep)
+                SequencePiece piece = request.Sequence.Next(_options.PromptPiece, _model, guesses: true);
+                // Guesses take nobody's place.
+                if (piece.Guessed > 0 && Cache.PagesToAdd(request.Sequence.Cache, piece.Count) > Free)
+                    piece = piece.WithoutGuess;
+                int given = piece.Count - piece.Guessed;
+                if (given > 1 && promptTokens > 0 && promptTokens + given > _options.PromptTokensPerStep)
                     continue;
                 if (!MakeRoom(request, piece.Count))
                     continue;
-                promptTokens += piece.Count > 1 ? piece.Count : 0;
-                _forward.Add(request.Sequence.Cache!, request.Sequence.Tokens.Slice(piece.At, piece.Count), piece.Scored, request.Sequence.Adapter);
+                promptTokens += given > 1 ? given : 0;
+                _forward.Add(request.Sequence.Cache!, request.Sequence.Read(piece), piece.Scored, request.Sequence.Adapter);
                 _planned.Add((request, piece));
                 request.IsPlanned = true;
             }
@@ -319,10 +323,14 @@ internal sealed class EngineScheduler : IDisposable
             if (request.Failure is { } failure)
                 throw failure;
             int read = Math.Min(piece.Count, Math.Max(0, request.Sequence.PromptLength - piece.At));
-            bool chosen = request.Sequence.Take(piece, scores, _scratch, _model.LongestSequence);
+            int before = request.Sequence.Tokens.Length;
+            request.Sequence.Take(piece, scores, _scratch, _model.LongestSequence);
+            int chosen = request.Sequence.Tokens.Length - before;
             _promptTokens += read;
-            _generatedTokens += chosen ? 1 : 0;
-            _waiting.Serve(request, read + (chosen ? 1 : 0));
+            _generatedTokens += chosen;
+            _guessedTokens += piece.Guessed;
+            _rightGuesses += piece.Guessed > 0 ? Math.Max(0, chosen - 1) : 0;
+            _waiting.Serve(request, read + chosen);
             if (request.Sequence.Finish is not null)
                 Leave(request);
             Publish(request);

@@ -19,6 +19,8 @@ public sealed class GenerationEngineTests
         ScheduleReport report = RandomSchedule.Run(model, count: 60, seed: 5, pages: model is RnnLm ? 5 : 10, longest: 80);
         Assert.True(report.Cancelled > 0);
         Assert.True(report.Preemptions > 0 || model is RnnLm, "Nobody was preempted.");
+        if (model is not RnnLm)
+            Assert.True(report is { RightGuesses: > 0, WrongGuesses: > 0 }, $"{report.RightGuesses} guesses were right, {report.WrongGuesses} wrong.");
         if (model is DecoderModel)
         {
             Assert.True(report.CachedTokens > 0, "No prefix was shared.");

@@ -5,7 +5,7 @@ using Gradus.Nn;
 namespace Gradus.Testing;
 
 /// <summary>
-/// Random requests in a random schedule: arrivals in bursts, cancellations, shared prefixes, priorities, clients, memory for a few sequences only,
+/// Random requests in a random schedule: arrivals in bursts, cancellations, shared prefixes, priorities, clients, tokens guessed ahead, memory for a few sequences only,
 /// and a restart from saved prefixes half-way. Every output is compared with that of the request alone, bit by bit.
 /// </summary>
 internal static class RandomSchedule
@@ -83,9 +83,9 @@ internal static class RandomSchedule
         {
             if (i >= requests.Length / 2)
                 there.Set();
-            GenerationStream stream = engine.Submit(requests[i], new RequestClass(random.Next(8) == 0 ? 1 : 0, $"client {random.Next(3)}"));
+            GenerationStream stream = engine.Submit(requests[i] with { Speculation = Guesses(requests[i], alone[i], new Random(i)) }, new RequestClass(random.Next(8) == 0 ? 1 : 0, $"client {random.Next(3)}"));
             streams.Add((i, stream));
-            if (random.Next(10) == 0)
+            if (random.Next(5) == 0)
                 CancelAfter(stream, random.Next(4));
             // Bursts, and pauses in which some are done.
             if (there.IsSet && random.Next(6) == 0)
@@ -105,7 +105,17 @@ internal static class RandomSchedule
         report.Preemptions += statistics.Preemptions;
         report.CachedTokens += statistics.CachedTokens;
         report.Steps += statistics.Steps;
+        report.RightGuesses += statistics.RightGuesses;
+        report.WrongGuesses += statistics.GuessedTokens - statistics.RightGuesses;
     }
+
+    // None, what came before, or what will come with some of it wrong.
+    private static Speculation? Guesses(GenerationRequest request, GenerationResult alone, Random random) => random.Next(3) switch
+    {
+        0 => null,
+        1 => new PromptLookup(Longest: 3, Shortest: 1),
+        _ => new Prediction([.. alone.Generated.Select(t => random.Next(5) == 0 ? request.Prompt[0] : t)]),
+    };
 
     private static void CancelAfter(GenerationStream stream, int tokens)
     {
@@ -168,6 +178,10 @@ internal sealed class ScheduleReport
     public long CachedTokens { get; set; }
 
     public long Steps { get; set; }
+
+    public long RightGuesses { get; set; }
+
+    public long WrongGuesses { get; set; }
 
     public int Cancelled { get; set; }
 
