@@ -1,12 +1,9 @@
 using Gradus.Adapters;
 using Gradus.Files;
 using Gradus.Models;
-using Gradus.Nn;
 using Gradus.Tensors;
 using Gradus.Tensors.Packed;
 using Gradus.Testing;
-using Gradus.Training.Data;
-using Gradus.Training.Objectives;
 using Gradus.Training.Planning;
 using TunedModel = Gradus.Training.Tuning.Tuning;
 
