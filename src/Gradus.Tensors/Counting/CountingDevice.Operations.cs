@@ -94,8 +94,14 @@ public sealed partial class CountingDevice
             $"{given.M} {given.N} {given.K} {given.Batch} {given.TransposeA} {given.TransposeB} {given.Accumulate} {given.Precision} {given.Epilogue.Kind} {given.B.Owner?.Trainable}",
             [given.A, given.B, given.C, given.Bias, given.Epilogue.Input, given.Epilogue.Sums],
             (d, t) => d.MatMul(given with { A = t[0]!, B = t[1]!, C = t[2]!, Bias = t[3], Epilogue = given.Epilogue.Over(t[4], t[5]) }),
-            // Of a parameter that does not change the kernels keep a copy.
-            t => _ = given.B.Owner is { } weight ? new Parameter("weight", t[1]!) { Trainable = weight.Trainable } : null);
+            t => MakeParameter(t[1]!, given.B.Owner));
+    }
+
+    // Of a parameter that does not change the kernels keep a copy.
+    private static void MakeParameter(Tensor value, Parameter? like)
+    {
+        if (like is not null)
+            _ = new Parameter("weight", value) { Trainable = like.Trainable };
     }
 
     /// <inheritdoc/>
@@ -237,8 +243,14 @@ public sealed partial class CountingDevice
             2.0 * Pairs(forward) * forward.Heads * ((3 * forward.Width) + (2 * forward.ValueWidth)),
             Settings(forward),
             [.. TensorsOf(forward), given.Dy, given.Dq, given.Dk, given.Dv, given.DBias],
-            (d, t) => d.AttentionGradient(new AttentionGradientTask(
-                Over(forward, t), t[own]!, t[own + 1]!, forward.Fused is null ? t[own + 2]! : t[own + 1]!, forward.Fused is null ? t[own + 3]! : t[own + 1]!) { DBias = t[own + 4] }));
+            (d, t) =>
+            {
+                Tensor dq = t[own + 1]!;
+                AttentionGradientTask again = forward.Fused is null
+                    ? new AttentionGradientTask(Over(forward, t), t[own]!, dq, t[own + 2]!, t[own + 3]!)
+                    : new AttentionGradientTask(Over(forward, t), t[own]!, dq, dq, dq);
+                d.AttentionGradient(again with { DBias = t[own + 4] });
+            });
     }
 
     private static Tensor?[] TensorsOf(AttentionTask task) => [task.Q, task.K, task.V, task.Y, task.LogSumExp, task.Slopes, task.Bias];
