@@ -75,10 +75,10 @@ public sealed class ClientTests(ChatServer server) : IClassFixture<ChatServer>
         IChatClient chat = _client.GetChatClient("org/tiny").AsIChatClient();
         JsonElement schema = JsonDocument.Parse("""{"type": "object", "properties": {"name": {"type": "string", "maxLength": 10}, "age": {"type": "integer", "minimum": 0, "maximum": 99}}, "required": ["name", "age"], "additionalProperties": false}""").RootElement;
         ChatResponse response = await chat.GetResponseAsync([new ChatMessage(ChatRole.User, "who?")], new ChatOptions { ResponseFormat = Microsoft.Extensions.AI.ChatResponseFormat.ForJsonSchema(schema, "person"), MaxOutputTokens = 80 });
-        // 7.0 is an integer of JSON Schema too.
-        double age = JsonDocument.Parse(response.Text).RootElement.GetProperty("age").GetDouble();
-        Assert.InRange(age, 0, 99);
-        Assert.Equal(Math.Floor(age), age);
+        // This client sends no bounds: it moves minimum, maximum and maxLength into the description. And 7.0 is an integer of JSON Schema too.
+        JsonElement person = JsonDocument.Parse(response.Text).RootElement;
+        Assert.Equal(JsonValueKind.String, person.GetProperty("name").ValueKind);
+        Assert.True(double.IsInteger(person.GetProperty("age").GetDouble()), response.Text);
         Assert.NotNull(response.Usage?.InputTokenCount);
     }
 
