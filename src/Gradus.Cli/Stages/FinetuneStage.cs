@@ -192,7 +192,9 @@ internal static class FinetuneStage
         return (batches, heldOut.Count == 0 ? null : new PackedExamples(heldOut, recipe.BatchTokens, seed));
     }
 
-    private static PackedFormat Format(QuantizeOptions options)
+    /// <summary>The format of a recipe.</summary>
+    /// <exception cref="InvalidDataException">There is none of that name, or it has no double quantization.</exception>
+    public static PackedFormat Format(QuantizeOptions options)
     {
         if (!PackedFormats.TryGet(options.Format, out PackedFormat? format))
             throw new InvalidDataException($"quantize.format: '{options.Format}' is no packed format; there are {string.Join(", ", PackedFormats.All)}.");

@@ -8,7 +8,9 @@ using Gradus.Files.Gguf;
 using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Tensors.Packed;
+using Gradus.Text;
 using Gradus.Training;
+using Gradus.Training.Objectives;
 using Gradus.Training.Planning;
 using Gradus.Training.Tuning;
 using TunedModel = Gradus.Training.Tuning.Tuning;
@@ -27,8 +29,10 @@ internal sealed record PlannedTraining(string Name, ModelConfig Model, StepShape
 
     private WeightStorage? Storage { get; init; }
 
+    private Func<LanguageModel, Objective>? Objective { get; init; }
+
     /// <summary>Counts it.</summary>
-    public TrainingPlan Plan(Device device) => TrainingPlan.Of(Model, Shape, Options, device, Tune, Storage);
+    public TrainingPlan Plan(Device device) => TrainingPlan.Of(Model, Shape, Options, device, Tune, Storage, Objective);
 
     /// <summary>The training of a recipe.</summary>
     /// <param name="file">A recipe of pretrain or finetune.</param>
@@ -72,16 +76,28 @@ internal sealed record PlannedTraining(string Name, ModelConfig Model, StepShape
     public static PlannedTraining Of(PretrainRecipe recipe, StageContext context)
     {
         ModelConfig config = recipe.StartFrom is { } from ? Checkpoint.ReadConfig(ModelFolder.Find(from, cancel: context.Cancellation).Folder) : recipe.Model;
+        if (recipe.QuantizationAware is not null)
+            throw new InvalidDataException("quantization_aware: training with rounded weights is not planned; plan the recipe without that key for all but the rounded weights.");
         // A tokenizer that is not there yet has as many tokens as the model says.
-        if (recipe.StartFrom is null && PretrainStage.TokenizerOf(recipe, context) is { } tokenizer)
-            config = config.WithVocabulary(recipe.Objective.Prepare(tokenizer).VocabularySize);
+        Tokenizer? tokenizer = PretrainStage.TokenizerOf(recipe, context);
+        if (tokenizer is null && recipe.Objective is not NextTokenRecipe)
+            throw new InvalidDataException($"tokenizer: {recipe.Tokenizer} is not there yet, and the objective depends on it; train it first.");
+        if (recipe.StartFrom is null && tokenizer is not null)
+        {
+            tokenizer = recipe.Objective.Prepare(tokenizer);
+            config = config.WithVocabulary(tokenizer.VocabularySize);
+        }
+        int length = config.ContextLength - recipe.Objective.AddedTokens;
         StepShape shape = recipe.Batching switch
         {
             BlockBatching blocks => new StepShape(blocks.Length * blocks.Count, blocks.Length, recipe.Accumulation),
-            PackedBatching packed => new StepShape(packed.Tokens, Math.Min(packed.Tokens, config.ContextLength), recipe.Accumulation),
+            PackedBatching packed => new StepShape(packed.Tokens, Math.Min(packed.Tokens, length), recipe.Accumulation),
             _ => throw new InvalidDataException($"batching.kind: {recipe.Batching.GetType().Name} is not planned."),
         };
-        return new PlannedTraining("pre-training", config, shape, recipe.Training.On(context.Device), recipe.Training.Steps);
+        return new PlannedTraining("pre-training", config, shape, recipe.Training.On(context.Device), recipe.Training.Steps)
+        {
+            Objective = tokenizer is null ? null : model => recipe.Objective.Make(model, tokenizer, shape.Texts(config.Vocabulary), null, recipe.Accumulation, (ulong)recipe.Training.Seed),
+        };
     }
 
     /// <summary>A run of <c>gradus finetune</c>.</summary>
@@ -96,7 +112,7 @@ internal sealed record PlannedTraining(string Name, ModelConfig Model, StepShape
         bool keep = recipe.KeepStoredType && method.FreezesModel;
         WeightStorage storage = keep ? StorageOf(location.Folder) : new WeightStorage();
         if (recipe.Quantize is { } quantize)
-            storage = storage with { Blocks = PackedFormats.Get(quantize.Format), DenseWhileLoading = !keep };
+            storage = storage with { Blocks = FinetuneStage.Format(quantize), DenseWhileLoading = !keep, DoubleQuantization = quantize.DoubleQuantization };
         int longest = Math.Min(recipe.MaxLength > 0 ? recipe.MaxLength : config.ContextLength, recipe.BatchTokens);
         return new PlannedTraining("fine-tuning", config, new StepShape(recipe.BatchTokens, longest, recipe.Accumulation), options, options.Steps)
         {

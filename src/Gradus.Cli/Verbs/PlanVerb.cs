@@ -73,12 +73,7 @@ internal static partial class PlanVerb
         JsonArray planned = [];
         foreach (PlannedTraining training in trainings)
         {
-            TrainingPlan plan = training.Plan(CpuDevice.Default);
-            IReadOnlyList<(string Name, double Seconds)>? times = measure ? plan.Measure(CpuDevice.Default, Progress(context, training.Name), context.Cancellation) : null;
-            JsonObject facts = Describe(training, plan, times, program, room, ranks, network);
-            planned.Add((JsonNode)facts);
-            if (!parse.GetValue(Json))
-                Print(context, training, plan, times, facts, planned.Count > 1);
+            planned.Add((JsonNode)Count(context, training, measure, program, room, ranks, network, print: !parse.GetValue(Json)));
         }
         if (parse.GetValue(Json))
             context.WriteJson(new JsonObject { ["target"] = target, ["machine"] = CpuDevice.Default.Name, ["memory_there_is"] = room, ["plans"] = planned });
@@ -91,14 +86,20 @@ internal static partial class PlanVerb
     /// <param name="json">Print a JSON object.</param>
     public static int Show(CommandContext context, PlannedTraining training, bool json)
     {
-        TrainingPlan plan = training.Plan(CpuDevice.Default);
-        IReadOnlyList<(string Name, double Seconds)> times = plan.Measure(CpuDevice.Default, Progress(context, training.Name), context.Cancellation);
-        JsonObject facts = Describe(training, plan, times, Environment.WorkingSet, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, ranks: 1, new Network(1));
+        JsonObject facts = Count(context, training, measure: true, Environment.WorkingSet, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, ranks: 1, new Network(1), print: !json);
         if (json)
             context.WriteJson(facts);
-        else
-            Print(context, training, plan, times, facts, another: false);
         return ExitCode.Done;
+    }
+
+    private static JsonObject Count(CommandContext context, PlannedTraining training, bool measure, long program, long room, int ranks, Network network, bool print)
+    {
+        TrainingPlan plan = training.Plan(CpuDevice.Default);
+        IReadOnlyList<(string Name, double Seconds)>? times = measure ? plan.Measure(CpuDevice.Default, Progress(context, training.Name), context.Cancellation) : null;
+        JsonObject facts = Describe(training, plan, times, program, room, ranks, network);
+        if (print)
+            Print(context, training, plan, times, facts);
+        return facts;
     }
 
     private static Action<int, int>? Progress(CommandContext context, string name) => !context.ErrorIsTerminal ? null : (done, all) =>
@@ -166,13 +167,11 @@ internal static partial class PlanVerb
         _ => "and weights (ZeRO 3, FSDP)",
     };
 
-    private static void Print(CommandContext context, PlannedTraining training, TrainingPlan plan, IReadOnlyList<(string Name, double Seconds)>? times, JsonObject facts, bool another)
+    private static void Print(CommandContext context, PlannedTraining training, TrainingPlan plan, IReadOnlyList<(string Name, double Seconds)>? times, JsonObject facts)
     {
         Facts lines = new(context);
-        if (another)
-            context.Out.WriteLine();
         JsonObject memory = (JsonObject)facts["memory"]!;
-        lines.Add("training", $"{training.Name} of {plan.Model.Architecture}");
+        lines.Headline($"{training.Name} of {plan.Model.Architecture}");
         lines.Add("parameters", Invariant($"{plan.Parameters:N0}, {plan.TrainedParameters:N0} of them trained"));
         lines.Add("step", Invariant($"{plan.Shape.TokensPerStep:N0} tokens in sequences of at most {plan.Shape.Length:N0}{(plan.Shape.Accumulation > 1 ? $", {plan.Shape.Accumulation} micro-batches" : "")}"));
         lines.Add("memory", $"{Facts.Bytes((long)memory["peak"]!)} at most, {((bool)facts["fits"]! ? "which fits" : "which does NOT fit")}: weights {Facts.Bytes(plan.Memory.Weights)}, gradients {Facts.Bytes(plan.Memory.Gradients)}, optimizer {Facts.Bytes(plan.Memory.Optimizer)}, activations {Facts.Bytes(plan.Memory.Activations)}, {(plan.Memory.Panels > 0 ? $"weights in the kernels' order {Facts.Bytes(plan.Memory.Panels)}, " : "")}the program {Facts.Bytes((long)memory["program"]!)}");

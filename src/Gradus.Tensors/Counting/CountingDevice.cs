@@ -145,11 +145,9 @@ public sealed unsafe partial class CountingDevice : Device
         operation.Count++;
     }
 
-    // A weight that is not trained, or meets few rows, keeps a copy in the order of the kernels (MatMulKernel.Panels).
     private void CountPanels(in MatMulTask task)
     {
-        if (task.Precision != Precision.BF16 || task.B.Owner is not { } weight || task.Batch != 1 || _like is not CpuDevice cpu
-            || !Bf16Gemm.UsesPanels(cpu.Isa, task.K, task.N) || (weight.Trainable && task.M > Bf16Pack.Lines) || !_panels.Add((weight, task.TransposeB)))
+        if (task.Precision != Precision.BF16 || _like is not CpuDevice cpu || !Bf16Gemm.KeepsPanels(cpu.Isa, task) || !_panels.Add((task.B.Owner!, task.TransposeB)))
             return;
         PanelBytes += Bf16BlockGemm.PanelElements(task.N, task.K) * (long)sizeof(ushort);
     }

@@ -40,7 +40,7 @@ public sealed record StepShape(int Tokens, int Length, int Accumulation = 1)
                     accumulation: Accumulation,
                     terms: [.. task.Heads.Select((_, i) => new LossTerm($"head {i}"))]);
             default:
-                return new NextToken(new Same(new MicroBatch(Batch(Tokens, Length, vocabulary), Ids(Tokens, vocabulary))), accumulation: Accumulation);
+                return new NextToken(Texts(vocabulary), accumulation: Accumulation);
         }
     }
 
@@ -54,6 +54,10 @@ public sealed record StepShape(int Tokens, int Length, int Accumulation = 1)
         SpanHead => HeadTargets.OfSpans(tokens, [.. Enumerable.Repeat((0, 0), tokens.Sequences)]),
         _ => throw new InvalidDataException($"A head of the kind {head.GetType().Name} is not planned for; plan the model with a head for tokens or sequences."),
     };
+
+    /// <summary>Micro-batches of texts of this shape, without end.</summary>
+    /// <param name="vocabulary">The number of token ids.</param>
+    public BatchSource Texts(int vocabulary) => new Same(new MicroBatch(Batch(Tokens, Length, vocabulary), Ids(Tokens, vocabulary)));
 
     private static TokenBatch Batch(int tokens, int length, int vocabulary) => new(Ids(tokens, vocabulary), Starts(tokens, length));
 

@@ -12,10 +12,11 @@ namespace Gradus.Training.Planning;
 /// <param name="Type">The type of those that are not in blocks; F32 where the model itself is trained.</param>
 /// <param name="Blocks">The format of the linear layers but for the head (QLoRA); null for none.</param>
 /// <param name="DenseWhileLoading">Whether all weights were in memory as F32 before they were brought into blocks; that memory stays taken.</param>
-public sealed record WeightStorage(DType Type = DType.F32, PackedFormat? Blocks = null, bool DenseWhileLoading = false);
+/// <param name="DoubleQuantization">Whether the scales of NF4's blocks are quantized too.</param>
+public sealed record WeightStorage(DType Type = DType.F32, PackedFormat? Blocks = null, bool DenseWhileLoading = false, bool DoubleQuantization = false);
 
 /// <summary>Bytes that a training takes, by what they are for.</summary>
-/// <param name="Weights">The model's weights and those of an adapter.</param>
+/// <param name="Weights">The model's weights, those of an adapter and of other models that the objective needs.</param>
 /// <param name="Gradients">Gradients of what is trained.</param>
 /// <param name="Optimizer">What the optimizer remembers.</param>
 /// <param name="Activations">What forward and backward pass hold at most.</param>
@@ -88,9 +89,9 @@ public sealed class TrainingPlan
         if (tune is null)
             planned.SetTrainable(true);
         using TunedModel? tuning = tune?.Invoke(planned);
-        long weights = device.Bytes;
         Objective made = objective?.Invoke(planned) ?? shape.ObjectiveFor(planned);
         using IDisposable? owned = made as IDisposable;
+        long weights = device.Bytes;
         Objective trained = tuning?.For(made) ?? made;
         using Trainer trainer = new(planned, trained, options.On(device));
         long optimizer = device.Bytes - weights;
@@ -142,6 +143,6 @@ public sealed class TrainingPlan
         {
             using LanguageModel dense = Architectures.Build(config, new Scope(new UnsetParameters(DType.F32), store.OpenChild()));
         }
-        return Architectures.Build(config, new Scope(new UnsetParameters(storage.Type, storage.Blocks, packed), store));
+        return Architectures.Build(config, new Scope(new UnsetParameters(storage.Type, storage.Blocks, packed, storage.DoubleQuantization), store));
     }
 }

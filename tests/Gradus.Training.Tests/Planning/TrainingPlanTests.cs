@@ -4,6 +4,7 @@ using Gradus.Models;
 using Gradus.Tensors;
 using Gradus.Tensors.Packed;
 using Gradus.Testing;
+using Gradus.Training.Objectives;
 using Gradus.Training.Planning;
 using TunedModel = Gradus.Training.Tuning.Tuning;
 
@@ -92,6 +93,42 @@ public sealed class TrainingPlanTests
                 return new TunedModel(model, ModelAdapter.Attach(model, new LoraConfig(R: 4, TargetModules: ModuleNames.AllLinear), 1));
             },
             storage);
+    }
+
+    [Fact]
+    public void QuantizedScalesTakeLess()
+    {
+        LlamaConfig config = new(61, HiddenSize: 640, IntermediateSize: 1280, NumHiddenLayers: 2, NumAttentionHeads: 8, MaxPositionEmbeddings: 24);
+        long[] bytes = [.. new[] { false, true }.Select(twice => TrainingPlan.Of(
+            config,
+            Shape,
+            new TrainingOptions(4),
+            Cpu,
+            model =>
+            {
+                model.SetTrainable(false);
+                return new TunedModel(model, ModelAdapter.Attach(model, new LoraConfig(R: 4, TargetModules: ModuleNames.AllLinear), 1));
+            },
+            new WeightStorage(DType.BF16, PackedFormats.Get("NF4"), DoubleQuantization: twice)).Memory.Weights)];
+        Assert.True(bytes[1] < 0.97 * bytes[0], $"{bytes[0]:N0} bytes, {bytes[1]:N0} with quantized scales");
+    }
+
+    // ELECTRA's generator is trained along.
+    [Fact]
+    public void ModelsOfTheObjectiveCount()
+    {
+        ElectraConfig config = Electra("ElectraForPreTraining", 32);
+        TrainingPlan alone = TrainingPlan.Of(config, Shape, new TrainingOptions(4), Cpu), together = TrainingPlan.Of(config, Shape, new TrainingOptions(4), Cpu, objective: Replaced);
+        Assert.True(together.Memory.Weights > alone.Memory.Weights && together.Memory.Optimizer > alone.Memory.Optimizer);
+        Assert.True(together.TrainedParameters > alone.TrainedParameters && together.FlopsPerStep > alone.FlopsPerStep);
+
+        static ReplacedTokens Replaced(LanguageModel model)
+        {
+            MaskVocabulary vocabulary = new(3, [.. Enumerable.Range(0, 61).Select(i => i < 4)]);
+            return new ReplacedTokens(model, Electra("ElectraForMaskedLM", 16), new MaskedLanguage(Shape.Texts(61), new TokenMask(new MaskOptions(), vocabulary, 5)), null, seed: 7, Shape.Accumulation);
+        }
+
+        static ElectraConfig Electra(string architecture, int width) => new(61, 16, width, 2, 4, 48, MaxPositionEmbeddings: 32) { Architecture = architecture };
     }
 
     [Fact]

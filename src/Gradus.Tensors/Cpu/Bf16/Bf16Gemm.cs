@@ -9,6 +9,13 @@ internal static unsafe class Bf16Gemm
     /// <summary>Whether products with a (K, N) right operand run on kernels of their own, and so use panels.</summary>
     public static bool UsesPanels(Isa isa, int k, int n) => Bf16Kernels.Has(isa) && k >= Bf16Pack.StepK && n >= 16;
 
+    /// <summary>
+    /// Whether a product keeps the panels of its right operand. A parameter's are packed once for every version of it; other operands with every product. What is being
+    /// trained has another version in every step, and panels that are used once or twice are not worth their way through memory, unless the rows are few.
+    /// </summary>
+    public static bool KeepsPanels(Isa isa, in MatMulTask task) => task.B.Owner is { } parameter && task.Batch == 1 && UsesPanels(isa, task.K, task.N)
+        && (!parameter.Trainable || task.M <= Bf16Pack.Lines);
+
     /// <summary>Computes a product, or a batch of them.</summary>
     /// <param name="isa">The instruction set.</param>
     /// <param name="workers">Who computes.</param>

@@ -31,14 +31,11 @@ internal sealed unsafe partial class CpuDevice<T>
             Gemm.Multiply(Isa, Workers, problem);
     }
 
-    // A parameter's panels are packed once for every version of it; other operands with every product. What is being trained has another version
-    // in every step, and panels that are used once or twice are not worth their way through memory, unless the rows are few.
     private Bf16Panels? Panels(in MatMulTask task, in GemmProblem problem)
     {
-        if (task.B.Owner is not { } parameter || task.Batch != 1 || !Bf16Gemm.UsesPanels(Isa, task.K, task.N))
+        if (!Bf16Gemm.KeepsPanels(Isa, task))
             return null;
-        if (parameter.Trainable && task.M > Bf16Pack.Lines)
-            return null;
+        Parameter parameter = task.B.Owner!;
         ref object? kept = ref parameter.Packed[task.TransposeB ? 1 : 0];
         Bf16Panels panels = (Bf16Panels)(kept ??= new Bf16Panels());
         panels.Update(Workers, problem.B, task.K, task.N, parameter.Version);
